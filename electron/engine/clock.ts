@@ -1,4 +1,5 @@
 import { Random } from './random.ts'
+import { TimerQueue } from './timer-queue.ts'
 
 /** An event that waits for its time. */
 export interface Timer {
@@ -7,6 +8,9 @@ export interface Timer {
   readonly background: boolean
   run: (() => void) | null
 }
+
+/** How much of the near future is kept in order, in ms. */
+const SPAN = 64
 
 export interface ClockOptions {
   seed: number
@@ -29,7 +33,7 @@ export class Clock {
   isPast = false
   readonly random: Random
   readonly epoch: number
-  #heap: Timer[] = []
+  #queue = new TimerQueue(SPAN)
   #sequence = 0
   #foreground = 0
 
@@ -52,7 +56,7 @@ export class Clock {
     const background = options?.background ?? false
     const timer: Timer = { at: this.now + Math.max(0, delay), sequence: this.#sequence++, background, run }
     if (!background) this.#foreground++
-    this.#push(timer)
+    this.#queue.add(timer)
     return timer
   }
 
@@ -69,15 +73,14 @@ export class Clock {
 
   /** The time of the next event, or undefined when there is none. */
   next(): number | undefined {
-    while (this.#heap.length > 0 && !this.#heap[0]!.run) this.#pop()
-    return this.#heap[0]?.at
+    return this.#queue.first(Infinity)?.at
   }
 
   /** Runs the next event; false when there is none, or none until `limit`. */
   step(limit = Infinity): boolean {
-    const at = this.next()
-    if (at === undefined || at > limit) return false
-    const timer = this.#pop()
+    const timer = this.#queue.first(limit)
+    if (timer === undefined || timer.at > limit) return false
+    this.#queue.removeFirst()
     const run = timer.run!
     timer.run = null
     if (!timer.background) this.#foreground--
@@ -115,9 +118,9 @@ export class Clock {
    */
   past(at: number, work: () => void): void {
     const { now, executed, isPast } = this
-    const heap = this.#heap
+    const queue = this.#queue
     const foreground = this.#foreground
-    this.#heap = []
+    this.#queue = new TimerQueue(Infinity)
     this.#foreground = 0
     this.now = at
     this.isPast = true
@@ -125,48 +128,16 @@ export class Clock {
       work()
       while (this.step(now));
     } finally {
-      const rest = this.#heap
-      this.#heap = heap
+      const rest = this.#queue
+      this.#queue = queue
       this.#foreground += foreground
       this.now = now
       this.executed = executed
       this.isPast = isPast
-      for (const timer of rest) if (timer.run) this.#push(timer)
+      for (let timer = rest.first(Infinity); timer; timer = rest.first(Infinity)) {
+        rest.removeFirst()
+        queue.add(timer)
+      }
     }
   }
-
-  #push(timer: Timer): void {
-    const heap = this.#heap
-    let i = heap.length
-    heap.push(timer)
-    while (i > 0) {
-      const parent = (i - 1) >> 1
-      if (!before(timer, heap[parent]!)) break
-      heap[i] = heap[parent]!
-      i = parent
-    }
-    heap[i] = timer
-  }
-
-  #pop(): Timer {
-    const heap = this.#heap
-    const top = heap[0]!
-    const last = heap.pop()!
-    if (heap.length === 0) return top
-    let i = 0
-    for (;;) {
-      let child = 2 * i + 1
-      if (child >= heap.length) break
-      if (child + 1 < heap.length && before(heap[child + 1]!, heap[child]!)) child++
-      if (!before(heap[child]!, last)) break
-      heap[i] = heap[child]!
-      i = child
-    }
-    heap[i] = last
-    return top
-  }
-}
-
-function before(a: Timer, b: Timer): boolean {
-  return a.at < b.at || (a.at === b.at && a.sequence < b.sequence)
 }

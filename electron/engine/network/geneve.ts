@@ -2,7 +2,7 @@ import { isIpv4 } from './address.ts'
 import { BaseLink } from './link.ts'
 import type { LinkOptions } from './link.ts'
 import type { Namespace } from './namespace.ts'
-import { ETHERNET_HEADER, frameLength, NO_DATA, scrubbed } from './packets.ts'
+import { ETHERNET_HEADER, frameLength, metaOf, NO_DATA, scrubbed } from './packets.ts'
 import type { Frame, GeneveLink, Ip, IpPacket, UdpDatagram } from './types.ts'
 import { flowPort } from './vxlan.ts'
 
@@ -64,7 +64,7 @@ export class Geneve extends BaseLink implements GeneveLink {
       identification: four ? ns.ip.nextIdentification() : 0,
       dontFragment: this.external,
       payload: { kind: 'udp', sourcePort: flowPort(frame), destinationPort: this.port, data: NO_DATA, geneve: { vni, frame } },
-      meta: { mark: inner.kind === 'ip' ? inner.meta.mark : 0, trail: inner.kind === 'ip' ? inner.meta.trail : undefined },
+      meta: inner.kind === 'ip' ? metaOf(inner.meta.mark, inner.meta.trail) : metaOf(),
     }
     if (inner.kind === 'ip') {
       if (recorder.recording(inner)) {
@@ -87,7 +87,7 @@ export class Geneve extends BaseLink implements GeneveLink {
     const { recorder } = ns
     const inner = frame.payload
     if (inner.kind === 'ip') {
-      inner.meta = { mark: 0, trail: packet.meta.trail ?? inner.meta.trail }
+      inner.meta = metaOf(0, packet.meta.trail ?? inner.meta.trail)
       if (this.external) inner.meta.tunnel = { id: vni, remote: packet.source, local: packet.destination }
       if (recorder.recording(inner)) {
         recorder.hop(ns, inner, {

@@ -6,7 +6,7 @@ import { SystemError } from '../machine/errors.ts'
 import type { ErrorCode } from '../machine/errors.ts'
 import { isMulticastIp } from './address.ts'
 import type { Namespace } from './namespace.ts'
-import { copyPacket, ipLength, NO_DATA, transportLength } from './packets.ts'
+import { copyPacket, ipLength, metaOf, NO_DATA, transportLength } from './packets.ts'
 import type { IcmpMessage, Ip, IpPacket, PingSocket, SocketOwner } from './types.ts'
 
 const UNREACHABLE_ERRORS: readonly (ErrorCode | undefined)[] = [
@@ -62,7 +62,9 @@ export class Icmp {
     if (isMulticastIp(about.destination) || ns.routes.find(about.destination)?.route.type === 'broadcast') return
     if (about.source === '0.0.0.0' || about.source === '' || isMulticastIp(about.source)) return
     const quoted = copyPacket(about)
-    quoted.meta = { mark: 0, connection: about.meta.connection, direction: about.meta.direction }
+    quoted.meta = metaOf()
+    quoted.meta.connection = about.meta.connection
+    quoted.meta.direction = about.meta.direction
     const source = ns.isLocal(about.destination) ? about.destination : ns.sourceFor(about.source)
     if (source === undefined) return
     const packet: IpPacket = {
@@ -75,7 +77,7 @@ export class Icmp {
       identification: ns.ip.nextIdentification(),
       dontFragment: false,
       payload: { kind: 'icmp', type, code, data: NO_DATA, about: quoted, mtu },
-      meta: { mark: 0 },
+      meta: metaOf(),
     }
     const journey = about.meta.trail?.direction === 'forward' ? about.meta.trail.journey : undefined
     if (journey) {
@@ -120,7 +122,7 @@ export class Icmp {
       identification: ns.ip.nextIdentification(),
       dontFragment: false,
       payload: { kind: 'icmp', type: 0, code: 0, id: message.id, sequence: message.sequence, data: message.data },
-      meta: { mark: 0 },
+      meta: metaOf(),
     }
     if (trail && recorder.begin(ns, reply, { answers: trail.journey }).record) {
       recorder.hop(ns, reply, {

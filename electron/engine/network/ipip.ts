@@ -2,7 +2,7 @@ import { isIpv4 } from './address.ts'
 import { BaseLink } from './link.ts'
 import type { LinkOptions } from './link.ts'
 import type { Namespace } from './namespace.ts'
-import { ipLength } from './packets.ts'
+import { ipLength, metaOf, scrubbed } from './packets.ts'
 import type { Frame, IpInIp, IpipLink, Ip, IpPacket } from './types.ts'
 
 export interface IpipOptions {
@@ -76,7 +76,7 @@ export class Ipip extends BaseLink implements IpipLink {
       identification: ns.ip.nextIdentification(),
       dontFragment: this.pmtudisc || inner.dontFragment,
       payload: { kind: 'ipip', packet: inner },
-      meta: { mark: inner.meta.mark, trail: inner.meta.trail },
+      meta: metaOf(inner.meta.mark, inner.meta.trail),
     }
     if (recorder.recording(inner)) {
       recorder.hop(ns, inner, {
@@ -88,7 +88,7 @@ export class Ipip extends BaseLink implements IpipLink {
         explanation: 'ipip-encapsulate',
       })
     }
-    inner.meta = { mark: 0, trail: inner.meta.trail }
+    inner.meta = scrubbed(inner.meta)
     ns.ip.output(outer)
   }
 
@@ -96,7 +96,7 @@ export class Ipip extends BaseLink implements IpipLink {
   decapsulate(outer: IpPacket, inner: IpPacket): void {
     const ns = this.namespace
     const { recorder } = ns
-    inner.meta = { mark: outer.meta.mark, trail: outer.meta.trail ?? inner.meta.trail }
+    inner.meta = metaOf(outer.meta.mark, outer.meta.trail ?? inner.meta.trail)
     if (recorder.recording(inner)) {
       recorder.hop(ns, inner, {
         stage: 'decapsulate',

@@ -210,6 +210,10 @@ export class Namespace implements NetworkNamespace, StackHost {
     return this.settings.get(key)
   }
 
+  sysctlNumber(key: string): number | undefined {
+    return this.settings.known(key)
+  }
+
   setSysctl(key: string, value: string): void {
     this.look()
     this.settings.set(key, value)

@@ -128,7 +128,15 @@ export function copyFrame(frame: Frame): Frame {
 
 /** What a packet may carry into another network namespace (skb_scrub_packet in net/core/skbuff.c). */
 export function scrubbed(meta: PacketMeta): PacketMeta {
-  return { mark: 0, trail: meta.trail }
+  return metaOf(0, meta.trail)
+}
+
+/** Written out field by field: every stage of every packet's way looks at it, which is quickest when all have the same layout in memory. */
+export function metaOf(mark = 0, trail?: PacketMeta['trail'], owner?: PacketMeta['owner']): PacketMeta {
+  return {
+    mark, trail, owner, connection: undefined, state: undefined, direction: undefined, inInterface: undefined, sourceMac: undefined, physIn: undefined, physOut: undefined,
+    nextHop: undefined, tunnel: undefined, boundTo: undefined, ipvs: undefined, largestFragment: undefined,
+  }
 }
 
 /** The group bit of the first octet: broadcast and multicast. */

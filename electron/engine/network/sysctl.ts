@@ -82,6 +82,8 @@ export class Sysctls {
   /** Only what was written; the rest is as the kernel sets it. */
   readonly #values = new SparseMap<string, string>()
   #defaults: Defaults
+  /** Of those that every packet asks for. */
+  readonly #numbers = new SparseMap<string, number>()
   /** net.ipv4.conf: "all", "default" and one for each link, by the link's part of the key. */
   readonly #conf = new Map<string, Defaults>([['all', CONF_DEFAULTS], ['default', CONF_DEFAULTS]])
   /** net.ipv6.conf likewise. */
@@ -97,6 +99,7 @@ export class Sysctls {
   /** What a module brings that is loaded now. */
   addDefaults(defaults: Defaults): void {
     this.#defaults = { ...this.#defaults, ...defaults }
+    this.#numbers.clear()
   }
 
   get(key: string): string | undefined {
@@ -111,6 +114,7 @@ export class Sysctls {
     const numbers = text.split('\t')
     if (numbers.length !== old.split('\t').length || !numbers.every((n) => /^-?[0-9]+$/.test(n))) throw new SystemError('EINVAL')
     if (text === old) return
+    this.#numbers.clear()
     const conf = confPart(key)
     if (key === 'net.ipv4.ip_forward' || key === 'net.ipv4.conf.all.forwarding') this.#forwardAll(text)
     else if (conf?.family === 6) this.#set6(conf, text)
@@ -122,6 +126,7 @@ export class Sysctls {
   /** The kernel starts anew: what was written is forgotten, but for the interfaces' settings of IPv6, which their creation decides. */
   forget(): void {
     for (const key of [...this.#values.keys()]) this.#values.delete(key)
+    this.#numbers.clear()
     for (const part of this.#conf.keys()) this.#conf.set(part, CONF_DEFAULTS)
     this.#refresh()
   }
@@ -135,7 +140,18 @@ export class Sysctls {
 
   /** Of a setting that is not an interface's. */
   number(key: string): number {
-    return Number(this.#values.get(key) ?? this.#defaults[key] ?? 0)
+    return this.known(key) ?? 0
+  }
+
+  /** Undefined: there is no such setting. */
+  known(key: string): number | undefined {
+    let number = this.#numbers.get(key)
+    if (number === undefined) {
+      const text = this.#values.get(key) ?? own(this.#defaults, key)
+      if (text === undefined) return undefined
+      this.#numbers.set(key, (number = Number(text)))
+    }
+    return number
   }
 
   /** A setting of IPv6 as "all" has it. */

@@ -11,8 +11,10 @@ import { icmpErrorCode } from './icmp.ts'
 import { icmp6ErrorCode } from './icmp6.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
+import { metaOf } from './packets.ts'
 import type { SocketTranslation } from './programs.ts'
 import type { Ip, IpPacket, SocketInfo, SocketOwner, Sockets, UdpDatagram, UdpSocket } from './types.ts'
+import { Flows } from './udp-flows.ts'
 import { receiveVxlan } from './vxlan.ts'
 import { receiveWireguard } from './wireguard.ts'
 
@@ -21,18 +23,8 @@ const ANY = '0.0.0.0'
 const ANY6 = '::'
 /** After this long without a datagram the next one begins a new journey (nf_conntrack_udp_timeout_stream). */
 const FLOW_IDLE_MS = 120_000
-const FLOWS = 256
 
 type SendOptions = Parameters<UdpSocket['send']>[3]
-
-/** A peer that a socket has exchanged datagrams with. */
-interface Flow {
-  /** Its number only: whoever talks with hundreds would hold on to all their journeys, long after the cluster forgot them. */
-  journey: number
-  /** Whether the peer began it. */
-  answers: boolean
-  usedAt: number
-}
 
 const sends: Telling<[socket: SocketInfo, bytes: number]> = ({ networkNamespace, before }, socket, bytes) => ({
   stage: 'socket',
@@ -165,7 +157,7 @@ class Socket implements UdpSocket {
   readonly #udp: Udp
   readonly #owner: SocketOwner | undefined
   readonly #mark: number
-  readonly #flows = new Map<string, Flow>()
+  readonly #flows = new Flows()
   #closed = false
   peer: { local: Ip; address: Ip; port: number } | undefined
 
@@ -227,7 +219,7 @@ class Socket implements UdpSocket {
       identification: ns.ip.nextIdentification(),
       dontFragment: true,
       payload: { kind: 'udp', sourcePort: options?.sourcePort ?? this.port, destinationPort: port, data },
-      meta: { mark: this.#mark, owner: this.#owner },
+      meta: metaOf(this.#mark, undefined, this.#owner),
     }
   }
 
@@ -278,7 +270,7 @@ class Socket implements UdpSocket {
   }
 
   fail(peer: Ip, port: number, code: ErrorCode): void {
-    if (this.#flows.has(`${peer} ${port}`)) this.onError?.(new SystemError(code))
+    if (this.#flows.get(peer, port)) this.onError?.(new SystemError(code))
   }
 
   close(): void {
@@ -291,7 +283,7 @@ class Socket implements UdpSocket {
 
   /** The journey that a datagram to this peer belongs to, if there is one. */
   #going(peer: Ip, port: number): { answers: Journey } | { journey: Journey } | undefined {
-    const flow = this.#flows.get(`${peer} ${port}`)
+    const flow = this.#flows.get(peer, port)
     if (!flow || this.#ns.clock.now - flow.usedAt > FLOW_IDLE_MS) return undefined
     const journey = this.#ns.recorder.known(flow.journey)
     if (!journey) return undefined
@@ -300,15 +292,9 @@ class Socket implements UdpSocket {
   }
 
   #remember(peer: Ip, port: number, { id: journey }: Journey, answers: boolean): void {
-    const key = `${peer} ${port}`
-    const flow = this.#flows.get(key)
+    const flow = this.#flows.get(peer, port)
     const usedAt = this.#ns.clock.now
-    if (flow && flow.journey === journey) {
-      flow.usedAt = usedAt
-      return
-    }
-    this.#flows.delete(key)
-    this.#flows.set(key, { journey, answers, usedAt })
-    if (this.#flows.size > FLOWS) this.#flows.delete(this.#flows.keys().next().value!)
+    if (flow && flow.journey === journey) flow.usedAt = usedAt
+    else this.#flows.set(peer, port, journey, answers, usedAt)
   }
 }

@@ -5,7 +5,7 @@ import { formatVxlanFdb } from './format.ts'
 import { BaseLink } from './link.ts'
 import type { LinkOptions } from './link.ts'
 import type { Namespace } from './namespace.ts'
-import { copyFrame, isGroupMac, NO_DATA, ported, scrubbed, ZERO_MAC } from './packets.ts'
+import { copyFrame, isGroupMac, metaOf, NO_DATA, ported, scrubbed, ZERO_MAC } from './packets.ts'
 import type { Frame, Ip, IpPacket, Mac, UdpDatagram, VxlanLink } from './types.ts'
 
 export interface VxlanOptions {
@@ -132,7 +132,7 @@ export class Vxlan extends BaseLink implements VxlanLink {
       dontFragment: false,
       payload: { kind: 'udp', sourcePort: flowPort(frame), destinationPort: this.port, data: NO_DATA, vxlan: { vni, frame } },
       // The mark stays on the outer packet (skb_scrub_packet without xnet), which is why kube-proxy clears its own.
-      meta: { mark: inner.kind === 'ip' ? inner.meta.mark : 0, trail },
+      meta: metaOf(inner.kind === 'ip' ? inner.meta.mark : 0, trail),
     }
     if (inner.kind === 'ip') {
       if (recorder.recording(inner)) {
@@ -150,7 +150,7 @@ export class Vxlan extends BaseLink implements VxlanLink {
     if (this.learning && !isGroupMac(frame.source)) this.#learn(frame.source, packet.source)
     const inner = frame.payload
     if (inner.kind === 'ip') {
-      inner.meta = { mark: 0, trail: packet.meta.trail ?? inner.meta.trail }
+      inner.meta = metaOf(0, packet.meta.trail ?? inner.meta.trail)
       if (this.external) inner.meta.tunnel = { id: vni, remote: packet.source, local: packet.destination }
       if (recorder.recording(inner)) {
         recorder.note(ns, inner, this.name, recorder.header(packet), recorder.header(inner, frame), unpacks, this.port, vni)

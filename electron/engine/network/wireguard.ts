@@ -3,7 +3,7 @@ import { cidrContains, parseCidr } from './address.ts'
 import { BaseLink } from './link.ts'
 import type { LinkOptions } from './link.ts'
 import type { Namespace } from './namespace.ts'
-import { NO_DATA } from './packets.ts'
+import { metaOf, NO_DATA } from './packets.ts'
 import type { Cidr, Frame, Ip, IpPacket, UdpDatagram, WireguardLink, WireguardMessage, WireguardPeer } from './types.ts'
 
 /** wireguard.com/papers/wireguard.pdf 6.1; ms. */
@@ -142,7 +142,7 @@ export class Wireguard extends BaseLink implements WireguardLink {
           before: recorder.header(inner), after: recorder.header(outer), explanation: 'wireguard-encapsulate',
         })
       }
-      inner.meta = { mark: 0, trail: inner.meta.trail }
+      inner.meta = metaOf(0, inner.meta.trail)
     }
     this.#transmit(peer, outer)
   }
@@ -154,7 +154,7 @@ export class Wireguard extends BaseLink implements WireguardLink {
       kind: 'ip', version: four ? 4 : 6, source: ns.sourceFor(to.address) ?? (four ? '0.0.0.0' : '::'), destination: to.address, ttl: 64, tos: 0,
       identification: four ? ns.ip.nextIdentification() : 0, dontFragment: false,
       payload: { kind: 'udp', sourcePort: this.listenPort, destinationPort: to.port, data: NO_DATA, wireguard },
-      meta: { mark: this.fwmark, trail },
+      meta: metaOf(this.fwmark, trail),
     }
   }
 
@@ -257,7 +257,7 @@ export class Wireguard extends BaseLink implements WireguardLink {
   #decrypt(peer: Peer, outer: IpPacket, inner: IpPacket): void {
     const ns = this.namespace
     const { recorder } = ns
-    inner.meta = { mark: 0, trail: outer.meta.trail ?? inner.meta.trail }
+    inner.meta = metaOf(0, outer.meta.trail ?? inner.meta.trail)
     if (this.#peerFor(inner.source) !== peer) {
       this.statistics.rxDropped++
       if (!inner.meta.trail) return

@@ -236,7 +236,7 @@ export class IpvsPath {
 
   /** Without net.ipv4.vs.conntrack, netfilter has nothing to do with such packets: nor can it masquerade them. */
   #untrack(packet: IpPacket): void {
-    delete packet.meta.connection
+    packet.meta.connection = undefined
     packet.meta.state = 'UNTRACKED'
   }
 

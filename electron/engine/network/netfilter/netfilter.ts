@@ -43,6 +43,9 @@ const CHAINS: Readonly<Record<Hook, string>> = {
 
 const ONLY_NAT = ['nat'] as const
 
+type Met = Readonly<Record<TableName, Table | undefined>>
+const NO_TABLES: Met = { raw: undefined, mangle: undefined, nat: undefined, filter: undefined, security: undefined }
+
 /** What rules decided about a connection's translation. It is told when the packet was changed, so that its journey can show the new addresses. */
 interface Translation {
   readonly verdict: HookVerdict
@@ -78,6 +81,8 @@ export class NetfilterTables implements Netfilter, RuleHost {
   #plan: NftPlan<Step> | undefined
   /** Those that somebody has asked for; most Pods' namespaces have none. */
   readonly #tables = new SparseMap<TableName, Table>()
+  /** The same ones, as packets meet them. */
+  #met: Met = NO_TABLES
   #generation = 0
   /** Rules that are to be there before anybody looks: by whose they are, in the order in which those came. */
   #deferred: Map<object, { work: () => void; isTheirs: (chain: string) => boolean }> | undefined
@@ -210,7 +215,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
   #evaluate(
     name: TableName, hook: Hook, packet: IpPacket, inLink: Link | undefined, outLink: Link | undefined,
   ): [Decision, RuleRecorder | undefined] | undefined {
-    const table = this.#tables.get(name)
+    const table = this.#met[name]
     if (!table?.exists || packet.version !== this.family) return undefined
     const chain = table.chains.get(CHAINS[hook])!
     if (chain.isEmpty && chain.policy === 'ACCEPT') {
@@ -319,7 +324,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
   }
 
   #commit(table: Table): void {
-    this.#tables.set(table.name, table)
+    this.#set(table)
     this.#generation++
     if (!this.#tracking) this.#tracking = (table.name === 'nat' && table.exists) || needsTracking(table)
   }
@@ -332,8 +337,13 @@ export class NetfilterTables implements Netfilter, RuleHost {
 
   #peek(name: TableName): Table {
     let table = this.#tables.get(name)
-    if (!table) this.#tables.set(name, (table = new Table(name)))
+    if (!table) this.#set((table = new Table(name)))
     return table
+  }
+
+  #set(table: Table): void {
+    this.#tables.set(table.name, table)
+    this.#met = { ...this.#met, [table.name]: table }
   }
 
   restore(text: Parameters<Netfilter['restore']>[0], options: RestoreOptions = {}): void {

@@ -6,6 +6,7 @@ import { decodeUtf8, encodeUtf8 } from '../../text.ts'
 import type {
   Ip, IpPacket, SctpChunk, SctpPacket, SctpSockets, SocketInfo, SocketOwner, StackHost, TcpConnection, TcpHandlers, TcpListener,
 } from '../types.ts'
+import { metaOf } from '../packets.ts'
 import { Association, STREAMS_OUT, WINDOW } from './association.ts'
 import type { AssociationHost } from './association.ts'
 
@@ -231,7 +232,7 @@ export class SctpStack implements AssociationHost, SctpSockets {
     const version = source.includes(':') ? 6 : 4
     return {
       kind: 'ip', version, source, destination, tos: 2, dontFragment: true, ttl: Number(this.#host.namespace.sysctl('net.ipv4.ip_default_ttl') ?? 64),
-      identification: version === 4 ? this.#identification : 0, payload, meta: { mark: 0 },
+      identification: version === 4 ? this.#identification : 0, payload, meta: metaOf(),
     }
   }
 

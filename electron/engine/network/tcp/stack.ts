@@ -5,6 +5,7 @@ import type { ErrorCode } from '../../machine/errors.ts'
 import type { Random } from '../../random.ts'
 import { icmp6ErrorCode } from '../icmp6.ts'
 import type { TcpLayer } from '../layers.ts'
+import { metaOf } from '../packets.ts'
 import type {
   Ip, IpPacket, SocketInfo, SocketOwner, Sockets, StackHost, TcpConnection, TcpFlags, TcpHandlers, TcpListener, TcpSegment,
 } from '../types.ts'
@@ -339,9 +340,9 @@ export class TcpStack implements TcpLayer, ConnectionHost {
 
   #packet(source: Ip, destination: Ip, payload: TcpSegment, identification = 0): IpPacket {
     return {
-      kind: 'ip', version: source.includes(':') ? 6 : 4, source, destination, tos: 0, dontFragment: true,
-      ttl: Number(this.#host.namespace.sysctl('net.ipv4.ip_default_ttl') ?? 64),
-      identification, payload, meta: { mark: 0 },
+      kind: 'ip', version: source.includes(':') ? 6 : 4, source, destination,
+      ttl: this.#host.namespace.sysctlNumber('net.ipv4.ip_default_ttl') ?? 64,
+      tos: 0, identification, dontFragment: true, payload, meta: metaOf(),
     }
   }
 

@@ -22,7 +22,7 @@ export class TwoHosts {
   #host(name: string, address: string): TcpStack {
     const namespace = {
       name, machine: name, id: 1, clock: this.clock, counters: new Counters(), isLocal: (ip: string) => ip === address || ip === '127.0.0.1',
-      sourceFor: (ip: string) => (ip.startsWith('10.') ? address : undefined), sysctl: () => undefined,
+      sourceFor: (ip: string) => (ip.startsWith('10.') ? address : undefined), sysctl: () => undefined, sysctlNumber: () => undefined,
       routes: { lookup: (ip: string) => (ip.startsWith('10.') ? { destination: '10.0.0.0/8', device: 'eth0' } : undefined) },
       linkNamed: () => this,
     } as unknown as NetworkNamespace

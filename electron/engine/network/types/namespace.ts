@@ -51,6 +51,8 @@ export interface NetworkNamespace {
   readonly ipv6: boolean
   /** "net.ipv4.ip_forward" → "1". Unknown keys: undefined. */
   sysctl(key: string): string | undefined
+  /** As {@link sysctl}, for settings that are one number and no interface's. */
+  sysctlNumber(key: string): number | undefined
   setSysctl(key: string, value: string): void
   sysctls(): readonly string[]
   /** Throws SystemError EEXIST, EINVAL; EACCES for an IPv6 address where the link has disable_ipv6. */

@@ -24,8 +24,6 @@ export class TrackedConnection implements ConntrackEntry {
   replyHash = 0
   /** As the table finds it; the table's own. */
   known: ConntrackTuple | undefined = undefined
-  originalNext: TrackedConnection | undefined = undefined
-  replyNext: TrackedConnection | undefined = undefined
   earlier: TrackedConnection | undefined = undefined
   later: TrackedConnection | undefined = undefined
   /** UDP: from when on it counts as a stream. */

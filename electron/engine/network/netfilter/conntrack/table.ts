@@ -8,33 +8,42 @@ export interface Found {
   readonly direction: 'original' | 'reply'
 }
 
-const FEW = 16
+const FEW = 32
+const REPLY = 1
+/** Tells a place that is taken from an empty one. */
+const TAKEN = 0x8000_0000
+
+const NONE = new Int32Array(0)
 
 /**
- * Connections by the tuples of both their directions: two hash tables with chains as the kernel's one. The chains and the
- * order in which connections came run through the connections themselves, for there are very many.
+ * Connections by the tuples of both their directions: a hash table with linear probing. Hash and direction stand apart from
+ * the connections and close to each other, for there are very many and most of who asks finds nothing. The order in which
+ * connections came runs through the connections themselves.
  */
 export class ConnectionTable {
-  /** Made with the first connection; a power of two of them, twice as many at least as there are connections. */
-  #originals: (TrackedConnection | undefined)[] = []
-  #replies: (TrackedConnection | undefined)[] = []
+  /** Made with the first connection; a power of two of them, of which at most half are taken: hash, then direction. Zero: empty. */
+  #keys: Int32Array = NONE
+  #connections: (TrackedConnection | undefined)[] = []
   #first: TrackedConnection | undefined
   #last: TrackedConnection | undefined
   #size = 0
 
   /** `hash` is the tuple's {@link hashOf}. */
   get(tuple: ConntrackTuple, hash: number): Found | undefined {
-    const originals = this.#originals
-    if (originals.length === 0) return undefined
-    const at = hash & (originals.length - 1)
-    // What came last stands first in the kernel's chains: the reply of a connection with itself.
-    for (let connection = this.#replies[at]; connection; connection = connection.replyNext) {
-      if (connection.replyHash === hash && sameTuple(connection.known!, tuple)) return { connection, direction: 'reply' }
+    const keys = this.#keys
+    if (keys.length === 0) return undefined
+    const mask = keys.length - 1
+    const wanted = (hash << 1) | TAKEN
+    let found: TrackedConnection | undefined
+    for (let at = hash & mask, key = keys[at]!; key !== 0; at = (at + 1) & mask, key = keys[at]!) {
+      if ((key & ~REPLY) !== wanted) continue
+      const connection = this.#connections[at]!
+      // The reply of a connection with itself stands first in the kernel's chains.
+      if (key !== wanted) {
+        if (sameTuple(connection.known!, tuple)) return { connection, direction: 'reply' }
+      } else if (sameTuple(connection.original, tuple)) found = connection
     }
-    for (let connection = originals[at]; connection; connection = connection.originalNext) {
-      if (connection.originalHash === hash && sameTuple(connection.original, tuple)) return { connection, direction: 'original' }
-    }
-    return undefined
+    return found && { connection: found, direction: 'original' }
   }
 
   /** The connection knows its hashes. */
@@ -44,7 +53,7 @@ export class ConnectionTable {
     if (this.#last) this.#last.later = connection
     else this.#first = connection
     this.#last = connection
-    if (2 * ++this.#size > this.#originals.length) this.#grow()
+    if (4 * ++this.#size > this.#keys.length) this.#grow()
     else this.#insert(connection)
   }
 
@@ -56,8 +65,9 @@ export class ConnectionTable {
     if (later) later.earlier = earlier
     else this.#last = earlier
     this.#size--
-    this.#remove(connection)
-    connection.known = connection.earlier = connection.later = connection.originalNext = connection.replyNext = undefined
+    this.#remove((connection.originalHash << 1) | TAKEN, connection)
+    this.#remove((connection.replyHash << 1) | TAKEN | REPLY, connection)
+    connection.known = connection.earlier = connection.later = undefined
   }
 
   /** In the order in which they came; the one that was given last may be deleted meanwhile. */
@@ -70,38 +80,41 @@ export class ConnectionTable {
   }
 
   #insert(connection: TrackedConnection): void {
-    const mask = this.#originals.length - 1
-    const original = connection.originalHash & mask
-    const reply = connection.replyHash & mask
-    connection.originalNext = this.#originals[original]
-    this.#originals[original] = connection
-    connection.replyNext = this.#replies[reply]
-    this.#replies[reply] = connection
+    this.#place((connection.originalHash << 1) | TAKEN, connection)
+    this.#place((connection.replyHash << 1) | TAKEN | REPLY, connection)
   }
 
-  #remove(connection: TrackedConnection): void {
-    const mask = this.#originals.length - 1
-    const original = connection.originalHash & mask
-    const reply = connection.replyHash & mask
-    let before = this.#originals[original]!
-    if (before === connection) this.#originals[original] = connection.originalNext
-    else {
-      while (before.originalNext !== connection) before = before.originalNext!
-      before.originalNext = connection.originalNext
+  #place(key: number, connection: TrackedConnection): void {
+    const mask = this.#keys.length - 1
+    let at = (key >>> 1) & mask
+    while (this.#keys[at] !== 0) at = (at + 1) & mask
+    this.#keys[at] = key
+    this.#connections[at] = connection
+  }
+
+  /** One of its two places; what stands behind moves up, so that no search ends too early. */
+  #remove(key: number, connection: TrackedConnection): void {
+    const keys = this.#keys
+    const connections = this.#connections
+    const mask = keys.length - 1
+    let gap = (key >>> 1) & mask
+    while (connections[gap] !== connection || keys[gap] !== key) gap = (gap + 1) & mask
+    for (let at = (gap + 1) & mask; keys[at] !== 0; at = (at + 1) & mask) {
+      const home = (keys[at]! >>> 1) & mask
+      if (((at - home) & mask) < ((at - gap) & mask)) continue
+      keys[gap] = keys[at]!
+      connections[gap] = connections[at]
+      gap = at
     }
-    before = this.#replies[reply]!
-    if (before === connection) this.#replies[reply] = connection.replyNext
-    else {
-      while (before.replyNext !== connection) before = before.replyNext!
-      before.replyNext = connection.replyNext
-    }
+    keys[gap] = 0
+    connections[gap] = undefined
   }
 
   #grow(): void {
-    const size = Math.max(FEW, 2 * this.#originals.length)
-    this.#originals = new Array<TrackedConnection | undefined>(size).fill(undefined)
-    this.#replies = new Array<TrackedConnection | undefined>(size).fill(undefined)
-    for (const connection of this.connections()) this.#insert(connection)
+    const size = Math.max(FEW, 2 * this.#keys.length)
+    this.#keys = new Int32Array(size)
+    this.#connections = new Array<TrackedConnection | undefined>(size).fill(undefined)
+    for (let connection = this.#first; connection; connection = connection.later) this.#insert(connection)
   }
 }
 

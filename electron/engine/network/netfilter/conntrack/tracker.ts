@@ -296,8 +296,7 @@ export class ConnectionTracker implements Conntrack {
   #setting(name: string, fallback: number): number {
     let key = SETTINGS.get(name)
     if (key === undefined) SETTINGS.set(name, (key = `net.netfilter.nf_conntrack_${name}`))
-    const text = this.#namespace.sysctl(key)
-    return text === undefined ? fallback : Number(text)
+    return this.#namespace.sysctlNumber(key) ?? fallback
   }
 
   #sweep(): void {
