@@ -53,7 +53,7 @@ export function bindPod(server: Server, kind: Kind, namespace: string, name: str
   if (old.spec.nodeName) throw conflict(podBinding, name, `pod ${name} is already assigned to node ${quoted(old.spec.nodeName)}`)
   if (old.spec.schedulingGates?.length) throw conflict(podBinding, name, `pod ${name} has non-empty .spec.schedulingGates`)
   const condition = { type: 'PodScheduled', status: 'True', lastProbeTime: null as unknown as string, lastTransitionTime: timestamp(server.clock.wall()) }
-  const conditions = [...(old.status.conditions ?? []).filter((c) => c.type !== 'PodScheduled'), condition]
+  const conditions = (old.status.conditions ?? []).filter((c) => c.type !== 'PodScheduled').concat(condition).slice()
   const next: Pod = {
     ...old,
     metadata: { ...old.metadata },

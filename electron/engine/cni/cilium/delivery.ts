@@ -21,7 +21,8 @@ export function check(dp: Datapath, packet: IpPacket, link: Link, endpoint: Endp
   // ENABLE_SCTP of bpf/lib/ipv4.h
   if (tuple?.protocol === 'sctp' && !dp.sctp) {
     return { verdict: dp.drop(packet, link, 'CT: Unknown L4 protocol', `Cilium's programs know SCTP only with enable-sctp (Helm: sctp.enabled=true), which is off here: what ${endpoint.pod} sends or gets of it goes no further.`, {
-      explanation: 'drop-cilium-protocol', endpoint: endpoint.id, direction: direction === 'egress' ? 'EGRESS' : 'INGRESS', decidedBy: 'enable-sctp: "false" in ConfigMap kube-system/cilium-config',
+      explanation: 'drop-cilium-protocol', endpoint: endpoint.id,
+      direction: direction === 'egress' ? 'EGRESS' : 'INGRESS', decidedBy: 'enable-sctp: "false" in ConfigMap kube-system/cilium-config',
     }) }
   }
   if (!tuple) return { verdict: dp.drop(packet, link, 'CT: Unknown L4 protocol', `${link.name} has a packet of a protocol that Cilium does not follow.`, { explanation: 'drop-cilium-protocol' }) }

@@ -66,8 +66,9 @@ function admitServiceAccount(pod: Pod, { store, random }: Context): void {
   if (needing.length === 0) return
   const name = `kube-api-access-${random.suffix(5)}`
   const mount: core.VolumeMount = { name, readOnly: true, mountPath: TOKEN_PATH }
-  for (const container of needing) container.volumeMounts = [...(container.volumeMounts ?? []), mount]
-  spec.volumes = [...(spec.volumes ?? []), { name, projected: { sources: TOKEN_SOURCES, defaultMode: 0o644 } }]
+  // Each Pod keeps these arrays: what a spread makes longer has room for a dozen more.
+  for (const container of needing) container.volumeMounts = (container.volumeMounts ?? []).concat(mount)
+  spec.volumes = (spec.volumes ?? []).concat({ name, projected: { sources: TOKEN_SOURCES, defaultMode: 0o644 } })
 }
 
 /** plugin/pkg/admission/priority. */
@@ -101,5 +102,5 @@ function admitTolerations({ spec }: Pod): void {
   const tolerates = (key: string): boolean =>
     spec.tolerations?.some((t) => (t.key === key || !t.key) && (t.effect === 'NoExecute' || !t.effect)) ?? false
   const added = [NOT_READY, UNREACHABLE].filter((t) => !tolerates(t.key!))
-  if (added.length > 0) spec.tolerations = [...(spec.tolerations ?? []), ...added]
+  if (added.length > 0) spec.tolerations = (spec.tolerations ?? []).concat(added)
 }

@@ -122,7 +122,8 @@ export function conditionsOf(pod: Pod, facts: Facts): PodCondition[] {
   }
   // A Pod that did not come through the scheduler is scheduled all the same.
   if (!scheduled) out.push({ type: 'PodScheduled', status: 'True', lastTransitionTime: timestamp(clock.wall()), lastProbeTime: null as unknown as string })
-  return out
+  // the array that push has made longer has room for a dozen more, for as long as the Pod is there
+  return out.slice()
 }
 
 /** One that is as it was is the same object: nobody has to look into it. */

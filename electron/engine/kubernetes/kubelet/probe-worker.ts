@@ -18,8 +18,8 @@ export interface ProbeWorkerSetup {
   /** Success was found before: asked again after a period, not after the initial delay. */
   isKnownWell?: boolean
   /**
-   * Whether one that is well may be asked every ten seconds: the control plane's probes of every second would be most
-   * of what happens in a cluster, and nobody sees them who does not listen on the wire.
+   * Whether one that is well may be asked every half a minute: the control plane's probes would be most of what happens
+   * in a cluster, and nobody sees them who does not listen on the wire.
    */
   isRelaxed?(): boolean
   /** Readiness and liveness wait for the startup probe. */
@@ -29,7 +29,7 @@ export interface ProbeWorkerSetup {
 /** Until a relist has shown the kubelet that the container runs, which sets its probes off. */
 const NOTICED = 500
 /** How rarely (ms) one that is well is asked where {@link ProbeWorkerSetup.isRelaxed} says so. */
-const RELAXED = 10_000
+const RELAXED = 30_000
 
 /**
  * Asks again and again: pkg/kubelet/prober worker. Its timer is background, except that a cluster which settles waits

@@ -41,10 +41,14 @@ function variable(name: string): string {
 
 /** Services of the Pod's own namespace hide those of the same name that every Pod sees; by name. */
 export function visibleServices(sources: Pick<Sources, 'services'>, namespace: string, links: boolean): Service[] {
-  const visible = links ? [...sources.services(namespace)] : []
+  const visible = links ? sources.services(namespace).slice() : []
   if (!visible.some((service) => service.metadata.name === 'kubernetes')) {
     const everywhere = sources.services('default').find((service) => service.metadata.name === 'kubernetes')
-    if (everywhere) visible.push(everywhere)
+    if (everywhere) return [...visible, everywhere].sort(byName)
   }
-  return visible.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
+  return visible.sort(byName)
+}
+
+function byName(a: Service, b: Service): number {
+  return a.metadata.name < b.metadata.name ? -1 : 1
 }

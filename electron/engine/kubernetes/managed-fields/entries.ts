@@ -84,10 +84,11 @@ export function recordUpdate(entries: readonly ManagedEntry[], { added, modified
   return capped(inOrder(out))
 }
 
-/** Sorts in place; nearly always they are in order already. */
-export function inOrder(entries: ManagedEntry[]): ManagedEntry[] {
-  for (let i = 1; i < entries.length; i++) if (compareEntries(entries[i - 1]!, entries[i]!) > 0) return entries.sort(compareEntries)
-  return entries
+/** In order, nearly always as they came; as long as they are many, as objects keep them for good. */
+export function inOrder(entries: readonly ManagedEntry[]): ManagedEntry[] {
+  const out = entries.slice()
+  for (let i = 1; i < out.length; i++) if (compareEntries(out[i - 1]!, out[i]!) > 0) return out.sort(compareEntries)
+  return out
 }
 
 /** Entries that own something of what changed: their manager and what of it. */

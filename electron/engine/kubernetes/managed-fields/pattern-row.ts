@@ -62,5 +62,5 @@ export function patternOf(fields: FieldSet): Pattern | undefined {
     }
   }
   walk(fields)
-  return { fields, own }
+  return { fields, own: own.slice() }
 }

@@ -112,5 +112,5 @@ function patternRow(pattern: Pattern, one: ManagedEntry, names: Renames, writer:
     if (name === undefined) return undefined
     own.push(name)
   }
-  return new PatternRow(writer, pattern, own)
+  return new PatternRow(writer, pattern, own.slice())
 }
