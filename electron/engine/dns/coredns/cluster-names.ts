@@ -29,6 +29,8 @@ export class ClusterNames {
   readonly #serviceByIp = new Map<string, ServiceEntry[]>()
   readonly #slices = new Map<string, Map<string, EndpointEntry[]>>()
   readonly #endpointsByIp = new Map<string, EndpointEntry[]>()
+  /** Slices that changed since somebody asked for endpoints, by their last change: most change many times before. */
+  readonly #changed = new Map<string, { slice: EndpointSlice; gone: boolean }>()
   readonly #namespaces = new Set<string>()
   readonly #podIps = new Map<string, { ip: string; namespace: string }>()
   readonly #usePodNames: boolean
@@ -54,7 +56,7 @@ export class ClusterNames {
     }
     follow<Namespace>('namespaces', (object, gone) => void (gone ? this.#namespaces.delete(object.metadata.name) : this.#namespaces.add(object.metadata.name)), options.namespaceLabels)
     follow<Service>('services', (object, gone) => this.#setService(object, gone), options.labels)
-    if (options.endpoints !== false) follow<EndpointSlice>('endpointslices', (object, gone) => this.#setSlice(object, gone), options.labels)
+    if (options.endpoints !== false) follow<EndpointSlice>('endpointslices', (object, gone) => this.#noteSlice(object, gone), options.labels)
     if (options.pods) follow<Pod>('pods', (object, gone) => this.#setPod(object, gone))
     this.synced = true
   }
@@ -72,6 +74,7 @@ export class ClusterNames {
   }
 
   endpoints(namespace: string, service: string): EndpointEntry[] {
+    this.#readChanged()
     return [...(this.#slices.get(`${namespace}/${service}`)?.values() ?? [])].flat()
   }
 
@@ -80,6 +83,7 @@ export class ClusterNames {
   }
 
   endpointsByIp(ip: string): readonly EndpointEntry[] {
+    this.#readChanged()
     return this.#endpointsByIp.get(ip) ?? []
   }
 
@@ -113,6 +117,18 @@ export class ClusterNames {
     }
     this.#services.set(key, entry)
     for (const ip of entry.clusterIPs) add(this.#serviceByIp, ip, entry)
+  }
+
+  #noteSlice(slice: EndpointSlice, gone: boolean): void {
+    const key = `${slice.metadata.namespace}/${slice.metadata.name}`
+    this.#changed.delete(key)
+    this.#changed.set(key, { slice, gone })
+  }
+
+  #readChanged(): void {
+    if (this.#changed.size === 0) return
+    for (const { slice, gone } of this.#changed.values()) this.#setSlice(slice, gone)
+    this.#changed.clear()
   }
 
   #setSlice(slice: EndpointSlice, gone: boolean): void {

@@ -273,13 +273,16 @@ export class RuleParser<State> {
   finish(): Rule[] {
     const matches = this.#matches.map((reader) => reader.finish())
     const target = this.#target?.reader.finish()
+    const { inInterface, outInterface, protocol, fragment, jump, goto, packets, bytes, to, toStamp } = this.rule
     const rules: Rule[] = []
     for (const source of this.#sources) {
       for (const destination of this.#destinations) {
         // State such as a counter of -m statistic must not be shared between rules.
         const own = rules.length === 0 ? matches : this.#matches.map((reader) => reader.finish())
-        const { packets, bytes } = this.rule
-        rules.push(Object.assign(sameRule({ ...this.rule, source, destination, matches: own, target }), { packets, bytes }))
+        const rule = sameRule({ source, destination, inInterface, outInterface, protocol, fragment, matches: own, jump, goto, target, packets, bytes, to, toStamp })
+        rule.packets = packets
+        rule.bytes = bytes
+        rules.push(rule)
       }
     }
     return rules
