@@ -20,7 +20,7 @@ if (hasElectron()) {
   const vite = join(dirname(require.resolve('electron-vite/package.json')), 'bin', 'electron-vite.js')
   spawn(process.execPath, [vite, 'dev'], { cwd: folder, stdio: 'inherit' }).on('exit', (code) => process.exit(code ?? 1))
 } else {
-  const host = spawn(process.execPath, ['--max-semi-space-size=64', '--always-sparkplug', join(folder, 'electron', 'cli', 'podhop.mjs'), 'serve', '--test', ...process.argv.slice(2)], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
+  const host = spawn(process.execPath, ['--max-semi-space-size=64', join(folder, 'electron', 'cli', 'podhop.mjs'), 'serve', '--test', ...process.argv.slice(2)], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
   host.on('exit', (code) => process.exit(code ?? 1))
   const url = await new Promise((resolve) => {
     let said = ''

@@ -1,6 +1,5 @@
-#!/usr/bin/env -S node --max-semi-space-size=64 --always-sparkplug
+#!/usr/bin/env -S node --max-semi-space-size=64
 // Journeys live for some hundred packets: with V8's usual young generation of 16 MB they are moved to the old one just before they die.
-// A lab is over before much of the engine was hot: all of it is compiled to plain machine code when it first runs, not interpreted.
 // Builds what is older than its sources, then runs the built command: `npm ci && npm start` needs nothing else.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, statSync } from 'node:fs'

@@ -72,7 +72,7 @@ function startHost(): UtilityProcess {
   const child = utilityProcess.fork(join(folder, 'out', 'main', 'host-process.js'), [], {
     serviceName: 'Podhop cluster',
     // As in cli/podhop.mjs, where it is said why.
-    execArgv: ['--js-flags=--max-semi-space-size=64 --always-sparkplug'],
+    execArgv: ['--js-flags=--max-semi-space-size=64'],
     env: { ...process.env, PODHOP_DATA: app.getPath('userData'), PODHOP_TEST: process.argv.includes('--test') ? '1' : '' },
   })
   child.on('message', (message: unknown) => window?.webContents.send(CHANNEL, message))

@@ -10,7 +10,7 @@ import { kubernetesOpenApi } from '../../electron/engine/kubernetes/openapi/publ
 const folder = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const out = join(folder, 'out', 'bench')
 /** As `npm start` and the desktop's host process have it. */
-const FLAGS = ['--max-semi-space-size=64', '--always-sparkplug']
+const YOUNG = '--max-semi-space-size=64'
 const COMPARED = '@ngrok/webernetes@0.3.5'
 
 /** Name of a result → the goal in its unit; `more`: as many as possible. */
@@ -60,7 +60,7 @@ function start() {
   node([join('electron', 'cli', 'podhop.mjs'), 'version'])
   const times = [1, 2, 3, 4, 5].map(() => {
     const begun = performance.now()
-    node([...FLAGS, join('out', 'main', 'cli.js'), 'run', '-c', 'true'])
+    node([YOUNG, join('out', 'main', 'cli.js'), 'run', '-c', 'true'])
     return performance.now() - begun
   })
   return [{ name: 'process start → cluster settled, 3 nodes', value: times.sort((a, b) => a - b)[2], unit: 'ms', note: 'median of 5' }]
@@ -89,7 +89,7 @@ const names = ['start', ...own].filter((name) => wanted.length === 0 || wanted.i
 console.log(`Node ${process.version}, ${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} of them\n`)
 for (const name of names) {
   try {
-    const results = name === 'start' ? start() : JSON.parse(node(['--expose-gc', '--max-old-space-size=8000', ...FLAGS, join(out, 'measurements.mjs'), name]))
+    const results = name === 'start' ? start() : JSON.parse(node(['--expose-gc', '--max-old-space-size=8000', YOUNG, join(out, 'measurements.mjs'), name]))
     results.forEach(print)
     if (name !== 'deployment') continue
     const [other] = await compare()
