@@ -151,6 +151,19 @@ test('a new Service has its name at once, and a deleted one none', () => {
   expect(ask('late.default.svc.cluster.local.', 'A').rcode).toBe('NXDOMAIN')
 })
 
+test('an address that an endpoint has just got has its name at once, and the one before none', () => {
+  const pointer = (last: number): string[] => ask(`${last}.3.244.10.in-addr.arpa.`, 'PTR', {}, coredns[0]!.ip).answers.map(show)
+  putService(cluster.store, 'default', 'moving', 'None', [{ port: 80 }])
+  for (const last of [201, 202, 203]) putSlice(cluster.store, 'default', 'moving', [{ port: 80 }], [{ ip: `10.244.3.${last}`, hostname: 'it' }])
+  cluster.clock.runFor(100)
+  expect(pointer(203)).toEqual(['203.3.244.10.in-addr.arpa. 30 PTR it.moving.default.svc.cluster.local.'])
+  expect(pointer(202)).toEqual([])
+  putSlice(cluster.store, 'default', 'moving', [{ port: 80 }], [{ ip: '10.244.3.204', hostname: 'it' }])
+  cluster.clock.runFor(100)
+  expect(pointer(203)).toEqual([])
+  expect(pointer(204)).toHaveLength(1)
+})
+
 test('health, ready and prometheus listen beside DNS', () => {
   expect(coredns[0]!.sandbox.network.sockets.list().filter((s) => s.state === 'LISTEN').map((s) => s.localPort).sort()).toEqual([53, 8080, 8181, 9153])
 })
