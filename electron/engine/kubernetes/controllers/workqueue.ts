@@ -17,7 +17,7 @@ const TURN = 1
  * that is behind leaves a key alone for a while after it worked on it.
  */
 const BURST = 100
-const RATE = 500
+const RATE = 100
 const LONGEST_PAUSE = 5_000
 const BASE_DELAY = 5
 const MAX_DELAY = 1_000_000
