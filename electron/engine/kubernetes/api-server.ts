@@ -31,7 +31,7 @@ import { KINDS } from './kinds/index.ts'
 import { asServed, type Context, type Kind, resourceKey, storeKey } from './kinds/kind.ts'
 import { LateWrites } from './late-writes.ts'
 import { listObjects } from './lists.ts'
-import { checkAssigned, checkExecTarget, checkLogTarget, type NodeAgents } from './node-agents.ts'
+import { checkAssigned, checkExecTarget, checkLogOptions, checkLogTarget, type NodeAgents } from './node-agents.ts'
 import { locate, passOn, type ProxyAnswer, type ProxyRequest } from './proxy-location.ts'
 import { documentPath, openApiDocument } from './openapi/documents.ts'
 import type { OpenApiDocument } from './openapi/types.ts'
@@ -260,12 +260,15 @@ export class ApiServer implements KubernetesClient, Server {
   }
 
   logs(namespace: string, pod: string, options: LogOptions, sink: LogSink): () => void {
+    checkLogOptions(pod, options)
+    const { sinceTime, ...others } = options
+    if (sinceTime !== undefined) others.sinceSeconds = Math.max(0, (this.clock.wall() - sinceTime) / 1000)
     const container = checkLogTarget(this.get('pods', namespace, pod), options.container)
     if (!container.assigned) {
       const timer = this.clock.schedule(0, () => sink.onEnd())
       return () => this.clock.cancel(timer)
     }
-    return this.#agents('logs').logs(namespace, pod, { ...options, container: container.name }, sink)
+    return this.#agents('logs').logs(namespace, pod, { ...others, container: container.name }, sink)
   }
 
   exec(namespace: string, pod: string, options: ExecOptions): RemoteCommand {

@@ -207,6 +207,8 @@ export interface LogOptions {
   previous?: boolean
   tailLines?: number
   sinceSeconds?: number
+  /** Instead of `sinceSeconds`: wall-clock ms. */
+  sinceTime?: number
   timestamps?: boolean
 }
 export interface LogSink {

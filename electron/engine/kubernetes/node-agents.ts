@@ -1,6 +1,7 @@
 import type { UpstreamOutcome, UpstreamRequest } from '../programs/http/client.ts'
-import type { KubernetesClient } from './client.ts'
-import { badRequest } from './status.ts'
+import type { KubernetesClient, LogOptions } from './client.ts'
+import { FieldErrors } from './field-errors.ts'
+import { badRequest, invalid } from './status.ts'
 import type { KubeObject, Pod } from './types.ts'
 
 /** What the kubelets do for the API server. Implemented by kubelet/. Container names are always given. */
@@ -32,6 +33,14 @@ function chooseContainer(object: KubeObject, wanted: string | undefined): string
 /** The container whose log is asked for: pkg/registry/core/pod LogLocation. A Pod without a node has an empty log. */
 export function checkLogTarget(pod: KubeObject, wanted: string | undefined): { name: string; assigned: boolean } {
   return { name: chooseContainer(pod, wanted), assigned: !!(pod as Pod).spec.nodeName }
+}
+
+/** ValidatePodLogOptions of pkg/apis/core/validation: what kubectl itself lets through (--since=0.1s is 0 s). */
+export function checkLogOptions(pod: string, { sinceSeconds, sinceTime }: LogOptions): void {
+  if (sinceTime !== undefined || sinceSeconds === undefined || sinceSeconds >= 1) return
+  const errors = new FieldErrors()
+  errors.invalid('sinceSeconds', sinceSeconds, 'must be greater than 0')
+  throw invalid({ kind: 'PodLogOptions', group: '' }, pod, errors)
 }
 
 /** The container for exec and attach: pkg/registry/core/pod streamLocation. */

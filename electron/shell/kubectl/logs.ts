@@ -71,7 +71,7 @@ function logOptions(k: Kubectl, selector: string): LogOptions {
   if (f.string('since-time')) {
     const since = parseTime(f.string('since-time'))
     if (since === undefined) throw new KubectlError(`parsing time ${quote(f.string('since-time'))} as "2006-01-02T15:04:05Z07:00": cannot parse ${quote(f.string('since-time'))} as "2006"`)
-    options.sinceSeconds = Math.max(0, (k.now - since) / 1000)
+    options.sinceTime = since
   }
   if (f.duration('since') !== 0) options.sinceSeconds = Math.round(f.duration('since') / 1000)
   if (selector && f.int('tail') === -1 && !f.changed('tail')) options.tailLines = 10

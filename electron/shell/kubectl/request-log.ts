@@ -1,4 +1,5 @@
 import { ConnectionError, type KubernetesClient, StatusError } from '../../engine/kubernetes/client.ts'
+import { timestamp } from '../../engine/kubernetes/human-duration.ts'
 import { statusAsSent } from '../../engine/kubernetes/status.ts'
 import { byName } from '../../engine/own.ts'
 import type { Kubectl } from './command.ts'
@@ -146,6 +147,6 @@ const REQUESTS: Record<string, (client: KubernetesClient, args: unknown[]) => Re
   logs: (c, [namespace, pod, options]) => {
     const o = (options ?? {}) as Options
     const of = (name: string): string | undefined => (o[name] ? String(o[name]) : undefined)
-    return { verb: 'GET', path: pathOf(c, 'pods', namespace, pod, 'log'), query: { container: of('container'), follow: of('follow'), previous: of('previous'), sinceSeconds: of('sinceSeconds'), tailLines: o['tailLines'] === undefined ? undefined : String(o['tailLines']), timestamps: of('timestamps') } }
+    return { verb: 'GET', path: pathOf(c, 'pods', namespace, pod, 'log'), query: { container: of('container'), follow: of('follow'), previous: of('previous'), sinceSeconds: of('sinceSeconds'), sinceTime: typeof o['sinceTime'] === 'number' ? timestamp(o['sinceTime']) : undefined, tailLines: o['tailLines'] === undefined ? undefined : String(o['tailLines']), timestamps: of('timestamps') } }
   },
 })

@@ -48,6 +48,10 @@ describe('what the API server and its neighbours say of themselves', () => {
     const log = (options: string): string => raw(`"/api/v1/namespaces/default/pods/curl/log?${options}"`)
     expect(log('tailLines=-1')).toBe('The PodLogOptions "curl" is invalid: tailLines: Invalid value: -1: must be greater than or equal to 0\n')
     expect(log('limitBytes=0&sinceSeconds=0')).toBe('The PodLogOptions "curl" is invalid: \n* limitBytes: Invalid value: 0: must be greater than 0\n* sinceSeconds: Invalid value: 0: must be greater than 0\n')
+    lab.run('kubectl run teller --image=busybox -- echo told; kubectl wait --for=jsonpath={.status.containerStatuses[0].restartCount}=1 pod/teller')
+    expect(lab.run('kubectl logs teller --since=0.1s').output).toBe('The PodLogOptions "teller" is invalid: sinceSeconds: Invalid value: 0: must be greater than 0\n')
+    // a time that is now or to come is a time
+    expect(lab.run('kubectl logs teller --since-time=2035-01-01T00:00:00Z')).toMatchObject({ code: 0, output: '' })
   })
 
   it('counts what it keeps, and the addresses of Services', () => {

@@ -15,7 +15,7 @@ export function serveLog(call: Call): () => void {
     previous: query.flag('previous'),
     timestamps: query.flag('timestamps'),
     ...positive('tailLines', query.number('tailLines')),
-    ...positive('sinceSeconds', since(call)),
+    ...since(call),
   }
   let left = query.number('limitBytes') ?? Infinity
   let open = false
@@ -57,10 +57,10 @@ function positive<K extends string>(key: K, value: number | undefined): Partial<
   return value === undefined || value < 0 ? {} : ({ [key]: value } as Record<K, number>)
 }
 
-function since({ info: { query }, clock }: Call): number | undefined {
+function since({ info: { query } }: Call): Pick<LogOptions, 'sinceSeconds' | 'sinceTime'> {
   const time = query.get('sinceTime')
-  if (time === undefined) return query.number('sinceSeconds')
+  if (time === undefined) return positive('sinceSeconds', query.number('sinceSeconds'))
   const at = Date.parse(time)
   if (Number.isNaN(at)) throw badRequest(`invalid sinceTime: ${time}`)
-  return Math.max(0, (clock.wall() - at) / 1000)
+  return { sinceTime: at }
 }
