@@ -16,13 +16,18 @@ import type { PolicyChange, PolicyView } from './types.ts'
 export class PolicyModel {
   readonly #index: PolicyIndex
   readonly #client: KubernetesClient
+  readonly #onNamespace: ((name: string, namespace: Namespace | undefined) => void) | undefined
   readonly #stops: (() => void)[] = []
   #watching = false
   #stopped = false
 
-  /** `always`: Pods and Namespaces are watched from the beginning, for agents that treat every Pod, selected or not. */
-  constructor(client: KubernetesClient, onChange: (change: PolicyChange) => void, options: { always?: boolean } = {}) {
+  /**
+   * `always`: Pods and Namespaces are watched from the beginning, for agents that treat every Pod, selected or not.
+   * `onNamespace`: each Namespace as it comes, changes (undefined: goes), for agents that read more of it than labels.
+   */
+  constructor(client: KubernetesClient, onChange: (change: PolicyChange) => void, options: { always?: boolean; onNamespace?: (name: string, namespace: Namespace | undefined) => void } = {}) {
     this.#client = client
+    this.#onNamespace = options.onNamespace
     this.#index = new PolicyIndex((change) => {
       if (!this.#stopped) onChange(change)
     })
@@ -45,7 +50,13 @@ export class PolicyModel {
   #watchPods(): void {
     if (this.#watching) return
     this.#watching = true
-    this.#watch<Namespace>('namespaces', (n) => this.#index.setNamespace(n), (n) => this.#index.deleteNamespace(n.metadata.name))
+    this.#watch<Namespace>('namespaces', (n) => {
+      this.#index.setNamespace(n)
+      this.#onNamespace?.(n.metadata.name, n)
+    }, (n) => {
+      this.#index.deleteNamespace(n.metadata.name)
+      this.#onNamespace?.(n.metadata.name, undefined)
+    })
     this.#watch<Pod>('pods', (p) => this.#index.setPod(p), (p) => this.#index.deletePod(`${p.metadata.namespace}/${p.metadata.name}`))
   }
 

@@ -128,7 +128,7 @@ export class AntreaAgent implements Agent {
     const policies = (this.policies = new PolicyFlows(dp, this.#client))
     dp.policyOf = (conjunction) => policies.sourceOf(conjunction)
     const log = (this.#audit = new AuditLog(this.context, dp, (conjunction) => policies.loggedRule(conjunction)))
-    dp.log = (x) => log.packet(x)
+    dp.log = (x, flow) => log.packet(x, flow)
     this.egress = new EgressController(dp, this.#client, (source, message) => this.#log(source, message), () => this.#egressRules())
     this.#traceflow = new TraceflowAgent(dp, this.#client)
     this.#publish()

@@ -1,17 +1,24 @@
 import type { Timer } from '../../clock.ts'
 import { ipLength } from '../../network/packets.ts'
+import { byName } from '../../own.ts'
 import type { Direction } from '../../policy/types.ts'
 import type { NodeContext } from '../types.ts'
 import type { Datapath } from './datapath.ts'
 import type { Action } from './native.ts'
 import type { Execution } from './ovs/execution.ts'
+import type { Flow } from './ovs/flow.ts'
 
-/** The audit log of Antrea's policies (pkg/agent/controller/networkpolicy/audit_logging.go of v2.4): rules with enableLogging. */
+/** The audit log of Antrea (pkg/agent/controller/networkpolicy/audit_logging.go of v2.4): its own rules with enableLogging, and NetworkPolicies of Namespaces that ask for it. */
 export const NP_LOG = '/var/log/antrea/networkpolicy/np.log'
+/** What no rule of a NetworkPolicy lets through: by which policy the flow cannot tell. */
+const DEFAULTS: Readonly<Record<string, LoggedRule>> = byName({
+  IngressDefaultRule: { name: '', label: '', source: 'K8sNetworkPolicy', direction: 'ingress', action: 'Drop', table: 'IngressDefaultRule', priority: undefined },
+  EgressDefaultRule: { name: '', label: '', source: 'K8sNetworkPolicy', direction: 'egress', action: 'Drop', table: 'EgressDefaultRule', priority: undefined },
+})
 /** Packets that were not let through and look the same are one line a second. */
 const BUFFER = 1_000
 
-export interface LoggedRule { name: string; label: string; source: string; direction: Direction; action: Action; table: string; priority: number }
+export interface LoggedRule { name: string; label: string; source: string; direction: Direction; action: Action; table: string; priority: number | undefined }
 
 export class AuditLog {
   readonly #context: NodeContext
@@ -32,15 +39,15 @@ export class AuditLog {
   }
 
   /** Denied packets have their conjunction in reg3; allowed ones in the register of their direction. */
-  packet(x: Execution): void {
+  packet(x: Execution, flow: Flow): void {
     const { packet, key } = x
-    const rule = [3, 6, 5].map((register) => this.#ruleOf(key.registers[register]!)).find((found, i) => found && (i === 0) === (found.action === 'Drop' || found.action === 'Reject'))
+    const rule = (key.registers[3] === 0 ? DEFAULTS[flow.table] : undefined) ?? [3, 6, 5].map((register) => this.#ruleOf(key.registers[register]!)).find((found, i) => found && (i === 0) === (found.action === 'Drop' || found.action === 'Reject'))
     if (!packet || !rule) return
     const { payload } = packet
     const own = this.#dp.podAt(rule.direction === 'ingress' ? packet.destination : packet.source)
     const [from, to] = payload.kind === 'tcp' || payload.kind === 'udp' ? [String(payload.sourcePort), String(payload.destinationPort)] : ['<nil>', '<nil>']
     const line = [
-      rule.table, rule.source, rule.name, rule.direction === 'ingress' ? 'Ingress' : 'Egress', rule.action, rule.priority, own ? `${own.podNamespace}/${own.podName}` : '<nil>',
+      rule.table, rule.source, rule.name || '<nil>', rule.direction === 'ingress' ? 'Ingress' : 'Egress', rule.action, rule.priority ?? '<nil>', own ? `${own.podNamespace}/${own.podName}` : '<nil>',
       packet.source, from, packet.destination, to, payload.kind === 'icmp' && packet.version === 6 ? 'IPv6-ICMP' : payload.kind.toUpperCase(), ipLength(packet), rule.label || '<nil>',
     ].join(' ')
     if (rule.action === 'Allow') return this.#write(line)

@@ -7,6 +7,7 @@ import { encodeUtf8 } from '../../text.ts'
 import type { NodeContext, Sandbox } from '../types.ts'
 import { OvsBridge, type FlowSpec } from './ovs/bridge.ts'
 import type { Execution } from './ovs/execution.ts'
+import type { Flow } from './ovs/flow.ts'
 import { GATEWAY, GATEWAY_PORT, initialFlows, nodeFlows, podFlows, tablesFor, TUNNEL, TUNNEL_PORT, versionOf, type FamilyFacts, type PipelineFacts } from './pipeline.ts'
 import { describeFlows } from './words.ts'
 
@@ -37,7 +38,7 @@ export class Datapath {
   /** The policy whose conjunction has this number; the agent says. */
   policyOf: (conjunction: number) => string | undefined = () => undefined
   /** The agent's audit log. */
-  log: ((x: Execution) => void) | undefined
+  log: ((x: Execution, flow: Flow) => void) | undefined
   /** Grows with each start of the agent: all flows get new cookies (pkg/agent/agent.go, "roundNumber"). */
   round = 0
 

@@ -135,11 +135,37 @@ it('gives each rule its own priority, in order', () => {
   expect([...flowPriorities([rule('e', 50, 1), rule('a', 250, 5), rule('b', 250, 5, 1), rule('c', 250, 5.001), rule('z', 253, 1)]).values()]).toEqual([54_980, 14_500, 14_499, 14_498, 170])
 })
 
-it('rules with enableLogging are in np.log: what is allowed at once, what is not once a second', () => {
-  const log = (): string[] => {
-    const { fs } = cluster.nodes.get('worker-1')!
-    return fs.exists(NP_LOG) ? fs.readText(NP_LOG).split('\n').filter(Boolean).map((line) => line.replace(/^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d\.\d{6} /, '')) : []
+/** np.log of worker-1, without times. */
+function log(): string[] {
+  const { fs } = cluster.nodes.get('worker-1')!
+  return fs.exists(NP_LOG) ? fs.readText(NP_LOG).split('\n').filter(Boolean).map((line) => line.replace(/^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d\.\d{6} /, '')) : []
+}
+
+it('NetworkPolicies of a Namespace with networkpolicy.antrea.io/enable-logging are in np.log, what is dropped without the policy’s name', () => {
+  const annotate = (value: string | null): void => {
+    cluster.client.patch('namespaces', undefined, 'default', 'application/merge-patch+json', { metadata: { annotations: { 'networkpolicy.antrea.io/enable-logging': value } } })
+    cluster.clock.runFor(1_000)
   }
+  const [web, client, near] = ['web', 'client', 'near'].map((name) => ips.get(name)!)
+  const logged = (): string[] => {
+    const before = log().length
+    expect([connect('near', 'web').verdict, connect('client', 'web')]).toMatchObject(['delivered', { verdict: 'dropped', reason: 'drop-policy' }])
+    cluster.clock.runFor(2_000)
+    return log().slice(before)
+  }
+  given([kubernetes], () => {
+    expect(logged()).toEqual([])
+    annotate('true')
+    const [allowed, dropped] = logged()
+    expect(allowed).toMatch(new RegExp(`^IngressRule K8sNetworkPolicy:default/only-near <nil> Ingress Allow 190 default/web ${near} \\d+ ${web} 80 TCP 60 <nil>$`))
+    expect(dropped).toMatch(new RegExp(`^IngressDefaultRule K8sNetworkPolicy <nil> Ingress Drop <nil> default/web ${client} \\d+ ${web} 80 TCP 60 <nil>`))
+    annotate('yes')
+    expect(logged()).toEqual([])
+    annotate(null)
+  })
+})
+
+it('rules with enableLogging are in np.log: what is allowed at once, what is not once a second', () => {
   const [web, client, near] = ['web', 'client', 'near'].map((name) => ips.get(name)!)
   const rules = (action: string): object[] => [{ name: 'near', action: 'Allow', from: [app('near')], enableLogging: true, logLabel: 'close' }, { name: 'others', action, enableLogging: true }]
   given([acnp('logged', { tier: 'platform', priority: 5, ingress: rules('Drop') })], () => {

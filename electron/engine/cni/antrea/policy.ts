@@ -13,6 +13,11 @@ import { cookie, versionOf, WORDS } from './pipeline.ts'
 
 /** NetworkPolicies as conjunctions of flows (pkg/agent/controller/networkpolicy and pkg/agent/openflow/network_policy.go of v2.4). */
 const DELAY = 5
+/** On a Namespace: what its NetworkPolicies do is logged (pkg/controller/networkpolicy/networkpolicy_controller.go), where strconv.ParseBool takes it for true. */
+const LOGGING = 'networkpolicy.antrea.io/enable-logging'
+const TRUE: readonly (string | undefined)[] = ['1', 't', 'T', 'TRUE', 'true', 'True']
+/** Hands a packet to the agent for its log; the flow goes on. */
+const TO_LOG = 'controller(id=32776,reason=no_match,userdata=01.01,max_len=65535)'
 
 export class PolicyFlows {
   readonly #dp: Datapath
@@ -27,13 +32,15 @@ export class PolicyFlows {
   /** What np.log says of a conjunction's rule, where that is asked for. */
   readonly #logged = new Map<number, LoggedRule>()
   readonly #native: NativePolicies
+  /** Namespaces whose NetworkPolicies are logged. */
+  readonly #loud = new Set<string>()
   #timer: Timer | undefined
   #stopped = false
 
   constructor(dp: Datapath, client: KubernetesClient) {
     this.#dp = dp
     const { context } = dp
-    this.#model = new PolicyModel(client, () => this.#soon())
+    this.#model = new PolicyModel(client, () => this.#soon(), { onNamespace: (name, namespace) => this.#onNamespace(name, TRUE.includes(namespace?.metadata.annotations?.[LOGGING])) })
     this.#native = new NativePolicies(client, () => this.#soon())
     context.network.policyExplainer = policyExplainer(this.#model.view, {
       ...policyEnforcement('antrea'),
@@ -57,6 +64,13 @@ export class PolicyFlows {
 
   get view(): PolicyModel['view'] {
     return this.#model.view
+  }
+
+  #onNamespace(name: string, logged: boolean): void {
+    if (logged === this.#loud.has(name)) return
+    if (logged) this.#loud.add(name)
+    else this.#loud.delete(name)
+    this.#soon()
   }
 
   /** The policy whose conjunction this is. */
@@ -132,16 +146,18 @@ export class PolicyFlows {
     for (const policy of [...view.policies.values()].sort((a, b) => (a.key < b.key ? -1 : 1))) {
       const local = this.#local(view.selected(policy.key))
       if (local.length === 0) continue
+      const logged = this.#loud.has(policy.namespace)
       for (const direction of ['ingress', 'egress'] as const) {
         if (!policy.isolates[direction]) continue
         const [rules, defaults] = direction === 'ingress' ? ['IngressRule', 'IngressDefaultRule'] : ['EgressRule', 'EgressDefaultRule']
-        for (const pod of local) for (const match of this.#own(direction, pod)) build.put(defaults, 200, match, 'drop')
+        for (const pod of local) for (const match of this.#own(direction, pod)) build.put(defaults, 200, match, logged ? TO_LOG : 'drop')
         policy.rules[direction].forEach((rule, i) => {
           for (const conjunction of conjunctionsOf(view, `${policy.key} ${direction} ${i}`, rule, direction, local, this.#versions, (pod) => this.#own(direction, pod))) {
             if (isEmpty(conjunction)) continue
             const id = this.#id(conjunction.key, policy.key, used)
             build.conjunction(rules, 200, id, conjunction)
-            build.decide(rules, 190, id, direction, 'Allow')
+            if (logged) this.#logged.set(id, { name: '', label: '', source: `K8sNetworkPolicy:${policy.key}`, direction, action: 'Allow', table: rules, priority: 190 })
+            build.decide(rules, 190, id, direction, 'Allow', logged)
           }
         })
       }
@@ -222,7 +238,7 @@ class FlowBuilder {
 
   /** The flow that decides once all parts fit, and what counts for it. */
   decide(table: string, priority: number, id: number, direction: Direction, action: Action, logged = false): void {
-    const log = logged ? 'controller(id=32776,reason=no_match,userdata=01.01,max_len=65535),' : ''
+    const log = logged ? `${TO_LOG},` : ''
     const hex = id.toString(16)
     const ingress = direction === 'ingress'
     const metric = ingress ? 'IngressMetric' : 'EgressMetric'
