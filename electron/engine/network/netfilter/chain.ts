@@ -42,21 +42,26 @@ export class Chain {
   bytes = 0
   /** A built-in chain of the nf_tables back end has counters once somebody has set them, by -P, -Z or a file; before, it shows zero. */
   counts = false
-  #rules: readonly Rule[]
+  #rules: readonly Rule[] | undefined
   #runs: readonly Run[] | undefined
 
-  constructor(name: string, policy?: 'ACCEPT' | 'DROP', rules: readonly Rule[] = []) {
+  constructor(name: string, policy?: 'ACCEPT' | 'DROP', rules?: readonly Rule[]) {
     this.name = name
     this.policy = policy
     this.#rules = rules
   }
 
   get rules(): readonly Rule[] {
-    return this.#rules
+    return (this.#rules ??= this.unread())
+  }
+
+  /** What the rules are where none were given. */
+  protected unread(): readonly Rule[] {
+    return []
   }
 
   get isEmpty(): boolean {
-    return this.#rules.length === 0
+    return this.rules.length === 0
   }
 
   replace(rules: readonly Rule[]): void {
@@ -66,10 +71,9 @@ export class Chain {
 
   /** The first rule at or after `from` that matches, or -1. */
   find(from: number, evaluation: Evaluation): number {
-    this.#runs ??= compile(this.#rules)
-    const rules = this.#rules
+    const rules = (this.#rules ??= this.unread())
     let i = from
-    for (const run of this.#runs) {
+    for (const run of (this.#runs ??= compile(rules))) {
       if (run.to <= i) continue
       for (; i < run.from; i++) if (ruleMatches(rules[i]!, evaluation)) return i
       const candidates = run.rules.get(run.value(evaluation))

@@ -24,6 +24,7 @@ import type { RestoreHost, RestoreOptions } from './restore.ts'
 import { Evaluation } from './rule.ts'
 import type { RuleHost, TableName } from './rule.ts'
 import { saveTable } from './save.ts'
+import { rulesOf } from './shared-chain.ts'
 import { Table, TABLES } from './table.ts'
 
 /** What runs at each hook, in the kernel's order of priorities (include/uapi/linux/netfilter_ipv4.h). */
@@ -404,7 +405,7 @@ function setReferences(tables: Iterable<Table>): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
   for (const table of tables) {
     for (const chain of table.chains.values()) {
-      for (const rule of chain.rules) {
+      for (const rule of rulesOf(chain)) {
         for (const { sets = [] } of rule.target ? [...rule.matches, rule.target] : rule.matches) for (const name of sets) counts.set(name, (counts.get(name) ?? 0) + 1)
       }
     }
@@ -414,7 +415,7 @@ function setReferences(tables: Iterable<Table>): ReadonlyMap<string, number> {
 
 function needsTracking(table: Table): boolean {
   for (const chain of table.chains.values()) {
-    for (const rule of chain.rules) if (rule.target?.tracks || rule.matches.some((m) => m.tracks)) return true
+    for (const rule of rulesOf(chain)) if (rule.target?.tracks || rule.matches.some((m) => m.tracks)) return true
   }
   return false
 }

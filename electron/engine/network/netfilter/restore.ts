@@ -145,16 +145,55 @@ interface ReadBlock extends ChainContent {
   table: TableName
 }
 
+/** Of the thousands of chains that kube-proxy writes, few are ever passed by a packet. */
+class UnreadBlock implements ReadBlock {
+  readonly table: TableName
+  readonly family: 4 | 6
+  readonly jumps: readonly string[]
+  readonly #block: ChainBlock
+  #rules: readonly Rule[] | undefined
+
+  constructor(block: ChainBlock, jumps: readonly string[], table: TableName, family: 4 | 6) {
+    this.#block = block
+    this.jumps = jumps
+    this.table = table
+    this.family = family
+  }
+
+  get count(): number {
+    return this.#block.rules.length
+  }
+
+  get rules(): readonly Rule[] {
+    return (this.#rules ??= this.#read())
+  }
+
+  #read(): readonly Rule[] {
+    const { chain, rules } = this.#block
+    const scratch = new Table(this.table)
+    scratch.declare(chain, undefined)
+    for (const words of rules) {
+      applyCommand(splitLine(words), { family: this.family, inRestore: true, line: 0, table: () => scratch, tableName: this.table, hasSet: () => false, print: () => {} })
+    }
+    return scratch.chain(chain).rules
+  }
+}
+
 function block(table: Table, written: ChainBlock, host: RestoreHost, options: RestoreOptions, line: number): void {
   const { chain, rules } = written
   const known = written.read as ReadBlock | undefined
   if (known?.table === table.name && known.family === host.family()) return table.adopt(chain, known, line)
+  if (written.jumps) {
+    const unread = new UnreadBlock(written, written.jumps, table.name, host.family())
+    written.read = unread
+    return table.adopt(chain, unread, line)
+  }
   declare(table, `:${chain} - [0:0]`, options, line, 'iptables-restore')
   rules.forEach((words, i) => append(table, words, host, line + 1 + i))
   const read = table.chain(chain).rules
   // Else a line of it is about another chain, or keeps a count of its own.
   if (read.length === rules.length && read.every((r) => isShareable(r) && !isCounted(r) && mayStandIn(r, table.name))) {
-    const content: ReadBlock = { family: host.family(), table: table.name, rules: read.map(sameRule), jumps: jumpsIn(read) }
+    const content: ReadBlock = { family: host.family(), table: table.name, rules: read.map(sameRule), count: read.length, jumps: jumpsIn(read) }
     written.read = content
     table.adopt(chain, content, line)
   }

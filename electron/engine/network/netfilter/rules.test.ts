@@ -119,11 +119,15 @@ function packet(source: string, destination: string, port: number): IpPacket {
 
 describe('blocks of a whole chain', () => {
   const names = ['A', 'B', 'C', 'D']
-  const block = fc.record({ at: fc.nat(3), rules: fc.array(fc.tuple(fc.integer({ min: 50, max: 53 }), fc.constantFrom('ACCEPT', 'RETURN', 'next', 'B', 'NOWHERE')), { maxLength: 4 }) })
-    .map(({ at, rules }): ChainBlock => ({
-      chain: names[at]!,
-      rules: rules.map(([port, to]) => `-A ${names[at]} -p udp --dport ${port} -j ${to === 'next' ? (names[at + 1] ?? 'DROP') : to}`),
-    }))
+  const block = fc.record({ at: fc.nat(3), vouched: fc.boolean(), rules: fc.array(fc.tuple(fc.integer({ min: 50, max: 53 }), fc.constantFrom('ACCEPT', 'RETURN', 'next', 'B', 'NOWHERE')), { maxLength: 4 }) })
+    .map(({ at, vouched, rules }): ChainBlock => {
+      const jumps = rules.map(([, to]) => (to === 'next' ? (names[at + 1] ?? 'DROP') : to))
+      return {
+        chain: names[at]!,
+        rules: rules.map(([port], i) => `-A ${names[at]} -p udp --dport ${port} -j ${jumps[i]}`),
+        ...(vouched && { jumps: [...new Set(jumps)] }),
+      }
+    })
   const again = fc.record({ node: fc.nat(1), blocks: fc.array(fc.nat(7), { maxLength: 5 }), enter: fc.constantFrom(undefined, ...names), remove: fc.constantFrom(undefined, ...names), ports: fc.array(fc.integer({ min: 50, max: 53 }), { maxLength: 4 }), command: fc.constantFrom('', '-A A -j DROP', '-D B -p udp --dport 50 -j ACCEPT', '-F C', '-Z', '-E D E') })
 
   it('do what their lines would do, in each of the namespaces that get them', () => {

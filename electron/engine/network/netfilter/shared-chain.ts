@@ -5,6 +5,8 @@ import type { Rule } from './rule.ts'
 /** Rules of a whole chain as they were read, for every namespace that gets the same ones. Nobody counts on them. */
 export interface ChainContent {
   readonly rules: readonly Rule[]
+  /** How many rules, without reading them. */
+  readonly count: number
   /** The chains and verdicts that they jump to, each once. */
   readonly jumps: readonly string[]
 }
@@ -14,7 +16,7 @@ export class SharedChain extends Chain {
   #content: ChainContent | undefined
 
   constructor(name: string, content: ChainContent) {
-    super(name, undefined, content.rules)
+    super(name)
     this.#content = content
   }
 
@@ -27,6 +29,14 @@ export class SharedChain extends Chain {
   override get rules(): readonly Rule[] {
     if (this.#content) this.replace(this.#content.rules.map(sameRule))
     return super.rules
+  }
+
+  protected override unread(): readonly Rule[] {
+    return this.#content!.rules
+  }
+
+  override get isEmpty(): boolean {
+    return this.#content ? this.#content.count === 0 : super.isEmpty
   }
 
   override replace(rules: readonly Rule[]): void {

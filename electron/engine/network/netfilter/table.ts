@@ -130,7 +130,7 @@ export class Table {
 
   remove(name: string, line = 0): void {
     if (!this.chains.has(name) || this.isBuiltIn(name)) throw new OperationError(NO_SUCH_CHAIN)
-    this.#removed.push({ line, chain: name, full: rulesOf(this.chain(name)).length > 0 })
+    this.#removed.push({ line, chain: name, full: !this.chain(name).isEmpty })
     this.chains.delete(name)
   }
 
@@ -258,6 +258,9 @@ export class Table {
     }
     this.#findLoops(fail)
     this.#before = undefined
+    // What comes next is another change.
+    this.#added.length = this.#removed.length = this.#adopted.length = 0
+    this.#owned.clear()
   }
 
   #allJumps(): ReadonlySet<string> {

@@ -172,6 +172,7 @@ class Writer {
   #balance(chain: string, endpoints: readonly EndpointInfo[], masquerade: boolean): void {
     const { name, protocol, stickySeconds } = this.#port
     const rules = masquerade ? this.#masquerade(chain) : []
+    const jumps = rules.length > 0 ? [...MASQUERADES] : []
     const comment = (e: EndpointInfo): string => (this.#large ? '' : ` -m comment --comment "${name} -> ${e.address}"`)
     if (stickySeconds !== undefined) {
       for (const e of endpoints) {
@@ -182,9 +183,12 @@ class Writer {
     endpoints.forEach((e, i) => {
       const left = endpoints.length - i
       const chance = left > 1 ? ` -m statistic --mode random --probability ${probability(left)}` : ''
-      rules.push(`-A ${chain}${comment(e)}${chance} -j ${endpointChain(name, protocol, e.address)}`)
+      const to = endpointChain(name, protocol, e.address)
+      jumps.push(to)
+      rules.push(`-A ${chain}${comment(e)}${chance} -j ${to}`)
     })
-    this.#chains.push({ chain, rules })
+    if (stickySeconds !== undefined) this.#chains.push({ chain, rules })
+    else this.#chains.push({ chain, rules, jumps })
   }
 
   /** An endpoint that stays has the same chain whatever becomes of the others. */
@@ -198,10 +202,13 @@ class Writer {
     const block: ChainBlock = {
       chain,
       rules: [`${start} -s ${endpoint.ip} -j KUBE-MARK-MASQ`, `${start}${remember} -m ${protocol} -p ${protocol} -j DNAT --to-destination ${endpoint.address}`],
+      ...(stickySeconds === undefined && { jumps: MASQUERADES }),
     }
     endpointBlocks.set(endpoint, { name, protocol, large: this.#large, stickySeconds, block })
     return block
   }
 }
+
+const MASQUERADES: readonly string[] = ['KUBE-MARK-MASQ']
 
 const endpointBlocks = new WeakMap<EndpointInfo, { name: string; protocol: string; large: boolean; stickySeconds: number | undefined; block: ChainBlock }>()
