@@ -5,6 +5,7 @@ import { networkOf, nthAddress } from '../../network/address.ts'
 import { internalIp, podSubnets } from '../bridge-link.ts'
 import { HostLocal } from '../host-local.ts'
 import type { Agent, NodeContext, Sandbox } from '../types.ts'
+import { distinct } from './control-plane.ts'
 import { ensureDatapath, type Datapath, type Peer, type PeerFamily, type PodPort } from './datapath.ts'
 import { AGENT_INFOS } from './crds.ts'
 import { EgressController } from './egress.ts'
@@ -243,9 +244,8 @@ export class AntreaAgent implements Agent {
 
   /** How many policies, groups of peers and groups of selected Pods the agent has to do with. */
   policyNumbers(): [number, number, number] {
-    const own = [...(this.policies?.view.policies.values() ?? [])].filter((p) => this.policies!.isOnNode(p))
-    const peers = new Set(own.flatMap((p) => [...p.rules.ingress, ...p.rules.egress]).flatMap((r) => r.peers ?? []).flatMap((p) => (p.kind === 'pods' ? [p.set.id] : [])))
-    return [own.length, peers.size, own.length]
+    const own = this.policies?.controlPlane() ?? []
+    return [own.length, distinct(own.flatMap((p) => p.peers)).length, distinct(own.flatMap((p) => p.appliedTo)).length]
   }
 
   #ipam(): HostLocal[] {
@@ -255,12 +255,24 @@ export class AntreaAgent implements Agent {
   // ---- AntreaAgentInfo -------------------------------------------------------------------------------------------
 
   #publish(): void {
+    const { name } = this.context
+    const content = this.info()
+    try {
+      this.#client.create(AGENT_INFOS, undefined, { apiVersion: 'crd.antrea.io/v1beta1', kind: 'AntreaAgentInfo', metadata: { name }, ...content } as unknown as KubeObject)
+    } catch (error) {
+      if (!(error instanceof StatusError) || error.status.reason !== 'AlreadyExists') return
+      this.#client.patch(AGENT_INFOS, undefined, name, 'application/merge-patch+json', content)
+    }
+  }
+
+  /** What it tells of itself. */
+  info(): object {
     const dp = this.datapath!
     const { name, clock } = this.context
     const now = `${new Date(Math.floor(clock.wall() / 1000) * 1000).toISOString().slice(0, 19)}Z`
     const flowTable: Record<string, number> = {}
     for (const table of dp.bridge.tables.values()) flowTable[String(table.id)] = table.size
-    const content = {
+    return {
       version: VERSION,
       podRef: { kind: 'Pod', namespace: this.#pod.namespace, name: this.#pod.name },
       nodeRef: { kind: 'Node', name },
@@ -270,12 +282,6 @@ export class AntreaAgent implements Agent {
       localPodNum: dp.pods.size,
       agentConditions: ['AgentHealthy', 'ControllerConnectionUp', 'OVSDBConnectionUp', 'OpenflowConnectionUp'].map((type) => ({ type, status: 'True', lastHeartbeatTime: now })),
       apiPort: 10_350,
-    }
-    try {
-      this.#client.create(AGENT_INFOS, undefined, { apiVersion: 'crd.antrea.io/v1beta1', kind: 'AntreaAgentInfo', metadata: { name }, ...content } as unknown as KubeObject)
-    } catch (error) {
-      if (!(error instanceof StatusError) || error.status.reason !== 'AlreadyExists') return
-      this.#client.patch(AGENT_INFOS, undefined, name, 'application/merge-patch+json', content)
     }
   }
 }

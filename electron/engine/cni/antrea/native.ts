@@ -2,7 +2,7 @@ import type { KubernetesClient } from '../../kubernetes/client.ts'
 import type { KubeObject, LabelSelector, Namespace, NetworkPolicy, Pod } from '../../kubernetes/types.ts'
 import { byName } from '../../own.ts'
 import { PolicyIndex } from '../../policy/policy-index.ts'
-import type { Direction, PolicyPod, PolicyRule, PolicyView } from '../../policy/types.ts'
+import type { Direction, PodSet, PolicyPod, PolicyRule, PolicyView } from '../../policy/types.ts'
 import { hex, sha256 } from '../../sha256.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { CLUSTER_POLICIES, NATIVE_POLICIES, TIERS } from './crds.ts'
@@ -12,7 +12,7 @@ export type Action = 'Allow' | 'Drop' | 'Reject' | 'Pass'
 
 interface Peer { podSelector?: LabelSelector; namespaceSelector?: LabelSelector; ipBlock?: { cidr: string; except?: string[] } }
 interface Rule { action: Action; name?: string; from?: Peer[]; to?: Peer[]; ports?: { protocol?: string; port?: number | string; endPort?: number }[]; appliedTo?: Peer[]; enableLogging?: boolean; logLabel?: string }
-interface NativePolicy extends KubeObject { spec: { tier?: string; priority: number; appliedTo?: Peer[]; ingress?: Rule[]; egress?: Rule[] } }
+export interface NativePolicy extends KubeObject { spec: { tier?: string; priority: number; appliedTo?: Peer[]; ingress?: Rule[]; egress?: Rule[] } }
 interface Tier extends KubeObject { spec: { priority: number } }
 
 /** pkg/controller/networkpolicy/tier.go */
@@ -116,6 +116,18 @@ export class NativePolicies {
       })
     }
     return out.sort((a, b) => a.tier - b.tier || a.priority - b.priority || a.order - b.order || (a.key < b.key ? -1 : 1))
+  }
+
+  /** Each policy with the Pods that it is for and what its rules say of peers. */
+  policies(): { object: NativePolicy; tier: number; rules: number; applied: readonly PodSet[]; peers: readonly PodSet[] }[] {
+    return [...this.#policies].flatMap(([source, { object, rules }]) => {
+      const name = (object.spec.tier ?? 'application').toLowerCase()
+      const tier = this.#tiers.get(name) ?? SYSTEM_TIERS[name]
+      const compiled = this.#index.policies.get(`${object.metadata.namespace ?? 'kube-system'}/${source}`)
+      if (tier === undefined || !compiled) return []
+      const sets = (odd: number): PodSet[] => compiled.rules.ingress.flatMap(({ peers }, i) => (i % 2 === odd ? (peers ?? []).flatMap((p) => (p.kind === 'pods' ? [p.set] : [])) : []))
+      return [{ object, tier, rules: rules.length, applied: sets(0), peers: sets(1) }]
+    })
   }
 }
 

@@ -3,9 +3,10 @@ import type { KubernetesClient } from '../../kubernetes/client.ts'
 import { policyEnforcement } from '../../policy/enforcement.ts'
 import { policyExplainer } from '../../policy/explainer.ts'
 import { PolicyModel } from '../../policy/policy-model.ts'
-import type { Direction, Policy, PolicyPod } from '../../policy/types.ts'
+import type { Direction, PolicyPod } from '../../policy/types.ts'
 import { conjunctionsOf, type Conjunction } from './conjunctions.ts'
 import type { LoggedRule } from './audit-log.ts'
+import { controlPlane, ofNode, type ControlPlanePolicy } from './control-plane.ts'
 import type { Datapath } from './datapath.ts'
 import type { FlowSpec } from './ovs/bridge.ts'
 import { BASELINE, flowPriorities, NativePolicies, type Action } from './native.ts'
@@ -82,9 +83,9 @@ export class PolicyFlows {
     return this.#logged.get(conjunction)
   }
 
-  /** Whether it selects a Pod of this node: others are not told to the agent. */
-  isOnNode({ key }: Pick<Policy, 'key'>): boolean {
-    return this.#model.view.selected(key).some((pod) => pod.node === this.#dp.context.name)
+  /** What the controller tells this agent. */
+  controlPlane(): ControlPlanePolicy[] {
+    return ofNode(controlPlane(this.#model.view, this.#native), this.#dp.context.name)
   }
 
   /** The flows of a policy's conjunctions, shared ones included. */

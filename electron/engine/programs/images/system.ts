@@ -143,7 +143,7 @@ export const systemRepositories: readonly Repository[] = [
   { name: 'quay.io/cilium/operator-generic', tag: versioned(([major, minor]) => major === 1 && minor === 17, { size: 35_120_411, directories: DISTROLESS, programs: { '/usr/bin/cilium-operator-generic': 'cilium-operator-generic' }, entrypoint: ['/usr/bin/cilium-operator-generic'] }) },
   { name: 'quay.io/cilium/cilium-envoy', tag: () => ({ size: 61_538_304, directories: DISTROLESS, programs: { '/usr/bin/cilium-envoy-starter': 'cilium-envoy-starter' }, entrypoint: ['/usr/bin/cilium-envoy-starter'] }) },
   { name: 'docker.io/antrea/antrea-agent-ubuntu', tag: versioned(([major]) => major === 2, antreaAgent()) },
-  { name: 'docker.io/antrea/antrea-controller-ubuntu', tag: versioned(([major]) => major === 2, { size: 74_203_958, directories: DISTROLESS, programs: { '/usr/local/bin/antrea-controller': 'antrea-controller' } }) },
+  { name: 'docker.io/antrea/antrea-controller-ubuntu', tag: versioned(([major]) => major === 2, { size: 74_203_958, directories: DISTROLESS, programs: { '/usr/local/bin/antrea-controller': 'antrea-controller', '/usr/local/bin/antctl': 'antctl' } }) },
   { name: 'docker.io/calico/cni', tag: versioned(([major]) => major === 3, calicoCni()) },
   { name: 'docker.io/calico/node', tag: versioned(([major]) => major === 3, calicoNode()) },
   { name: 'docker.io/calico/ctl', tag: versioned(([major]) => major === 3, { size: 28_413_977, directories: DISTROLESS, programs: { '/calicoctl': 'calicoctl' }, entrypoint: ['/calicoctl'] }) },

@@ -26,9 +26,9 @@ beforeAll(() => {
   datapath = datapathOf(cluster.nodes.get('worker-1')!.network)!
 })
 
-function run(command: Command, line: string): string {
+function run(command: Command, line: string, environment: Record<string, string> = {}): string {
   const process = {
-    terminalOf: () => undefined, clock: cluster.clock,
+    terminalOf: () => undefined, clock: cluster.clock, env: new Map(Object.entries(environment)),
     *sleep(ms: number): Task {
       yield sleep(cluster.clock, ms, { background: false })
     },
@@ -111,6 +111,42 @@ describe('the tools', () => {
     expect(run(antctl, 'get podinterface web-frontend -n default').split('\n')[1]).toContain(`default   web-frontend ${port().name} ${web}`)
     expect(run(antctl, 'get ovsflows -p web-frontend -n default').match(/table=\w+/g)).toEqual(['table=ARPSpoofGuard', 'table=Classifier', 'table=SpoofGuard', 'table=L3Forwarding', 'table=L2ForwardingCalc'])
     expect(run(antctl, 'get agentinfo')).toContain('worker-1 Healthy 10.244.1.0/24')
-    expect(run(antctl, 'proxy')).toMatch(/^podhop: not simulated: antctl proxy/)
+    expect(run(antctl, 'supportbundle')).toMatch(/^podhop: not simulated: antctl supportbundle/)
+  })
+
+  it('antctl explains itself, and meets wrong words as cobra does', () => {
+    expect(run(antctl, '--help')).toMatch(/^antctl is the command line tool for Antrea that supports showing status of agent\n\nUsage:\n {2}antctl \[command\]\n\nAvailable Commands:\n {2}completion {4}Generate [^]*\n {2}version {7}Print version information\n\nFlags:\n {2}-h, --help {16}help for antctl\n {2}-k, --kubeconfig string {3}absolute path/)
+    expect(run(antctl, 'get')).toContain('  networkpolicy     Print control plane NetworkPolicies\n')
+    expect(run(antctl, 'get pi -h')).toMatch(/^Print information about the network interface\(s\) [^\n]*\n\nArgs:\n {2}name\t[^\n]*\n\nUsage:\n {2}antctl get podinterface \[name\] \[flags\]\n\nAliases:\n {2}podinterface, podinterfaces, pi\n\nExamples:\n[^]*\n\nFlags:\n {2}-h, --help {15}help for podinterface\n {2}-n, --namespace string {3}Get Pod interfaces from specific Namespace\n {2}-o, --output string {6}output format: json\|table\|yaml\|raw \(default "table"\)\n\nGlobal Flags:/)
+    expect(run(antctl, 'frobnicate')).toBe('Error: unknown command "frobnicate" for "antctl"\nRun \'antctl --help\' for usage. [1]')
+    expect(run(antctl, 'get agentinfo --frob')).toBe('Error: unknown flag: --frob [1]')
+    expect(run(antctl, 'get podinterface -n')).toBe("Error: flag needs an argument: 'n' in -n [1]")
+    expect(run(antctl, 'proxy')).toMatch(/^Error: unknown command "proxy"/)
+    expect(run(antctl, 'version')).toBe('agentVersion: v2.4.0\nantctlVersion: v2.4.0\n')
+  })
+
+  it('antctl tells policies of both kinds with their groups: the agent its own, the controller all', () => {
+    const app = { podSelector: { matchLabels: { app: 'web' } } }
+    const made = [
+      ['networkpolicies', 'default', { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'closed' }, spec: { ...app, policyTypes: ['Ingress', 'Egress'], egress: [{ to: [{ namespaceSelector: {} }] }] } }],
+      ['networkpolicies', 'default', { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'nobody' }, spec: { podSelector: { matchLabels: { app: 'none' } } } }],
+      ['clusternetworkpolicies.crd.antrea.io', undefined, { apiVersion: 'crd.antrea.io/v1beta1', kind: 'ClusterNetworkPolicy', metadata: { name: 'audit' }, spec: { priority: 5.5, tier: 'securityops', appliedTo: [app], ingress: [{ action: 'Drop', from: [app] }] } }],
+    ] as const
+    for (const [resource, namespace, object] of made) cluster.client.create(resource, namespace, object)
+    cluster.settle()
+    const rows = (text: string): string[][] => text.trimEnd().split('\n').slice(1).map((row) => row.trim().split(/ +/))
+    expect(rows(run(antctl, 'get networkpolicy')).map((row) => row.slice(2))).toEqual([['1', 'AntreaClusterNetworkPolicy:audit', '100', '5.5'], ['2', 'K8sNetworkPolicy:default/closed', '<NONE>', '<NONE>']])
+    expect(rows(run(antctl, 'get netpol -T acnp')).map(([, , , source]) => source)).toEqual(['AntreaClusterNetworkPolicy:audit'])
+    expect(rows(run(antctl, 'get netpol -p default/web-frontend -S closed')).length).toBe(1)
+    expect(rows(run(antctl, 'get netpol -p default/web-frontend')).length).toBe(2)
+    expect(rows(run(antctl, 'get atg')).map(([, pods]) => pods)).toEqual(['default/web-frontend', 'default/web-frontend'])
+    expect(run(antctl, 'get ag')).toContain(web)
+    expect(run(antctl, 'get agentinfo')).toMatch(/ 2 +2 +2 +\d+ *\n$/)
+    const controller = { POD_NAME: 'antrea-controller-5d8c7b9f4-x2x4z', POD_NAMESPACE: 'kube-system' }
+    expect(rows(run(antctl, 'get networkpolicy', controller)).map(([, , , source]) => source)).toEqual(['AntreaClusterNetworkPolicy:audit', 'K8sNetworkPolicy:default/closed', 'K8sNetworkPolicy:default/nobody'])
+    expect(run(antctl, 'get controllerinfo', controller)).toMatch(/\nkube-system\/antrea-controller-5d8c7b9f4-x2x4z worker-1 Healthy 3 +2 +3 +3 *\n$/)
+    expect(run(antctl, 'get podinterface', controller)).toContain('Available Commands:\n  addressgroup ')
+    for (const [resource, namespace, { metadata }] of made) cluster.client.delete(resource, namespace, metadata.name)
+    cluster.settle()
   })
 })
