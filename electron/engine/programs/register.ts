@@ -6,6 +6,8 @@ import { curlEntrypoint } from './curl-entrypoint.ts'
 import { echoserver } from './echoserver.ts'
 import { fluentd, fluentdEntrypoint, tini } from './fluentd.ts'
 import { helloApp } from './hello-app.ts'
+import { jsonServer } from './json-server.ts'
+import { starwars } from './starwars.ts'
 import { httpEcho } from './http-echo.ts'
 import { gunicornHttpbin } from './httpbin/httpbin.ts'
 import { httpd, httpdForeground } from './httpd/httpd.ts'
@@ -65,6 +67,8 @@ export function registerPrograms(table: ProgramTable, services: SystemServices):
   table.register('redis-cli', redisCli)
   table.register('apache-httpd', httpd)
   table.register('httpd-foreground', httpdForeground)
+  table.register('deathstar', starwars)
+  table.register('json-server', jsonServer)
   table.register('hello-app-1.0', helloApp('1.0.0'))
   table.register('hello-app-2.0', helloApp('2.0.0'))
   table.register('whoami-server', whoami)

@@ -61,6 +61,29 @@ test('hello-app', () => {
   expect(web.output()).toBe('2026/01/05 08:00:02 Server listening on port 8080\n2026/01/05 08:00:02 Serving request: /x\n')
 })
 
+test('the Death Star lets ships land, and does not survive its exhaust port', () => {
+  const star = start('quay.io/cilium/starwars@sha256:f92c8cd25372bac56f55111469fe9862bf682385a4227645f5af155eee7f58d9')
+  expect(get(star, 80, '/v1/request-landing', { method: 'POST' })).toMatchObject({ status: 200, body: 'Ship landed\n' })
+  expect(get(star, 80, '/v1/request-landing')).toMatchObject({ status: 405, body: '{"code":405,"message":"method GET is not allowed, but [POST] are"}' })
+  expect(get(star, 80, '/v1/cargobay', { method: 'PUT' })).toMatchObject({ status: 404, body: '{"code":404,"message":"path /v1/cargobay was not found"}' })
+  expect(JSON.parse(get(star, 80, '/v1/').body)).toMatchObject({ name: 'Death Star', hostname: 'web', hyperdrive_rating: '4.0' })
+  expect(get(star, 80, '/v1/exhaust-port', { method: 'PUT' })).toMatchObject({ status: 503, body: expect.stringMatching(/^Panic: deathstar exploded\n\ngoroutine 1 \[running\]:\n/) })
+  expect(star.process.status).toBe(undefined)
+  cluster.clock.runFor(2_100)
+  expect(star.process.status).toEqual({ code: 2 })
+  expect(star.output()).toContain('Serving deathstar at http://[::]:80\n')
+})
+
+test('json-mock serves lists out of a file, and who asks', () => {
+  const mock = start('quay.io/cilium/json-mock:v1.3.8', { env: { PORT: '8080' } })
+  expect(get(mock, 8080, '/public').body).toBe('[\n  {\n    "id": 1,\n    "body": "public information"\n  }\n]')
+  expect(get(mock, 8080, '/private/1').body).toBe('{\n  "id": 1,\n  "body": "secret information"\n}')
+  expect(get(mock, 8080, '/private/2')).toMatchObject({ status: 404, body: '{}' })
+  expect(get(mock, 8080, '/client-ip').body).toBe(`{"client-ip":"::ffff:${client.ip}"}`)
+  expect(get(mock, 8080, '/auth-header-required').status).toBe(401)
+  expect(get(mock, 8080, '/public', { method: 'DELETE' })).toMatchObject({ status: 501, body: 'podhop: not simulated: json-server DELETE (use GET)\n' })
+})
+
 describe('whoami', () => {
   test('tells the request as it arrived', () => {
     const web = start('traefik/whoami', { env: { WHOAMI_NAME: 'one' } })

@@ -49,9 +49,28 @@ function echoserver(tag: string): ImageContent | undefined {
   }
 }
 
+/** The Death Star and the ships of Cilium's tutorials. Its image's tag in the examples is a digest. */
+function starwars(tag: string): ImageContent | undefined {
+  if (tag !== 'latest' && !/^v[12]\.\d$/.test(tag)) return undefined
+  const base = debian({ more: ['curl'], slim: true })
+  return { ...base, size: 116_842_304, programs: { ...base.programs, '/go/bin/app': 'deathstar' }, command: ['/go/bin/app', '--port', '80', '--host', '0.0.0.0'] }
+}
+
+function jsonMock(tag: string): ImageContent | undefined {
+  if (tag !== 'latest' && !/^(v\d+\.\d+\.\d+|1\.\d+)$/.test(tag)) return undefined
+  const base = debian({ more: ['curl'], slim: true })
+  const data = { private: [{ id: 1, body: 'secret information' }], public: [{ id: 1, body: 'public information' }] }
+  return {
+    ...base, size: 76_219_533, programs: { ...base.programs, '/usr/local/bin/json-server': 'json-server' }, files: { ...base.files, '/default.json': `${JSON.stringify(data, null, 2)}\n` },
+    entrypoint: ['json-server'],
+  }
+}
+
 export const sampleRepositories: readonly Repository[] = [
   ...['gcr.io/google-samples/hello-app', 'us-docker.pkg.dev/google-samples/containers/gke/hello-app'].map((name) => ({ name, tag: helloApp })),
   ...['docker.io/traefik/whoami', 'docker.io/containous/whoami'].map((name) => ({ name, tag: whoami })),
+  ...['quay.io/cilium/starwars', 'docker.io/cilium/starwars'].map((name) => ({ name, tag: starwars })),
+  ...['quay.io/cilium/json-mock', 'docker.io/cilium/json-mock'].map((name) => ({ name, tag: jsonMock })),
   { name: 'docker.io/kennethreitz/httpbin', tag: httpbin },
   ...['registry.k8s.io/echoserver', 'k8s.gcr.io/echoserver', 'gcr.io/google_containers/echoserver', 'gcr.io/google-containers/echoserver'].map((name) => ({ name, tag: echoserver })),
 ]
