@@ -88,7 +88,7 @@ describe('redis', () => {
 
 describe.each([['mysql:8.4', 'mysql', 'MYSQL', '8.4.5'], ['mariadb:11', 'mariadb', 'MARIADB', '11.7.2-MariaDB-ubu2404']])('%s', (image, client, prefix, version) => {
   const name = client === 'mysql' ? 'db' : 'maria'
-  const sql = (text: string, options = '-uroot -psecret'): string => run(`kubectl exec ${name} -- ${client} -h ${name} ${options} -e '${text}'`).replace(/^(mysql|mariadb): \[Warning\].*\n/, '')
+  const sql = (text: string, options = '-uroot -psecret'): string => run(`kubectl exec ${name} -- ${client} -h ${name} ${options} -e '${text}'`).replace(/^mysql: \[Warning\].*\n/, '')
   beforeAll(() => apply(name, image, 3306, `--env=${prefix}_ROOT_PASSWORD=secret --env=${prefix}_DATABASE=shop --env=${prefix}_USER=app --env=${prefix}_PASSWORD=apple`))
 
   it('knows itself and its databases', () => {
@@ -113,6 +113,12 @@ describe.each([['mysql:8.4', 'mysql', 'MYSQL', '8.4.5'], ['mariadb:11', 'mariadb
     expect(sql('SELEC 1')).toContain(`You have an error in your SQL syntax; check the manual that corresponds to your ${client === 'mysql' ? 'MySQL' : 'MariaDB'} server version for the right syntax to use near 'SELEC 1' at line 1\n`)
     sql('CREATE USER "bob"@"%" IDENTIFIED BY "pear"; GRANT ALL PRIVILEGES ON test.* TO "bob"@"%"; FLUSH PRIVILEGES')
     expect(sql('SHOW TABLES FROM test', '-ubob -ppear -N')).toBe('messages\n')
+  })
+
+  it('DUAL is no table', () => {
+    expect(sql('select 1 + 1 as two from dual')).toBe('two\n2\n')
+    expect(sql('SELECT 1 FROM DUAL WHERE 1 = 2')).toBe('')
+    expect(sql('select * from dual')).toContain('ERROR 1096 (HY000) at line 1: No tables used\n')
   })
 
   it('refuses whom it does not know, with their address', () => {

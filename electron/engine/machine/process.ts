@@ -54,7 +54,7 @@ export class SimulatedProcess implements Process {
   argv: readonly string[]
   readonly env: Map<string, string>
   readonly files = new Map<number, OpenFile>()
-  readonly user: Credentials
+  user: Credentials
   readonly startedAt: number
   readonly thread: Thread<number>
   cwd: string

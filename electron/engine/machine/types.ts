@@ -153,7 +153,8 @@ export interface Process {
   readonly argv: readonly string[]
   readonly env: Map<string, string>
   readonly files: Map<number, OpenFile>
-  readonly user: Credentials
+  /** setuid(2) and setgid(2) change it (gosu). */
+  user: Credentials
   readonly startedAt: number
   readonly thread: Thread<number>
   cwd: string

@@ -16,6 +16,11 @@ export function installImage(fs: Filesystem, image: Image): void {
   }
   const parent = (path: string): void => fs.makeDirectory(path.slice(0, path.lastIndexOf('/')) || '/', { parents: true })
   for (const directory of image.directories) fs.makeDirectory(directory, { parents: true, mode: directory === '/tmp' ? 0o1777 : 0o755 })
+  for (const [path, { uid, gid, mode }] of Object.entries(image.owners ?? {})) {
+    fs.makeDirectory(path, { parents: true })
+    fs.chown(path, uid, gid)
+    if (mode !== undefined) fs.chmod(path, mode)
+  }
   for (const [path, text] of Object.entries(image.files)) {
     parent(path)
     fs.writeFile(path, text)

@@ -25,6 +25,8 @@ export interface Image {
   readonly symlinks: Readonly<Record<string, string>>
   /** Empty directories. */
   readonly directories: readonly string[]
+  /** Directory → numbers of those whose it is, and its mode; others are root's. */
+  readonly owners?: Readonly<Record<string, { uid: number; gid: number; mode?: number }>>
   /** "80/tcp" */
   readonly exposedPorts: readonly string[]
   /**

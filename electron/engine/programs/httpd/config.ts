@@ -10,6 +10,9 @@ export interface HttpdConfig {
   /** Options Indexes of the document root. */
   indexes: boolean
   accessLog: boolean
+  /** User and StartServers. */
+  user: string
+  workers: number
   aliases: { path: string; target: string }[]
   redirects: { path: string; target: string; status: number }[]
   headers: [string, string][]
@@ -23,8 +26,8 @@ export const SERVER_ROOT = '/usr/local/apache2'
 
 /** Change nothing that a simulation shows. */
 const HARMLESS = new Set([
-  'loadmodule', 'user', 'group', 'serveradmin', 'serverroot', 'errorlog', 'loglevel', 'logformat', 'typesconfig', 'addtype', 'addencoding', 'mimemagicfile', 'timeout', 'keepalive',
-  'maxkeepaliverequests', 'keepalivetimeout', 'usecanonicalname', 'hostnamelookups', 'sslrandomseed', 'startservers', 'minsparethreads', 'maxsparethreads', 'threadsperchild',
+  'loadmodule', 'group', 'serveradmin', 'serverroot', 'errorlog', 'loglevel', 'logformat', 'typesconfig', 'addtype', 'addencoding', 'mimemagicfile', 'timeout', 'keepalive',
+  'maxkeepaliverequests', 'keepalivetimeout', 'usecanonicalname', 'hostnamelookups', 'sslrandomseed', 'minsparethreads', 'maxsparethreads', 'threadsperchild',
   'maxrequestworkers', 'maxconnectionsperchild', 'pidfile', 'scriptsock', 'requestheader', 'enablemmap', 'enablesendfile', 'adddefaultcharset', 'allowoverride', 'scriptalias', 'serversignature', 'filematch', 'extendedstatus',
 ])
 const KNOWN = new Set([
@@ -33,7 +36,7 @@ const KNOWN = new Set([
 ])
 
 export function readHttpdConfig(process: Process, file: string): HttpdConfig {
-  const config: HttpdConfig = { listens: [], documentRoot: `${SERVER_ROOT}/htdocs`, serverName: undefined, index: ['index.html'], indexes: false, accessLog: false, aliases: [], redirects: [], headers: [] }
+  const config: HttpdConfig = { listens: [], documentRoot: `${SERVER_ROOT}/htdocs`, serverName: undefined, index: ['index.html'], indexes: false, accessLog: false, user: 'www-data', workers: 3, aliases: [], redirects: [], headers: [] }
   /** Open sections, innermost last; what is in a directory other than the document root changes nothing here. */
   const sections: { name: string; argument: string }[] = []
   const text = process.fs.readText(file).replace(/\\\n/g, ' ')
@@ -83,6 +86,13 @@ function apply(config: HttpdConfig, name: string, args: string[], section: { nam
     }
     case 'documentroot':
       config.documentRoot = first.startsWith('/') ? first.replace(/(.)\/$/, '$1') : `${SERVER_ROOT}/${first}`
+      return
+    case 'user':
+      config.user = first
+      return
+    case 'startservers':
+      if (!/^\d+$/.test(first)) throw fail('StartServers requires a non-negative integer')
+      config.workers = Math.min(Number(first), 16)
       return
     case 'servername':
       config.serverName = first

@@ -1,5 +1,6 @@
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
+import { accountOf } from '../gosu.ts'
 import { headerOf } from '../http/message.ts'
 import { serveHttp } from '../http/server.ts'
 import { MONTHS, two } from '../http/status.ts'
@@ -20,7 +21,11 @@ function errorTime(wall: number): string {
 }
 
 /** /usr/local/bin/httpd-foreground: removes the old pid file and becomes `httpd -DFOREGROUND`. */
-export const httpdForeground: Program = (process) => httpdMain(process, ['-DFOREGROUND', ...process.argv.slice(1)])
+export const httpdForeground: Program = (process) => {
+  const args = ['-DFOREGROUND', ...process.argv.slice(1)]
+  ;(process as { argv: readonly string[] }).argv = ['httpd', ...args]
+  return httpdMain(process, args)
+}
 
 export const httpd: Program = (process) => httpdMain(process, process.argv.slice(1))
 
@@ -110,6 +115,7 @@ function* serve(process: Process, config: HttpdConfig, version: string): Task<nu
       return 1
     }
   }
+  startWorkers(process, config)
   const note = (module: string, text: string): Task<void> => process.printError(`${errorTime(process.clock.wall())} [${module}:notice] [pid ${process.pid}:tid ${process.pid}] ${text}\n`)
   yield* note('mpm_event', `AH00489: Apache/${version} (Unix) configured -- resuming normal operations`)
   yield* note('core', "AH00094: Command line: 'httpd -D FOREGROUND'")
@@ -117,4 +123,20 @@ function* serve(process: Process, config: HttpdConfig, version: string): Task<nu
   yield* note('mpm_event', signal === 'SIGWINCH' ? 'AH00492: caught SIGWINCH, shutting down gracefully' : 'AH00491: caught SIGTERM, shutting down')
   yield* out.flush()
   return 0
+}
+
+/** Children are there for `ps`; the sockets are the first's. */
+function startWorkers(process: Process, config: HttpdConfig): void {
+  const account = process.user.uid === 0 ? accountOf(process, config.user) : undefined
+  for (let i = 0; i < config.workers; i++) {
+    const child = process.spawn({
+      argv: [...process.argv],
+      program: function* () {
+        for (;;) yield () => undefined
+      },
+      files: new Map(),
+      ...(account ? { user: account } : {}),
+    })
+    process.onExit(() => child.signal('SIGKILL'))
+  }
 }

@@ -4,7 +4,7 @@ import { byName } from '../../own.ts'
 import type { ImageContent } from './build.ts'
 
 /** What base images bring: account files, /etc/os-release, shells and tools. */
-type Base = Pick<ImageContent, 'files' | 'programs' | 'symlinks' | 'directories'>
+export type Base = Pick<ImageContent, 'files' | 'programs' | 'symlinks' | 'directories'>
 
 const HOST_FILES = ['/etc', '/proc', '/sys', '/dev', '/tmp', '/run', '/var/log', '/var/lib', '/root', '/home', '/opt', '/srv', '/mnt', '/media', '/usr/share', '/usr/local/bin', '/usr/sbin', '/usr/lib']
 const GLIBC_FILES = [...HOST_FILES, '/boot', '/usr/lib64']

@@ -1,4 +1,4 @@
-import { alpine, debian } from './bases.ts'
+import { alpine, debian, type Base } from './bases.ts'
 import { PATH, splitTag, versionParts, type ImageContent, type Repository } from './build.ts'
 
 /** docker.io/library/httpd: the last versions of 2.4. */
@@ -60,6 +60,11 @@ LogLevel warn
 </IfModule>
 `
 
+/** Alpine has the group alone. */
+function withAccount(base: Base): Base {
+  return { ...base, files: { ...base.files, '/etc/passwd': `${base.files!['/etc/passwd']!}www-data:x:82:82:Linux User,,,:/home/www-data:/sbin/nologin\n` } }
+}
+
 function content(tag: string): ImageContent | undefined {
   const { version, flavour } = splitTag(tag)
   if (!/^(|alpine[0-9.]*|bookworm|trixie)$/.test(flavour)) return undefined
@@ -67,7 +72,7 @@ function content(tag: string): ImageContent | undefined {
   const word = ['latest', 'alpine', 'bookworm'].includes(version)
   if (!word && !(parts && !version.startsWith('v') && parts[0] === 2 && (parts[1] ?? 4) === 4 && parts.length <= 3 && (parts[2] ?? LATEST) <= LATEST)) return undefined
   const isAlpine = version === 'alpine' || flavour.startsWith('alpine')
-  const base = isAlpine ? alpine() : debian({ slim: true })
+  const base = isAlpine ? withAccount(alpine()) : debian({ slim: true })
   return {
     ...base,
     size: isAlpine ? 27_142_112 : 57_821_394,

@@ -37,8 +37,8 @@ function content(tag: string): ImageContent | undefined {
     environment: environmentOf(version, release, isAlpine),
     files: { ...base.files, ...nginxFiles(version, release) },
     programs: { ...base.programs, '/usr/sbin/nginx': 'nginx', ...(hasEntrypoint ? { '/docker-entrypoint.sh': 'nginx-entrypoint' } : {}), ...Object.fromEntries(release.scripts.map((name) => [`/docker-entrypoint.d/${name}`, 'nginx-entrypoint'])) },
-    symlinks: { ...base.symlinks, '/var/log/nginx/access.log': '/dev/stdout', '/var/log/nginx/error.log': '/dev/stderr' },
-    directories: [...(base.directories ?? []), '/var/log/nginx', '/var/cache/nginx'],
+    symlinks: { ...base.symlinks, '/var/run': '/run', '/var/log/nginx/access.log': '/dev/stdout', '/var/log/nginx/error.log': '/dev/stderr' },
+    directories: [...(base.directories ?? []), '/run', '/var/log/nginx', '/var/cache/nginx'],
     exposedPorts: ['80/tcp'],
     stopSignal: release.stopSignal,
   }

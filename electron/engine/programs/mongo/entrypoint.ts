@@ -3,6 +3,7 @@ import type { Process, Program } from '../../machine/types.ts'
 import { BytesFile } from '../../machine/files.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { become } from '../become.ts'
+import { stepDown } from '../gosu.ts'
 import { mongosh as shell } from './mongosh.ts'
 
 /** docker-entrypoint.sh of the image (github.com/docker-library/mongo): the first user by a server that listens on localhost only. */
@@ -12,6 +13,8 @@ export const mongoEntrypoint: Program = function* (process) {
   const command = process.argv.slice(1)
   if (command[0]?.startsWith('-')) command.unshift('mongod')
   if (command[0] !== 'mongod') return yield* become(process, command)
+  const failed = yield* stepDown(process, 'mongodb', ['/data/configdb', '/data/db'])
+  if (failed !== undefined) return failed
   const user = setting(process, 'MONGO_INITDB_ROOT_USERNAME')
   const password = setting(process, 'MONGO_INITDB_ROOT_PASSWORD')
   if ((user === '') !== (password === '')) {
@@ -24,8 +27,8 @@ export const mongoEntrypoint: Program = function* (process) {
   const at = command.indexOf('--dbpath')
   const data = at < 0 ? '/data/db' : (command[at + 1] ?? '/data/db')
   if ((user !== '' || scripts.some((f) => /\.(sh|js)$/.test(f))) && !process.fs.exists(`${data}/WiredTiger`)) {
-    const failed = yield* initialise(process, command, user, password, scripts.map((f) => `${directory}/${f}`))
-    if (failed !== undefined) return failed
+    const code = yield* initialise(process, command, user, password, scripts.map((f) => `${directory}/${f}`))
+    if (code !== undefined) return code
   }
   if (!command.some((a) => /^--bind_ip(_all)?(=|$)/.test(a))) command.push('--bind_ip_all')
   for (const name of [...process.env.keys()]) if (name.startsWith('MONGO_INITDB_')) process.env.delete(name)

@@ -154,7 +154,7 @@ function* open(process: Process, o: Options, tool: string): Task<Client | number
     password = (yield* process.readLine()) ?? ''
     if (terminal) terminal.echo = true
     yield* process.printError('\n')
-  } else if (process.argv.some((a) => /^(-p.|--password=)/.test(a))) yield* process.printError(`${tool}: [Warning] Using a password on the command line interface can be insecure.\n`)
+  } else if (!process.env.has('MARIADB_VERSION') && process.argv.some((a) => /^(-p.|--password=)/.test(a))) yield* process.printError(`${tool}: [Warning] Using a password on the command line interface can be insecure.\n`)
   const client = yield* Client.connect(process, o, password ?? '')
   if (client instanceof Client) return client
   yield* process.printError(tool === 'mysqladmin' ? `mysqladmin: connect to server at '${o.host || 'localhost'}' failed\nerror: '${client.message}'\n` : `ERROR ${client.code}${client.code > 2000 && client.code < 3000 ? ' (HY000)' : ` (${client.state})`}: ${client.message}\n`)

@@ -1,6 +1,7 @@
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { become } from '../become.ts'
+import { stepDown } from '../gosu.ts'
 import { two } from '../http/status.ts'
 import { untilSignal } from '../output.ts'
 import { ownerOf } from '../stream.ts'
@@ -73,8 +74,12 @@ export const mariadbEntrypoint: Program = function* (process) {
   const note = (text: string, level = 'Note'): Task<void> => process[level === 'ERROR' ? 'printError' : 'print'](`${time()} [${level}] [Entrypoint]: ${text}\n`)
   const version = process.env.get('MARIADB_VERSION') ?? '1:11.7.2+maria~ubu2404'
   yield* note(`Entrypoint script for MariaDB Server ${version} started.`)
-  yield* note("Switching to dedicated user 'mysql'")
-  yield* note(`Entrypoint script for MariaDB Server ${version} started.`)
+  if (process.user.uid === 0) {
+    yield* note("Switching to dedicated user 'mysql'")
+    const failed = yield* stepDown(process, 'mysql', [DATA, '/run/mysqld'])
+    if (failed !== undefined) return failed
+    yield* note(`Entrypoint script for MariaDB Server ${version} started.`)
+  }
   if (!process.fs.exists(`${DATA}/mysql`)) {
     const set = (name: string): boolean => [name, `${name}_FILE`].some((n) => ['MARIADB', 'MYSQL'].some((p) => (process.env.get(`${p}_${n}`) ?? '') !== ''))
     if (!['ROOT_PASSWORD', 'ROOT_PASSWORD_HASH', 'ALLOW_EMPTY_ROOT_PASSWORD', 'ALLOW_EMPTY_PASSWORD', 'RANDOM_ROOT_PASSWORD'].some(set)) {

@@ -2,6 +2,7 @@ import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import type { TcpConnection, TcpListener } from '../../network/types.ts'
 import { become } from '../become.ts'
+import { stepDown } from '../gosu.ts'
 import { two } from '../http/status.ts'
 import { untilSignal } from '../output.ts'
 import { Databases } from '../sql/database.ts'
@@ -173,8 +174,12 @@ export const mysqlEntrypoint: Program = function* (process) {
   const note = (message: string, level = 'Note'): Task<void> => process[level === 'ERROR' ? 'printError' : 'print'](`${entrypointTime(process.clock.wall())} [${level}] [Entrypoint]: ${message}\n`)
   yield* note(`Entrypoint script for MySQL Server ${version} started.`)
   yield* process.sleep(200, STEP)
-  yield* note("Switching to dedicated user 'mysql'")
-  yield* note(`Entrypoint script for MySQL Server ${version} started.`)
+  if (process.user.uid === 0) {
+    yield* note("Switching to dedicated user 'mysql'")
+    const failed = yield* stepDown(process, 'mysql', [DATA, '/var/run/mysqld'])
+    if (failed !== undefined) return failed
+    yield* note(`Entrypoint script for MySQL Server ${version} started.`)
+  }
   if (!process.fs.exists(`${DATA}/mysql`)) {
     const set = (name: string): boolean => (process.env.get(name) ?? '') !== '' || (process.env.get(`${name}_FILE`) ?? '') !== ''
     if (!set('MYSQL_ROOT_PASSWORD') && !set('MYSQL_ALLOW_EMPTY_PASSWORD') && !set('MYSQL_RANDOM_ROOT_PASSWORD')) {

@@ -4,7 +4,7 @@ import { byName } from '../../own.ts'
 import { ConfigError, NotSimulated } from './config.ts'
 import { HELP, versionText } from './help.ts'
 import { loadConfiguration, PREFIX, type ConfigurationFiles } from './load.ts'
-import { builderOf, INSTEAD, Nginx, PID_FILE, versionOf } from './nginx.ts'
+import { builderOf, INSTEAD, Nginx, versionOf } from './nginx.ts'
 import type { Configuration } from './settings.ts'
 import { errorTime } from './time.ts'
 
@@ -55,7 +55,7 @@ export function* runNginx(process: Process, args: readonly string[]): Task<numbe
     if (test) yield* process.printError(`nginx: configuration file ${file} test failed\n`)
     return 1
   }
-  if (signal !== undefined) return yield* signalMaster(process, signal as keyof typeof SIGNALS)
+  if (signal !== undefined) return yield* signalMaster(process, signal as keyof typeof SIGNALS, configuration.account.pid)
   if (test) {
     for (const warning of configuration.warnings) yield* process.printError(`${errorTime(process.clock.wall())} [warn] ${process.pid}#${process.pid}: ${warning}\nnginx: [warn] ${warning}\n`)
     if (!quiet) yield* process.printError(`nginx: the configuration file ${file} syntax is ok\nnginx: configuration file ${file} test is successful\n`)
@@ -78,13 +78,13 @@ export function* runNginx(process: Process, args: readonly string[]): Task<numbe
 
 const SIGNALS = byName({ stop: ['SIGTERM', 15], quit: ['SIGQUIT', 3], reload: ['SIGHUP', 1], reopen: ['SIGUSR1', 10] } as const)
 
-function* signalMaster(process: Process, word: keyof typeof SIGNALS): Task<number> {
+function* signalMaster(process: Process, word: keyof typeof SIGNALS, file: string): Task<number> {
   const [signal, number] = SIGNALS[word]
-  const pid = process.fs.exists(PID_FILE) ? process.fs.readText(PID_FILE).trim() : ''
+  const pid = process.fs.exists(file) ? process.fs.readText(file).trim() : ''
   const master = process.machine.processes.get(Number(pid))
   yield* process.printError(`${errorTime(process.clock.wall())} [notice] ${process.pid}#${process.pid}: signal process started\n`)
   if (pid === '' || !master) {
-    yield* process.printError(pid === '' ? `nginx: [error] open() "${PID_FILE}" failed (2: No such file or directory)\n` : `nginx: [alert] kill(${pid}, ${number}) failed (3: No such process)\n`)
+    yield* process.printError(pid === '' ? `nginx: [error] open() "${file}" failed (2: No such file or directory)\n` : `nginx: [alert] kill(${pid}, ${number}) failed (3: No such process)\n`)
     return 1
   }
   master.signal(signal)

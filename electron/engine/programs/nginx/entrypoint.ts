@@ -1,6 +1,7 @@
 import type { Process, Program } from '../../machine/types.ts'
 import { become } from '../become.ts'
 import { nginxRelease } from '../images/nginx-releases.ts'
+import { mayWrite } from './account.ts'
 import { runNginx } from './command.ts'
 import { versionOf } from './nginx.ts'
 
@@ -35,7 +36,8 @@ export const nginxEntrypoint: Program = function* (process) {
 }
 
 /** 10-listen-on-ipv6-by-default.sh: adds a socket to the image's own default.conf, and to no other. */
-export function listenOnIpv6({ fs, network }: Process): string[] {
+export function listenOnIpv6(process: Process): string[] {
+  const { fs, network } = process
   const file = '/etc/nginx/conf.d/default.conf'
   if (!network.ipv6) return ['ipv6 not available']
   if (!fs.exists(file)) return [`${file} is not a file or does not exist`]
@@ -43,7 +45,8 @@ export function listenOnIpv6({ fs, network }: Process): string[] {
   const line = '    listen       80;\n'
   const more = '    listen  [::]:80;\n'
   try {
-    // a ConfigMap's files cannot be touched
+    // a ConfigMap's files cannot be touched, and root's not by others
+    mayWrite(process, file)
     fs.writeFile(file, text)
   } catch {
     return [`can not modify ${file} (read-only file system?)`]
@@ -56,7 +59,8 @@ export function listenOnIpv6({ fs, network }: Process): string[] {
 }
 
 /** 20-envsubst-on-templates.sh: /etc/nginx/templates/x.conf.template with the variables of the environment becomes conf.d/x.conf. */
-function fillTemplates({ fs, env }: Process): string[] {
+function fillTemplates(process: Process): string[] {
+  const { fs, env } = process
   const from = env.get('NGINX_ENVSUBST_TEMPLATE_DIR') ?? '/etc/nginx/templates'
   const to = env.get('NGINX_ENVSUBST_OUTPUT_DIR') ?? '/etc/nginx/conf.d'
   const suffix = env.get('NGINX_ENVSUBST_TEMPLATE_SUFFIX') ?? '.template'
@@ -66,6 +70,7 @@ function fillTemplates({ fs, env }: Process): string[] {
     const filter = new RegExp(env.get('NGINX_ENVSUBST_FILTER') ?? '')
     const text = fs.readText(template).replace(/\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))/g, (all, braced: string | undefined, plain: string | undefined) => (filter.test(braced ?? plain!) ? env.get(braced ?? plain!) : undefined) ?? all)
     try {
+      mayWrite(process, output)
       fs.writeFile(output, text)
     } catch {
       return `ERROR: ${from} exists, but ${to} is not writable`

@@ -1,6 +1,7 @@
 import type { Task } from '../../machine/task.ts'
 import type { Process } from '../../machine/types.ts'
 import { pemBlocks, readCertificates } from '../tls/x509.ts'
+import { accountWarnings, checkAccount } from './account.ts'
 import { ConfigError, parseConfig } from './config.ts'
 import { readConfiguration } from './server.ts'
 import type { Configuration } from './settings.ts'
@@ -37,6 +38,8 @@ export function* loadConfiguration(process: Process, file: string, files: Config
   }
   if (!fs.exists(file)) throw new ConfigError(`open() "${file}" failed (2: No such file or directory)`)
   const configuration = readConfiguration(parseConfig(file, read(file).text, include))
+  checkAccount(process, configuration.account)
+  configuration.warnings.unshift(...accountWarnings(process, configuration.account))
   checkCertificates(process, configuration)
   yield* resolveUpstreams(process, [...configuration.upstreams.values(), ...(configuration.stream?.upstreams.values() ?? [])])
   return configuration

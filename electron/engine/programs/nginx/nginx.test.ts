@@ -208,7 +208,7 @@ upstream bad { server ${a.ip}:1; server ${b.ip}:5678 backup; } server { listen 8
 test('the entrypoint adds a socket of IPv6 to the file of the image, once, and to no file of a ConfigMap', () => {
   const fs = new MemoryFilesystem()
   fs.makeDirectory('/etc/nginx/conf.d', { parents: true })
-  const said = (ipv6 = true): string => listenOnIpv6({ fs, network: { ipv6 } } as never).at(-1)!
+  const said = (ipv6 = true): string => listenOnIpv6({ fs, network: { ipv6 }, user: { uid: 0, gid: 0, name: 'root' } } as never).at(-1)!
   expect([said(false), said()]).toEqual(['ipv6 not available', '/etc/nginx/conf.d/default.conf is not a file or does not exist'])
   fs.writeFile(CONF, 'server {\n    listen       80;\n    server_name  localhost;\n\n    #access_log  off;\n}\n')
   expect([said(), said()]).toEqual(['Enabled listen on IPv6 in /etc/nginx/conf.d/default.conf', 'IPv6 listen already enabled'])

@@ -11,6 +11,8 @@ import { Output } from '../output.ts'
 import { httpDate } from '../http/status.ts'
 import { ALERTS } from '../tls/wire.ts'
 import { readCertificates } from '../tls/x509.ts'
+import { accountOf } from '../gosu.ts'
+import { makeTemporary, writePid } from './account.ts'
 import { Answerer, type Answer } from './answer.ts'
 import { ConfigError, NotSimulated } from './config.ts'
 import { loadConfiguration } from './load.ts'
@@ -23,7 +25,6 @@ import { keyOf, serveStream, type StreamSocket } from './stream.ts'
 import { accessTime, errorTime } from './time.ts'
 
 /** The nginx web server (nginx.org, src/core and src/http), and the entrypoint script of its image. */
-export const PID_FILE = '/run/nginx.pid'
 const TRIES = 5
 const RETRY = 500
 export const INSTEAD = 'static files, autoindex, proxy_pass, grpc_pass, upstream, return, rewrite, try_files, map, geo, split_clients, access rules, auth_request, limit_req, limit_conn, sub_filter, mirror, stub_status, stream and TLS are'
@@ -83,17 +84,27 @@ export class Nginx {
 
   *master(configuration: Configuration): Task<number> {
     const process = this.#process
+    const { account } = configuration
     this.#use(configuration)
-    // The sockets are opened before the event module begins (ngx_init_cycle).
-    if (!(yield* this.#bind(configuration))) {
+    for (const warning of configuration.warnings) this.#log('warn', warning, !warning.startsWith('podhop:'))
+    try {
+      makeTemporary(process, account)
+      // The sockets are opened before the event module begins (ngx_init_cycle).
+      if (!(yield* this.#bind(configuration))) {
+        yield* this.#errors.flush()
+        return 1
+      }
+      writePid(process, account)
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      this.#log('emerg', error.message, true)
       yield* this.#errors.flush()
       return 1
     }
     for (const line of ['using the "epoll" event method', `nginx/${this.#version}`, `built by gcc ${builderOf(process).gcc} `, `OS: Linux ${KERNEL.release}`, 'getrlimit(RLIMIT_NOFILE): 1048576:1048576']) {
       this.#log('notice', line, false)
     }
-    this.#tellOfConfiguration()
-    process.fs.writeFile(PID_FILE, `${process.pid}\n`)
+    this.#tellOfUpstreams()
     this.#startWorkers()
     const signal = yield* this.#untilStopped()
     const number = { SIGTERM: 15, SIGINT: 2, SIGQUIT: 3 }[signal]
@@ -105,7 +116,7 @@ export class Nginx {
       this.#log('notice', `worker process ${worker.pid} exited with code 0`, false)
     }
     this.#log('notice', 'exit', false)
-    if (process.fs.exists(PID_FILE)) process.fs.remove(PID_FILE)
+    if (process.fs.exists(account.pid)) process.fs.remove(account.pid)
     yield* this.#out.flush()
     yield* this.#errors.flush()
     return 0
@@ -155,7 +166,8 @@ export class Nginx {
       this.#use(before)
       return
     }
-    this.#tellOfConfiguration()
+    for (const warning of next.warnings) this.#log('warn', warning, false)
+    this.#tellOfUpstreams()
     const old = this.#workers
     this.#log('notice', 'using the "epoll" event method', false)
     this.#startWorkers()
@@ -173,8 +185,7 @@ export class Nginx {
     this.#answerer = new Answerer(this.#process, configuration, this.#version, (message, request, server, upstream) => this.#requestError(message, request, server, upstream), this.#load)
   }
 
-  #tellOfConfiguration(): void {
-    for (const warning of this.#configuration.warnings) this.#log('warn', warning, false)
+  #tellOfUpstreams(): void {
     for (const { name, keepsAlive } of this.#configuration.upstreams.values()) if (keepsAlive) this.#log('notice', `podhop: not simulated: keepalive of upstream "${name}" (each request has a connection of its own)`, false)
   }
 
@@ -185,8 +196,10 @@ export class Nginx {
 
   /** Workers are there for `ps`; the sockets are the master's. */
   #startWorker(): Process {
+    const account = this.#process.user.uid === 0 ? accountOf(this.#process, this.#configuration.account.user) : undefined
     const worker = this.#process.spawn({
       argv: ['nginx: worker process'],
+      ...(account ? { user: account } : {}),
       program: function* () {
         for (;;) yield () => undefined
       },

@@ -1,4 +1,5 @@
 import { isValidIp, tryParseCidr } from '../../network/address.ts'
+import { readAccount } from './account.ts'
 import { readGeo, readSplit } from './computed.ts'
 import { ConfigError, NotSimulated, type Directive } from './config.ts'
 import { absolute, misplaced, onOff, other, readListen } from './directives.ts'
@@ -28,14 +29,12 @@ function typesOf(directive: Directive): ReadonlyMap<string, string> {
 
 /** Throws ConfigError and NotSimulated. Upstreams' names are not looked up yet. */
 export function readConfiguration(directives: readonly Directive[]): Configuration {
-  const configuration: Configuration = { daemon: true, logLevel: 'error', workers: 1, keepAliveTimeout: 75_000, tokens: true, servers: [], types: DEFAULT_TYPES, formats: new Map([['combined', COMBINED]]), maps: new Map(), computed: new Map(), upstreams: new Map(), resolver: [], underscores: false, limitZones: new Map(), connectionZones: new Map(), warnings: [] }
-  let events = false
+  const configuration: Configuration = { account: readAccount(directives), daemon: true, logLevel: 'error', workers: 1, keepAliveTimeout: 75_000, tokens: true, servers: [], types: DEFAULT_TYPES, formats: new Map([['combined', COMBINED]]), maps: new Map(), computed: new Map(), upstreams: new Map(), resolver: [], underscores: false, limitZones: new Map(), connectionZones: new Map(), warnings: [] }
+  const events = directives.some((d) => d.name === 'events')
   for (const directive of directives) {
     if (directive.name === 'daemon') configuration.daemon = directive.args[0] !== 'off'
-    else if (directive.name === 'events') {
-      events = true
-      for (const d of directive.block ?? []) other(d, configuration.warnings)
-    } else if (directive.name === 'http') new Reader(configuration).http(directive)
+    else if (directive.name === 'events') for (const d of directive.block ?? []) other(d, configuration.warnings)
+    else if (directive.name === 'http') new Reader(configuration).http(directive)
     else if (directive.name === 'stream') {
       if (configuration.stream) throw new ConfigError(`"stream" directive is duplicate in ${directive.file}:${directive.line}`)
       configuration.stream = readStream(directive)

@@ -1,4 +1,5 @@
 import type { Cidr } from '../../network/types.ts'
+import type { Account } from './account.ts'
 import type { AutoIndex } from './autoindex.ts'
 import type { Computed } from './computed.ts'
 import type { Directive } from './config.ts'
@@ -84,6 +85,7 @@ export interface VirtualServer {
 }
 
 export interface Configuration {
+  account: Account
   daemon: boolean
   /** What is written of the log, from this level on (error_log of the whole); without a word of it, errors. */
   logLevel: LogLevel

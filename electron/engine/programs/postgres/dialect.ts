@@ -2,15 +2,13 @@ import type { Process } from '../../machine/types.ts'
 import type { TcpConnection } from '../../network/types.ts'
 import { sqlError, SqlNotSimulated, view, type Column, type Databases } from '../sql/database.ts'
 import type { Dialect } from '../sql/session.ts'
+import type { Settings } from './settings.ts'
 import { versionText } from './version.ts'
 
 /** What PostgreSQL's server says that MySQL's does not; its catalogs as far as psql's own commands look. */
-export function postgresDialect({ process, version, databases, user: owner }: { process: Process; version: string; databases: Databases; user: string }, connection: Pick<TcpConnection, 'localAddress' | 'remoteAddress' | 'remotePort'>): Dialect {
+export function postgresDialect({ process, version, databases, user: owner, settings, pid }: { process: Process; version: string; databases: Databases; user: string; settings: Settings; pid: number }, connection: Pick<TcpConnection, 'localAddress' | 'remoteAddress' | 'remotePort'>): Dialect {
   const alpine = process.fs.exists('/etc/alpine-release')
-  const settings: ReadonlyMap<string, string> = new Map([
-    ['server_version', alpine ? version : `${version} (Debian ${version}-1.pgdg120+1)`], ['max_connections', '100'], ['port', '5432'], ['listen_addresses', '*'], ['data_directory', '/var/lib/postgresql/data'], ['server_encoding', 'UTF8'], ['client_encoding', 'UTF8'],
-    ['timezone', 'Etc/UTC'], ['ssl', 'off'], ['password_encryption', 'scram-sha-256'], ['shared_buffers', '128MB'], ['wal_level', 'replica'], ['search_path', '"$user", public'], ['config_file', '/var/lib/postgresql/data/postgresql.conf'],
-  ])
+  const serverVersion = alpine ? version : `${version} (Debian ${version}-1.pgdg120+1)`
   return {
     name: 'postgres',
     variable: (name, session) => {
@@ -23,10 +21,10 @@ export function postgresDialect({ process, version, databases, user: owner }: { 
         case 'current_schema': case 'current_schema()': return 'public'
         case 'inet_server_addr()': return connection.localAddress
         case 'inet_client_addr()': return connection.remoteAddress
-        case 'inet_server_port()': return '5432'
+        case 'inet_server_port()': return settings.get('port')!
         case 'inet_client_port()': return String(connection.remotePort)
         case 'pg_is_in_recovery()': return 'f'
-        case 'pg_backend_pid()': return '60'
+        case 'pg_backend_pid()': return String(pid)
         case 'gen_random_uuid()': return process.clock.random.uuid()
         default: return undefined
       }
@@ -35,7 +33,7 @@ export function postgresDialect({ process, version, databases, user: owner }: { 
       if (!cursor.accept('SHOW')) return undefined
       const name = cursor.name().toLowerCase()
       cursor.end()
-      const value = settings.get(name)
+      const value = name === 'server_version' ? serverVersion : settings.get(name)
       if (value !== undefined) return { kind: 'rows', columns: [{ name: name === 'timezone' ? 'TimeZone' : name, numeric: false }], rows: [[value]], tag: 'SHOW' }
       throw new SqlNotSimulated(`SQL SHOW ${name}`)
     },

@@ -1,11 +1,13 @@
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { become } from '../become.ts'
+import { stepDown } from '../gosu.ts'
 import { initFiles, notRun, runInitScript } from '../sql/init-scripts.ts'
 import { SqlSession } from '../sql/session.ts'
 import type { Databases, SqlResult } from '../sql/database.ts'
 import { postgresDialect } from './dialect.ts'
 import { databasesOf, logTime, run, setting, STEP } from './server.ts'
+import { readSettings, type Settings } from './settings.ts'
 import { versionOf, versionText } from './version.ts'
 
 /** docker-entrypoint.sh of the image (github.com/docker-library/postgres): initdb, a temporary server for what is in docker-entrypoint-initdb.d, then postgres. */
@@ -30,6 +32,10 @@ export const postgresEntrypoint: Program = function* (process) {
   if (command[0]?.startsWith('-')) command.unshift('postgres')
   if (command[0] !== 'postgres') return yield* become(process, command)
   const data = process.env.get('PGDATA') ?? DATA
+  process.fs.makeDirectory(data, { parents: true })
+  process.fs.chmod(data, 0o700)
+  const refused = yield* stepDown(process, 'postgres', [data, '/var/run/postgresql'])
+  if (refused !== undefined) return refused
   if (process.fs.exists(`${data}/PG_VERSION`)) {
     yield* process.print('\nPostgreSQL Database directory appears to contain a database; Skipping initialization\n\n')
     return yield* run(process, command.slice(1))
@@ -40,7 +46,17 @@ export const postgresEntrypoint: Program = function* (process) {
   }
   yield* initdb(process, data)
   const databases = databasesOf(process)
-  const failed = yield* setUp(process, databases)
+  const read = readSettings(command.slice(1))
+  if ('message' in read) {
+    // its temporary server is given the same words
+    yield* process.print('waiting for server to start....')
+    yield* process.printError(read.fatal ? `${logTime(process.clock.wall())} [${TEMPORARY}] FATAL:  ${read.message}\n` : `${read.code === 69 ? 'podhop: not simulated: ' : ''}${read.message}\n`)
+    if (read.code === 69) return 69
+    yield* process.print(' stopped waiting\n')
+    yield* process.printError('pg_ctl: could not start server\nExamine the log output.\n')
+    return 1
+  }
+  const failed = yield* setUp(process, databases, read.settings)
   if (failed !== undefined) return failed
   yield* process.print('\nPostgreSQL init process complete; ready for start up.\n\n')
   process.fs.makeDirectory(data, { parents: true })
@@ -61,7 +77,7 @@ function* initdb(process: Process, data: string): Task<void> {
 }
 
 /** With a server that only the machine itself can reach. An exit status when something fails. */
-function* setUp(process: Process, databases: Databases): Task<number | undefined> {
+function* setUp(process: Process, databases: Databases, settings: Settings): Task<number | undefined> {
   const log = (text: string, pid = TEMPORARY): string => `${logTime(process.clock.wall())} [${pid}] LOG:  ${text}\n`
   const version = versionOf(process)
   yield* process.print(`waiting for server to start....${log(`starting ${versionText(process, version)}`)}${log('listening on Unix socket "/var/run/postgresql/.s.PGSQL.5432"')}${log(`database system was shut down at ${logTime(process.clock.wall()).replace(/\.\d+/, '')}`, TEMPORARY + 3)}${log('database system is ready to accept connections')}`)
@@ -81,7 +97,7 @@ function* setUp(process: Process, databases: Databases): Task<number | undefined
       return 69
     } else {
       yield* process.print(`${SCRIPT}: running ${file.path}\n`)
-      const session = new SqlSession(databases, postgresDialect({ process, version, databases, user }, { localAddress: '', remoteAddress: '', remotePort: 0 }), user, database)
+      const session = new SqlSession(databases, postgresDialect({ process, version, databases, user, settings, pid: TEMPORARY + 10 }, { localAddress: '', remoteAddress: '', remotePort: 0 }), user, database)
       let text = ''
       const failure = runInitScript(session, process.fs.readText(file.path), (result) => (text += shown(result)))
       yield* process.print(text)

@@ -12,13 +12,14 @@ import { splitStatements } from '../sql/tokens.ts'
 import { at32, CODE, dataRow, errorMessage, int32, message, MessageReader, parametersOf, rowDescription } from './protocol.ts'
 import { clientProof, ITERATIONS, saltedPassword, serverSignature } from '../scram.ts'
 import { listenOnBoth } from '../listen.ts'
+import { ownerOf } from '../stream.ts'
+import { readSettings, type Settings } from './settings.ts'
 import { versionOf, versionText } from './version.ts'
 
 /** postgres, as its image has it. */
 export const STEP = { background: false }
-const PORT = 5432
 
-interface Server { process: Process; version: string; databases: Databases; user: string; password: string; trust: boolean; log: (text: string) => void; salt: Uint8Array }
+interface Server { process: Process; settings: Settings; /** Connections that are open. */ open: number; nextPid: number; version: string; databases: Databases; user: string; password: string; trust: boolean; log: (text: string, pid: number) => void; salt: Uint8Array }
 
 /** "2026-01-05 08:00:00.000 UTC" */
 export function logTime(wall: number): string {
@@ -31,20 +32,32 @@ function serve(server: Server, connection: TcpConnection): void {
   let state: 'startup' | 'sasl' | 'proof' | 'ready' = 'startup'
   let user = ''
   let database = ''
+  let application = ''
   let bare = ''
   let first = ''
   let session: SqlSession | undefined
+  const pid = server.nextPid++
+  const { settings, process } = server
+  const log = (text: string): void => server.log(text, pid)
+  const says = (name: string): boolean => settings.get(name) === 'on'
+  const since = process.clock.now
+  // the machine itself comes by the socket
+  const from = connection.remoteAddress === '127.0.0.1' ? 'host=[local]' : `host=${connection.remoteAddress} port=${connection.remotePort}`
+  if (says('log_connections')) log(`LOG:  connection received: ${from}`)
+  server.open++
   const fatal = (code: string, text: string): void => {
-    server.log(`FATAL:  ${text}`)
+    log(`FATAL:  ${text}`)
     connection.send(errorMessage('FATAL', code, text))
     connection.end()
   }
   const ready = (): void => {
+    if (server.open > Number(settings.get('max_connections'))) return fatal('53300', 'sorry, too many clients already')
+    if (says('log_connections')) log(`LOG:  connection authorized: user=${user} database=${database}${application === '' ? '' : ` application_name=${application}`}`)
     if (!server.databases.has(database)) return fatal('3D000', `database "${database}" does not exist`)
     state = 'ready'
-    session = new SqlSession(server.databases, postgresDialect(server, connection), user, database)
+    session = new SqlSession(server.databases, postgresDialect({ ...server, pid }, connection), user, database)
     const parameters = { server_version: server.process.fs.exists('/etc/alpine-release') ? server.version : `${server.version} (Debian ${server.version}-1.pgdg120+1)`, server_encoding: 'UTF8', client_encoding: 'UTF8', DateStyle: 'ISO, MDY', TimeZone: 'Etc/UTC', integer_datetimes: 'on', standard_conforming_strings: 'on' }
-    connection.send(concatBytes([message('R', int32(0)), ...Object.entries(parameters).map(([k, v]) => message('S', `${k}\0${v}\0`)), message('K', int32(60), int32(12_345)), message('Z', 'I')]))
+    connection.send(concatBytes([message('R', int32(0)), ...Object.entries(parameters).map(([k, v]) => message('S', `${k}\0${v}\0`)), message('K', int32(pid), int32(12_345)), message('Z', 'I')]))
   }
   const begin = (body: Uint8Array): void => {
     const code = at32(body, 0)
@@ -54,6 +67,7 @@ function serve(server: Server, connection: TcpConnection): void {
     const parameters = parametersOf(body)
     user = parameters.get('user') ?? ''
     database = parameters.get('database') ?? user
+    application = parameters.get('application_name') ?? ''
     if (user === '') return fatal('28000', 'no PostgreSQL user name specified in startup packet')
     // pg_hba.conf of the image: the machine itself is trusted
     if (server.trust || connection.remoteAddress === '127.0.0.1') return user === server.user ? ready() : fatal('28000', `role "${user}" does not exist`)
@@ -77,6 +91,7 @@ function serve(server: Server, connection: TcpConnection): void {
     const wanted = clientProof(password, whole)
     if (user !== server.user || typeof proof === 'number' || proof.length !== 32 || proof.some((b, i) => b !== wanted[i])) return fatal('28P01', `password authentication failed for user "${user}"`)
     connection.send(message('R', int32(12), `v=${encodeBase64(serverSignature(password, whole))}`))
+    if (says('log_connections') && Number(server.version.split('.')[0]) >= 14) log(`LOG:  connection authenticated: identity="${user}" method=scram-sha-256 (/var/lib/postgresql/data/pg_hba.conf:${Number(server.version.split('.')[0]) >= 16 ? 128 : 100})`)
     ready()
   }
   connection.handlers = {
@@ -85,7 +100,7 @@ function serve(server: Server, connection: TcpConnection): void {
       while (state === 'startup') {
         const body = reader.first()
         if (body === null) {
-          server.log('LOG:  invalid length of startup packet')
+          log('LOG:  invalid length of startup packet')
           return connection.end()
         }
         if (!body) return
@@ -96,20 +111,34 @@ function serve(server: Server, connection: TcpConnection): void {
         if (m.type === 'X') return connection.end()
         if (m.type === 'p' && state === 'sasl') offer(m.body)
         else if (m.type === 'p' && state === 'proof') prove(m.body)
-        else if (m.type === 'Q' && session) connection.send(concatBytes([...query(session, decodeUtf8(m.body).replace(/\0$/, ''), server), message('Z', 'I')]))
+        else if (m.type === 'Q' && session) connection.send(concatBytes([...query(session, decodeUtf8(m.body).replace(/\0$/, ''), settings, log), message('Z', 'I')]))
         else if (m.type === 'S') connection.send(message('Z', 'I'))
         else if (session) connection.send(errorMessage('ERROR', '0A000', 'podhop: not simulated: the extended query protocol (simple queries are)'))
       }
     },
     onEnd: () => connection.end(),
+    onClose: () => {
+      server.open--
+      if (!session || !says('log_disconnections')) return
+      const lasted = (process.clock.now - since) / 1000
+      log(`LOG:  disconnection: session time: ${Math.floor(lasted / 3600)}:${two(Math.floor(lasted / 60) % 60)}:${(lasted % 60).toFixed(3).padStart(6, '0')} user=${user} database=${database} ${from}`)
+    },
   }
 }
 
-function query(session: SqlSession, text: string, server: Server): Uint8Array[] {
+/** log_statement: kinds of statements, each with those before it. */
+function isLogged(statement: string, kinds: string): boolean {
+  const [word = ''] = statement.trim().toUpperCase().split(/[\s(]/)
+  const ddl = /^(CREATE|ALTER|DROP|GRANT|REVOKE|COMMENT)$/.test(word)
+  return kinds === 'all' || (kinds !== 'none' && ddl) || (kinds === 'mod' && /^(INSERT|UPDATE|DELETE|TRUNCATE|COPY)$/.test(word))
+}
+
+function query(session: SqlSession, text: string, settings: Settings, log: (text: string) => void): Uint8Array[] {
   const { statements, open } = splitStatements(text)
   const all = open.trim() === '' ? statements : [...statements, open]
   if (all.length === 0) return [message('I')]
   const out: Uint8Array[] = []
+  if (all.some((s) => isLogged(s, settings.get('log_statement')!))) log(`LOG:  statement: ${text.trim()}`)
   for (const statement of all) {
     let result: SqlResult
     try {
@@ -119,9 +148,9 @@ function query(session: SqlSession, text: string, server: Server): Uint8Array[] 
       result = sqlError(0, '0A000', `podhop: not simulated: ${error.message} (SELECT, CREATE, DROP, INSERT, UPDATE and DELETE in their simplest forms are)`)
     }
     if (result.kind === 'error') {
-      server.log(`ERROR:  ${result.message}`)
-      server.log(`STATEMENT:  ${statement.trim()}`)
       const at = text.indexOf(statement)
+      log(`ERROR:  ${result.message}${result.position === undefined ? '' : ` at character ${Math.max(0, at) + result.position}`}`)
+      log(`STATEMENT:  ${text.trim()}`)
       out.push(errorMessage('ERROR', result.state, result.message, { ...(result.position === undefined ? {} : { position: Math.max(0, at) + result.position }), ...(result.detail === undefined ? {} : { detail: result.detail }) }))
       break
     }
@@ -141,32 +170,45 @@ export function databasesOf(process: Process): Databases {
 export function* run(process: Process, args: readonly string[], databases = databasesOf(process)): Task<number> {
   // what ps shows: the entrypoint ends with exec
   ;(process as { argv: readonly string[] }).argv = ['postgres', ...args]
-  if (args.some((a) => a.startsWith('-'))) {
-    yield* process.printError(`podhop: not simulated: postgres ${args.join(' ')} (postgres without options is)\n`)
-    return 69
+  const read = readSettings(args)
+  if ('message' in read) {
+    yield* process.printError(read.fatal ? `${logTime(process.clock.wall())} [${process.pid}] FATAL:  ${read.message}\n` : `${read.code === 69 ? 'podhop: not simulated: ' : ''}${read.message}\n`)
+    return read.code
   }
+  const { settings } = read
+  const port = Number(settings.get('port'))
   const version = versionOf(process)
   const out = new Output(process, 2)
   const log = (text: string, pid = process.pid): void => out.write(`${logTime(process.clock.wall())} [${pid}] ${text}\n`)
   const user = setting(process, 'POSTGRES_USER') || 'postgres'
   const salt = Uint8Array.from({ length: 16 }, () => process.clock.random.below(256))
   log(`LOG:  starting ${versionText(process, version)}`)
-  const server: Server = { process, version, databases, user, password: setting(process, 'POSTGRES_PASSWORD'), trust: process.env.get('POSTGRES_HOST_AUTH_METHOD') === 'trust', log: (text) => log(text, 60), salt }
+  const server: Server = { process, settings, open: 0, nextPid: 60, version, databases, user, password: setting(process, 'POSTGRES_PASSWORD'), trust: process.env.get('POSTGRES_HOST_AUTH_METHOD') === 'trust', log, salt }
+  const addresses = settings.get('listen_addresses')!.split(',').map((a) => a.trim()).filter((a) => a !== '').map((a) => (a === 'localhost' ? '127.0.0.1' : a))
+  const wildcard = addresses.includes('*') || addresses.includes('0.0.0.0')
   try {
     // twice max_connections
-    listenOnBoth(process, { port: PORT, program: 'postgres', backlog: 200 }, (connection) => serve(server, connection))
-  } catch {
-    log(`LOG:  could not bind IPv4 address "0.0.0.0": Address already in use`)
-    log(`HINT:  Is another postmaster already running on port ${PORT}? If not, wait a few seconds and retry.`)
-    log('WARNING:  could not create listen socket for "*"')
+    const backlog = 2 * Number(settings.get('max_connections'))
+    const accept = (connection: TcpConnection): void => serve(server, connection)
+    if (wildcard) listenOnBoth(process, { port, program: 'postgres', backlog }, accept)
+    else {
+      for (const address of addresses) {
+        const listener = process.network.sockets.listen({ port, address, backlog, owner: ownerOf(process, 'postgres') }, accept)
+        process.onExit(() => listener.close())
+      }
+    }
+  } catch (error) {
+    const taken = (error as { code?: string }).code !== 'EADDRNOTAVAIL'
+    log(`LOG:  could not bind IPv4 address "${wildcard ? '0.0.0.0' : addresses[0]}": ${taken ? 'Address already in use' : 'Cannot assign requested address'}`)
+    if (taken) log(`HINT:  Is another postmaster already running on port ${port}? If not, wait a few seconds and retry.`)
+    log(`WARNING:  could not create listen socket for "${settings.get('listen_addresses')}"`)
     log('FATAL:  could not create any TCP/IP sockets')
     log('LOG:  database system is shut down')
     yield* out.flush()
     return 1
   }
-  log(`LOG:  listening on IPv4 address "0.0.0.0", port ${PORT}`)
-  if (process.network.ipv6) log(`LOG:  listening on IPv6 address "::", port ${PORT}`)
-  log('LOG:  listening on Unix socket "/var/run/postgresql/.s.PGSQL.5432"')
+  for (const address of wildcard ? ['0.0.0.0', ...(process.network.ipv6 ? ['::'] : [])] : addresses) log(`LOG:  listening on ${address.includes(':') ? 'IPv6' : 'IPv4'} address "${address}", port ${port}`)
+  log(`LOG:  listening on Unix socket "/var/run/postgresql/.s.PGSQL.${port}"`)
   log('LOG:  database system is ready to accept connections')
   const signal = yield* untilSignal(process, ['SIGTERM', 'SIGINT', 'SIGQUIT'])
   log(`LOG:  received ${signal === 'SIGTERM' ? 'smart' : signal === 'SIGINT' ? 'fast' : 'immediate'} shutdown request`)

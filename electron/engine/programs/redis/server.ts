@@ -4,6 +4,7 @@ import { joinHostPort } from '../../network/address.ts'
 import type { TcpConnection } from '../../network/types.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { become } from '../become.ts'
+import { stepDown } from '../gosu.ts'
 import { MONTHS, two } from '../http/status.ts'
 import { Output, untilSignal } from '../output.ts'
 import { ownerOf } from '../stream.ts'
@@ -308,6 +309,8 @@ export const redisServer: Program = function* (process) {
     return 1
   }
   log('*', `Running mode=standalone, port=${port}.`)
+  // setproctitle
+  ;(process as { argv: readonly string[] }).argv = [`redis-server ${address ?? '*'}:${port}`]
   log(plain, 'Server initialized')
   log('*', `Ready to accept connections${since(7, 2) ? ' tcp' : ''}`)
   const signal = yield* untilSignal(process, ['SIGTERM', 'SIGINT'])
@@ -322,5 +325,10 @@ export const redisServer: Program = function* (process) {
 export const redisEntrypoint: Program = function* (process) {
   const command = process.argv.slice(1)
   const own = command[0]?.startsWith('-') || command[0]?.endsWith('.conf')
-  return yield* become(process, own ? ['redis-server', ...command] : command)
+  if (own) command.unshift('redis-server')
+  if (command[0] === 'redis-server') {
+    const failed = yield* stepDown(process, 'redis', [process.cwd])
+    if (failed !== undefined) return failed
+  }
+  return yield* become(process, command)
 }

@@ -11,7 +11,8 @@ export function readSelect(cursor: TokenCursor, session: SqlSession): SqlResult 
   const list = cut(cursor)
   let source: ReturnType<SqlSession['table']> | undefined
   let alias = ''
-  if (cursor.accept('FROM')) {
+  // DUAL is a word of MySQL's grammar for "no table"
+  if (!(session.mysql && cursor.accept('FROM', 'DUAL')) && cursor.accept('FROM')) {
     source = session.table(cursor)
     alias = source.name
     if (cursor.accept('AS') || (cursor.next?.kind === 'word' && !cursor.sees(...CLAUSES, 'JOIN', 'LEFT', 'INNER', 'RIGHT', 'CROSS', 'NATURAL'))) alias = cursor.name()
