@@ -238,6 +238,9 @@ describe('Calico\'s own policies', () => {
     expect(create('GlobalNetworkPolicy', 'globalnetworkpolicies', { selector: 'all()', preDNAT: true })).toThrow("podhop: not simulated: preDNAT of Calico's GlobalNetworkPolicy")
     expect(create('GlobalNetworkPolicy', 'globalnetworkpolicies', { selector: 'all()', ingress: [{ action: 'Allow', http: { methods: ['GET'] } }] })).toThrow("podhop: not simulated: http of Calico's policies")
     expect(create('BGPConfiguration', 'bgpconfigurations', { nodeToNodeMeshEnabled: true })).not.toThrow()
+    const patch = (autoCreate: string) => (): unknown => cluster.client.patch('kubecontrollersconfigurations.crd.projectcalico.org', undefined, 'default', 'application/merge-patch+json', { spec: { controllers: { node: { hostEndpoint: { autoCreate } } } } })
+    expect(patch('Enabled')).toThrow("podhop: not simulated: automatic HostEndpoints of Calico's KubeControllersConfiguration (policies of Pods are)")
+    expect(patch('Disabled')).not.toThrow()
   })
 
   test('a policy that Felix does not understand counts as missing, and its log says why', () => {

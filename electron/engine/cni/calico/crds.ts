@@ -56,6 +56,9 @@ const policy = {
 const OF_HOSTS = ['applyOnForward', 'doNotTrack', 'preDNAT'] as const
 const globalPolicy = { ...policy, applyOnForward: boolean, doNotTrack: boolean, namespaceSelector: string, preDNAT: boolean }
 const globalPolicySpec: Schema = { ...object(globalPolicy), 'x-kubernetes-validations': OF_HOSTS.map((name) => ({ rule: `!(has(self.${name}) && self.${name})`, message: `podhop: not simulated: ${name} of Calico's GlobalNetworkPolicy (policies of Pods are)` })) }
+/** Automatic host endpoints: a field of a map whose other fields are taken as they are. */
+const open = (properties: Record<string, Schema>): Schema => ({ ...object(properties), 'x-kubernetes-preserve-unknown-fields': true })
+const hostEndpoints: Schema = { ...open({ autoCreate: string }), 'x-kubernetes-validations': [{ rule: "!has(self.autoCreate) || self.autoCreate != 'Enabled'", message: "podhop: not simulated: automatic HostEndpoints of Calico's KubeControllersConfiguration (policies of Pods are)" }] }
 const mode = choice('Always', 'CrossSubnet', 'Never')
 
 interface Definition { kind: string; plural: string; namespaced?: boolean; spec: Schema; status?: boolean }
@@ -76,7 +79,7 @@ const DEFINITIONS: readonly Definition[] = [
   { kind: 'IPAMHandle', plural: 'ipamhandles', spec: object({ block: map(integer), deleted: boolean, handleID: string }, ['block', 'handleID']) },
   { kind: 'IPPool', plural: 'ippools', spec: object({ allowedUses: list(string), assignmentMode: choice('Automatic', 'Manual'), blockSize: integer, cidr: string, disableBGPExport: boolean, disabled: boolean, ipipMode: mode, natOutgoing: boolean, nodeSelector: string, vxlanMode: mode }, ['cidr']) },
   { kind: 'IPReservation', plural: 'ipreservations', spec: refused(object({ reservedCIDRs: list(string) }), 'IPReservation', 'use a smaller IPPool') },
-  { kind: 'KubeControllersConfiguration', plural: 'kubecontrollersconfigurations', spec: object({ controllers: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }, healthChecks: string, logSeverityScreen: string, prometheusMetricsPort: integer }, ['controllers']), status: true },
+  { kind: 'KubeControllersConfiguration', plural: 'kubecontrollersconfigurations', spec: object({ controllers: open({ node: open({ hostEndpoint: hostEndpoints }) }), healthChecks: string, logSeverityScreen: string, prometheusMetricsPort: integer }, ['controllers']), status: true },
   { kind: 'NetworkPolicy', plural: 'networkpolicies', namespaced: true, spec: object(policy) },
   { kind: 'NetworkSet', plural: 'networksets', namespaced: true, spec: object({ nets: list(string) }) },
   { kind: 'Tier', plural: 'tiers', spec: object({ defaultAction: choice('Pass', 'Deny'), order: number }) },
