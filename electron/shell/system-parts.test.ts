@@ -78,3 +78,23 @@ test.each(['kube-apiserver', 'etcd'])('without %s kubectl is refused, and traffi
   sh(`hop node control-plane -- mv /root/${part}.yaml /etc/kubernetes/manifests/; sleep 60`)
   expect(sh('kubectl get pods')).toMatch(/client +1\/1 +Running[^]*server +1\/1 +Running/)
 })
+
+test('kubectl get componentstatuses: the API server asks each part over its loopback link', () => {
+  const sh = small()
+  expect(sh('kubectl get componentstatuses')).toBe(`Warning: v1 ComponentStatus is deprecated in v1.19+
+NAME                 STATUS    MESSAGE   ERROR
+controller-manager   Healthy   ok        
+scheduler            Healthy   ok        
+etcd-0               Healthy   ok        
+`)
+  expect(sh('kubectl get cs etcd-0 -o jsonpath={.conditions}')).toContain('[{"message":"ok","status":"True","type":"Healthy"}]')
+  expect(sh('kubectl get cs nobody')).toContain('Error from server: Component not found: nobody')
+  expect(sh('kubectl delete cs scheduler; kubectl get cs -w')).toContain('Error from server (MethodNotAllowed): the server does not allow this method on the requested resource')
+  expect(sh('kubectl get --raw /api/v1/componentstatuses/scheduler')).toContain('{"kind":"ComponentStatus","apiVersion":"v1","metadata":{"name":"scheduler","creationTimestamp":null},"conditions":[{"type":"Healthy","status":"True","message":"ok"}]}')
+  expect(sh('kubectl get cs --as bob')).toContain('componentstatuses is forbidden: User "bob" cannot list resource "componentstatuses" in API group "" at the cluster scope')
+  sh('hop node control-plane -- mv /etc/kubernetes/manifests/kube-scheduler.yaml /root/; hop node control-plane -- iptables -I INPUT -i lo -p tcp --dport 10257 -j DROP; sleep 40')
+  const found = sh('kubectl get cs').split('\n').map((line) => line.trimEnd())
+  expect(found[2]).toBe('controller-manager   Unhealthy   Get "https://127.0.0.1:10257/healthz": dial tcp 127.0.0.1:10257: i/o timeout (Client.Timeout exceeded while awaiting headers)')
+  expect(found[3]).toBe('scheduler            Unhealthy   Get "https://127.0.0.1:10259/healthz": dial tcp 127.0.0.1:10259: connect: connection refused')
+  expect(found[4]).toMatch(/^etcd-0 +Healthy +ok$/)
+})

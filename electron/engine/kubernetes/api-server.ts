@@ -20,6 +20,7 @@ import {
   type WatchOptions,
   type WriteOptions,
 } from './client.ts'
+import { ComponentStatuses } from './component-statuses.ts'
 import type { CustomKind } from './custom-resources/custom-kind.ts'
 import { DefinitionServer } from './custom-resources/definition-server.ts'
 import { documented } from './custom-resources/open-api.ts'
@@ -27,6 +28,7 @@ import { deleteCollection, deleteObject, removeObject } from './deletion.ts'
 import { findByWord, findNotSimulated, NOT_SIMULATED } from './discovery.ts'
 import { timestamp } from './human-duration.ts'
 import { isOfDefinition, registered } from './kinds/api-service.ts'
+import { componentStatus } from './kinds/component-status.ts'
 import { KINDS } from './kinds/index.ts'
 import { asServed, type Context, type Kind, resourceKey, storeKey } from './kinds/kind.ts'
 import { LateWrites } from './late-writes.ts'
@@ -38,7 +40,7 @@ import type { OpenApiDocument } from './openapi/types.ts'
 import { patchObject } from './patching.ts'
 import type { Draft } from './rbac/default-objects.ts'
 import { ServiceAllocator, type ServiceRanges } from './service-allocator.ts'
-import { notFound, noSuchPath, notSimulated, qualified } from './status.ts'
+import { noSuchMethod, notFound, noSuchPath, notSimulated, qualified } from './status.ts'
 import { Store } from './store.ts'
 import { createSubresource, scaleOf } from './subresources.ts'
 import { printTable } from './tables.ts'
@@ -86,6 +88,7 @@ export class ApiServer implements KubernetesClient, Server {
   #kinds = new Map<string, Kind>()
   #resources: readonly ApiResource[]
   #custom: readonly CustomKind[] = []
+  readonly #components: ComponentStatuses
   readonly #registrations: Random
 
   constructor(clock: Clock, options: ApiServerOptions = {}) {
@@ -103,6 +106,7 @@ export class ApiServer implements KubernetesClient, Server {
     const { serviceCIDR = ['10.96.0.0/12'], nodePortRange = { from: 30000, to: 32767 } } = options
     this.services = new ServiceAllocator({ serviceCIDR, nodePortRange }, addresses, new IpAddressBook(this, addressNames))
     this.nodeAgents = options.nodeAgents
+    this.#components = new ComponentStatuses(options.advertiseAddress)
     for (const kind of KINDS) this.#kinds.set(resourceKey(kind.resource), kind)
     this.#resources = KINDS.map((kind) => kind.resource)
     this.store.setIndex('pods', (pod) => (pod as { spec?: { nodeName?: string } }).spec?.nodeName ?? '')
@@ -179,13 +183,14 @@ export class ApiServer implements KubernetesClient, Server {
   get<T extends KubeObject>(resource: string, namespace: string | undefined, name: string): T {
     const kind = this.kind(resource)
     if (!kind.resource.verbs.includes('get')) throw noSuchPath()
+    if (resource === COMPONENTS) return this.#components.get(name) as KubeObject as T
     const object = this.store.get(storeKey(kind), scope(kind, namespace), name)
     if (!object) throw notFound(kind.resource, name)
     return asServed(kind, object) as T
   }
 
   list<T extends KubeObject>(resource: string, options: ListOptions = {}): ObjectList<T> {
-    return listObjects(this.store, this.kind(resource), options) as ObjectList<T>
+    return this.#listed(this.kind(resource), options) as ObjectList<T>
   }
 
   table(resource: string, options: ListOptions & { name?: string } = {}): Table {
@@ -194,8 +199,18 @@ export class ApiServer implements KubernetesClient, Server {
       const object = this.get(resource, options.namespace, options.name)
       return printTable(kind, [object], this.clock.wall(), { resourceVersion: object.metadata.resourceVersion })
     }
-    const { items, ...metadata } = listObjects(this.store, kind, options)
+    const { items, ...metadata } = this.#listed(kind, options)
     return printTable(kind, items, this.clock.wall(), metadata)
+  }
+
+  #listed(kind: Kind, options: ListOptions): ObjectList {
+    return kind.resource.name === COMPONENTS ? this.#components.list(options) : listObjects(this.store, kind, options)
+  }
+
+  inquire(resource: string, done: () => void): () => void {
+    if (resource === COMPONENTS) return this.#components.inquire(this.#agents('componentstatuses').ask, done)
+    done()
+    return () => undefined
   }
 
   tableOf(resource: string, objects: readonly KubeObject[]): Table {
@@ -204,6 +219,7 @@ export class ApiServer implements KubernetesClient, Server {
 
   create<T extends KubeObject>(resource: string, namespace: string | undefined, object: unknown, options: WriteOptions = {}): T {
     const kind = this.kind(resource)
+    refuseWrites(kind)
     if (object instanceof LateBody) return this.#late.create(kind, namespace!, object, options) as unknown as T
     const created = asServed(kind, this.#request(options, () => createObject(this, kind, namespace, object, options)))
     if (resource === 'namespaces' && !options.dryRun) populateNamespace(this, created.metadata.name)
@@ -218,6 +234,7 @@ export class ApiServer implements KubernetesClient, Server {
     options: WriteOptions & { subresource?: string } = {},
   ): T {
     const kind = this.kind(resource)
+    refuseWrites(kind)
     return asServed(kind, this.#request(options, () => updateObject(this, kind, namespace, name, object, options))) as T
   }
 
@@ -230,6 +247,7 @@ export class ApiServer implements KubernetesClient, Server {
     options: WriteOptions & { subresource?: string } = {},
   ): T {
     const kind = this.kind(resource)
+    refuseWrites(kind)
     if (patch instanceof LateChange) return this.#late.patch(kind, patch, options) as unknown as T
     const born = resource === 'namespaces' && type === 'application/apply-patch+yaml' && !options.dryRun && !this.store.get(storeKey(kind), '', name)
     const patched = asServed(kind, this.#request(options, () => patchObject(this, kind, namespace, name, type, patch, options)))
@@ -248,11 +266,15 @@ export class ApiServer implements KubernetesClient, Server {
   }
 
   delete(resource: string, namespace: string | undefined, name: string, options: DeleteOptions = {}): KubeObject | Status {
-    return deleteObject(this, this.kind(resource), namespace, name, options)
+    const kind = this.kind(resource)
+    refuseWrites(kind)
+    return deleteObject(this, kind, namespace, name, options)
   }
 
   deleteCollection(resource: string, list: ListOptions, options: DeleteOptions = {}): void {
-    deleteCollection(this, this.kind(resource), list, options)
+    const kind = this.kind(resource)
+    refuseWrites(kind)
+    deleteCollection(this, kind, list, options)
   }
 
   watch<T extends KubeObject>(resource: string, options: WatchOptions, listener: (event: WatchEvent<T>) => void): () => void {
@@ -305,6 +327,13 @@ export class ApiServer implements KubernetesClient, Server {
     if (!this.nodeAgents) throw notSimulated(`${what} in a cluster without kubelets`)
     return this.nodeAgents
   }
+}
+
+const COMPONENTS = 'componentstatuses'
+
+/** What is found out when somebody asks cannot be written. */
+function refuseWrites(kind: Kind): void {
+  if (kind.resource === componentStatus.resource) throw noSuchMethod()
 }
 
 /** The namespace under which the store keeps objects of this kind. */

@@ -167,6 +167,11 @@ export interface KubernetesClient {
   list<T extends KubeObject>(resource: string, options?: ListOptions): ObjectList<T>
   /** Rows in name order (namespace first), as etcd's keys are. */
   table(resource: string, options?: ListOptions & { name?: string }): Table
+  /**
+   * Finds out what `get`, `list` and `table` then tell of a resource that is kept nowhere: componentstatuses. Returns what
+   * gives up.
+   */
+  inquire(resource: string, done: () => void): () => void
   /** The rows that a watch event makes, for kubectl get -w. */
   tableOf(resource: string, objects: readonly KubeObject[]): Table
   create<T extends KubeObject>(resource: string, namespace: string | undefined, object: unknown, options?: WriteOptions): T

@@ -151,6 +151,10 @@ export class ApiConnection implements KubernetesClient {
     return this.#reach().table(resource, options)
   }
 
+  inquire(resource: string, done: () => void): () => void {
+    return this.#reach().inquire(resource, done)
+  }
+
   tableOf(resource: string, objects: readonly KubeObject[]): Table {
     return this.#server.tableOf(resource, objects)
   }

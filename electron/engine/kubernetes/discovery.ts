@@ -28,7 +28,6 @@ export function findByWord(resources: readonly ApiResource[], word: string): Api
  * which is another thing than a kind that does not exist.
  */
 export const NOT_SIMULATED: readonly ApiResource[] = [
-  apiResource('ComponentStatus', 'componentstatuses', { shortNames: ['cs'], namespaced: false }),
   apiResource('LimitRange', 'limitranges', { shortNames: ['limits'] }),
   apiResource('PersistentVolume', 'persistentvolumes', { shortNames: ['pv'], namespaced: false }),
   apiResource('PodTemplate', 'podtemplates'),

@@ -15,7 +15,8 @@ interface Selection {
   equal: Map<string, string>
 }
 
-function compile(kind: Kind, options: ListOptions): Selection {
+/** What the selectors of a request let through. */
+export function selection(kind: Kind, options: ListOptions): Selection {
   const tests: ((object: KubeObject) => boolean)[] = []
   const equal = new Map<string, string>()
   try {
@@ -49,7 +50,7 @@ function unknownField(kind: Kind, field: string): string {
 }
 
 export function watchFilter(kind: Kind, options: ListOptions): WatchFilter {
-  const { matches, equal } = compile(kind, options)
+  const { matches, equal } = selection(kind, options)
   const namespace = kind.resource.namespaced ? (options.namespace ?? equal.get('metadata.namespace')) : undefined
   return { namespace, matches, name: equal.get('metadata.name'), indexed: kind.resource.name === 'pods' ? equal.get('spec.nodeName') : undefined }
 }
@@ -58,7 +59,7 @@ export function watchFilter(kind: Kind, options: ListOptions): WatchFilter {
 export function listObjects(store: Store, kind: Kind, options: ListOptions): ObjectList {
   if (!kind.resource.verbs.includes('list')) throw noSuchMethod()
   if (options.resourceVersionMatch) validateMatch(options)
-  const { matches, equal } = compile(kind, options)
+  const { matches, equal } = selection(kind, options)
   const namespace = kind.resource.namespaced ? options.namespace : ''
   const position = positionOf(store, options)
   const version = String(position.version)

@@ -48,6 +48,8 @@ export type IngressClass = Stored<networking.IngressClass, { spec: networking.In
 export type NetworkPolicy = Stored<networking.NetworkPolicy, { spec: networking.NetworkPolicySpec }> & Namespaced
 export type IPAddress = Stored<object, { spec: { parentRef?: { group?: string; resource?: string; namespace?: string; name?: string } } }>
 export type ServiceCIDR = Stored<object, { spec: { cidrs?: string[] }; status: { conditions?: Condition[] } }>
+/** creationTimestamp is null. */
+export type ComponentStatus = Stored<object, { conditions: { type: string; status: string; message?: string; error?: string }[] }>
 export type APIService = Stored<object, {
   spec: { service?: { namespace?: string; name?: string; port?: number }; group?: string; version?: string; insecureSkipTLSVerify?: boolean; caBundle?: string; groupPriorityMinimum: number; versionPriority: number }
   status: { conditions?: Condition[] }

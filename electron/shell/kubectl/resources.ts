@@ -2,7 +2,7 @@ import { type ApiResource, type ListOptions, StatusError } from '../../engine/ku
 import { findNotSimulated } from '../../engine/kubernetes/discovery.ts'
 import { isPreferred, resourceKey } from '../../engine/kubernetes/kinds/kind.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
-import type { Task } from '../../engine/machine/task.ts'
+import { Signal, type Task } from '../../engine/machine/task.ts'
 import type { Kubectl } from './command.ts'
 import { aggregate, isNotFound, KubectlError, NoSuchResourceError, NotSimulatedError, quote } from './errors.ts'
 import { documents, readManifests } from './manifests.ts'
@@ -180,11 +180,15 @@ function* find(k: Kubectl, query: Query): Task<Result> {
     if (names.length > 0) throw new KubectlError('name cannot be provided when a selector is specified')
     if (tuples.length > 0) throw new KubectlError('selectors and the all flag cannot be used when passing resource/name arguments')
     if (types.length === 0) throw new KubectlError('at least one resource must be specified to use a selector')
-    return byList(k, query, mappings(k, types, query.singleType), selector, fields)
+    return byList(k, query, yield* inquired(k, mappings(k, types, query.singleType)), selector, fields)
   }
-  if (tuples.length > 0) return byNames(k, query, tuples.map(({ type, name }) => ({ resource: resourceFor(k, type), name })))
+  if (tuples.length > 0) {
+    const wanted = tuples.map(({ type, name }) => ({ resource: resourceFor(k, type), name }))
+    yield* inquired(k, wanted.map(({ resource }) => resource))
+    return byNames(k, query, wanted)
+  }
   if (names.length > 0) {
-    const wanted = mappings(k, types, query.singleType)
+    const wanted = yield* inquired(k, mappings(k, types, query.singleType))
     return byNames(k, query, wanted.flatMap((resource) => names.map((name) => ({ resource, name }))))
   }
   if (types.length > 0) {
@@ -252,6 +256,25 @@ function byList(k: Kubectl, query: Query, types: readonly ApiResource[], selecto
     }
   }
   return { infos, errors, single: false, types: [...types] }
+}
+
+/** The same, when the server has found out what it knows only when it is asked. */
+function* inquired(k: Kubectl, types: readonly ApiResource[]): Task<readonly ApiResource[]> {
+  for (const type of new Set(types)) {
+    if (type.name !== 'componentstatuses') continue
+    const known = new Signal()
+    let done = false
+    const stop = k.client.inquire(keyOf(type), () => {
+      done = true
+      known.notify()
+    })
+    try {
+      if (!done) yield known.wait
+    } finally {
+      if (!done) stop()
+    }
+  }
+  return types
 }
 
 /** FollowContinue, for commands with --chunk-size: the pages of one list. */

@@ -64,7 +64,7 @@ export const NO_CACHE: Header = ['Cache-Control', 'no-cache, private']
 /** Whether a request only looks: it changes nothing, takes no time and need not be remembered. */
 export function onlyLooks(request: ApiRequest): boolean {
   if (request.method !== 'GET' && request.method !== 'HEAD') return false
-  return !/[?&](watch|follow)=(?!false|0(&|$))/.test(request.target) && !/\/(log|exec|attach|portforward|proxy)(\?|\/|$)/.test(request.target) && !/\/watch\//.test(request.target)
+  return !/[?&](watch|follow)=(?!false|0(&|$))/.test(request.target) && !/\/(log|exec|attach|portforward|proxy|componentstatuses)(\?|\/|$)/.test(request.target) && !/\/watch\//.test(request.target)
 }
 
 /**

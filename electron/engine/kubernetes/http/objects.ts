@@ -9,7 +9,7 @@ import { withDescriptions } from '../openapi/column-descriptions.ts'
 import { invalid, noSuchMethod, notAcceptable, statusAsSent, unsupportedMediaType } from '../status.ts'
 import type { KubeObject, Status } from '../types.ts'
 import { mediaType, parseBody, parsePatch } from './body.ts'
-import { notFoundPage, sendJson, type Exchange } from './handler.ts'
+import { notFoundPage, sendJson, sendStatus, type Exchange } from './handler.ts'
 import { serveLog } from './logs.ts'
 import { serveProxy } from './proxy.ts'
 import { listDocument, negotiate, partial, partialList, tableDocument, typed, type Negotiated } from './negotiate.ts'
@@ -47,9 +47,9 @@ export function serveObjects(exchange: Exchange, info: ResourceRequest): () => v
       if (subresource === 'log') return serveLog(call)
       if (name === undefined || query.flag('watch') || isDeprecatedWatch(info.path)) {
         if (query.flag('watch') || isDeprecatedWatch(info.path)) return serveWatch(call, listOptions(call))
-        list(call)
-      } else read(call)
-      return idle
+        return found(call, () => list(call))
+      }
+      return found(call, () => read(call))
     case 'POST':
       create(call)
       return idle
@@ -68,6 +68,21 @@ export function serveObjects(exchange: Exchange, info: ResourceRequest): () => v
     default:
       throw noSuchMethod()
   }
+}
+
+/** Answers when it is known what is asked for; most is at once. */
+function found(call: Call, answer: () => void): () => void {
+  let late = false
+  const stop = call.client.inquire(call.key, () => {
+    try {
+      answer()
+    } catch (error) {
+      if (!late || !(error instanceof StatusError)) throw error
+      sendStatus(call, error)
+    }
+  })
+  late = true
+  return stop
 }
 
 function list(call: Call): void {

@@ -13,6 +13,8 @@ CephFSVolumeSource monitors=1:[s] path=2:s user=3:s secretFile=4:s secretRef=5:L
 CinderVolumeSource volumeID=1:s fsType=2:s readOnly=3:b secretRef=4:LocalObjectReference
 ClientIPConfig timeoutSeconds=1:i
 ClusterTrustBundleProjection name=1:s signerName=2:s labelSelector=3:meta.LabelSelector optional=5:b path=4:s user=6:i
+ComponentCondition type=1:s status=2:s message=3:s error=4:s
+ComponentStatus metadata=1:meta.ObjectMeta conditions=2:[ComponentCondition]
 ConfigMap metadata=1:meta.ObjectMeta immutable=4:b data=2:{s} binaryData=3:{x}
 ConfigMapEnvSource +=1:LocalObjectReference optional=2:b
 ConfigMapKeySelector +=1:LocalObjectReference key=2:s optional=3:b

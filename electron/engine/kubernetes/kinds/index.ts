@@ -1,4 +1,5 @@
 import { apiService } from './api-service.ts'
+import { componentStatus } from './component-status.ts'
 import { configMap, secret, serviceAccount } from './config.ts'
 import { controllerRevision } from './controller-revision.ts'
 import { cronJob } from './cron-job.ts'
@@ -27,6 +28,7 @@ import { persistentVolumeClaim, storageClass } from './storage.ts'
 
 /** Every kind that is simulated, in the order of kubectl api-resources: core first, then groups by name. */
 export const KINDS: readonly Kind[] = [
+  componentStatus,
   configMap,
   endpoints,
   event,

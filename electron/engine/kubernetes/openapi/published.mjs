@@ -9,7 +9,7 @@ const require = createRequire(import.meta.url)
 
 /** Kinds that Podhop serves or may serve, as files of the package, with their group and version. */
 const ROOTS = [
-  ['', 'v1', 'Binding ConfigMap Endpoints Event Namespace Node PersistentVolume PersistentVolumeClaim Pod PodTemplate ReplicationController Secret Service ServiceAccount LimitRange ResourceQuota'],
+  ['', 'v1', 'Binding ComponentStatus ConfigMap Endpoints Event Namespace Node PersistentVolume PersistentVolumeClaim Pod PodTemplate ReplicationController Secret Service ServiceAccount LimitRange ResourceQuota'],
   ['apiextensions.k8s.io', 'v1', 'CustomResourceDefinition'],
   ['apiregistration.k8s.io', 'v1', 'APIService'],
   ['apps', 'v1', 'ControllerRevision DaemonSet Deployment ReplicaSet StatefulSet'],
@@ -57,7 +57,8 @@ function nameOf(file) {
 
 /** The text of a JSDoc comment, as it was before it became one. */
 function prose(lines) {
-  return lines.map((line) => line.replace(/^ *\* ?/, '')).join('\n').replaceAll('\\*', '*').trimEnd()
+  // a tag of JSDoc's own
+  return lines.map((line) => line.replace(/^ *\* ?/, '')).filter((line) => line !== '@deprecated').join('\n').replaceAll('\\*', '*').trimEnd()
 }
 
 /** One declaration file: its description, fields, and the files that it refers to. */

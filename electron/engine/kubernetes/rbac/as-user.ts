@@ -63,6 +63,7 @@ export function asUser(client: KubernetesClient, user: User): KubernetesClient {
       may(options?.name === undefined ? 'list' : 'get', resource, options?.namespace, options?.name ?? named(options))
       return client.table(resource, options)
     },
+    inquire: (resource, done) => client.inquire(resource, done),
     watch(resource, options, listener) {
       may('watch', resource, options.namespace, named(options))
       return client.watch(resource, options, listener)

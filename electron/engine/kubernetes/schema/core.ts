@@ -15,6 +15,9 @@ EventV1 metadata:ObjectMeta eventTime:micro series:*EventSeries reportingControl
   regarding:ObjectReference related:*ObjectReference note:s type:s deprecatedSource:EventSource deprecatedFirstTimestamp:time
   deprecatedLastTimestamp:time deprecatedCount:i
 Binding metadata:ObjectMeta target:ObjectReference
+ComponentStatus metadata:ObjectMeta conditions:[ComponentCondition]@type
+ComponentCondition type:ComponentConditionType! status:ConditionStatus! message:s error:s
+ComponentConditionType =s
 NamespaceSpec finalizers:[FinalizerName]
 NamespaceStatus phase:NamespacePhase conditions:[NamespaceCondition]@type
 NodeSpec podCIDR:s podCIDRs:[s]@ providerID:s unschedulable:b taints:[Taint] configSource:*NodeConfigSource externalID:s
