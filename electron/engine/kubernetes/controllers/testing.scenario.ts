@@ -14,7 +14,7 @@ import type { Event, KubeObject, Pod, ReplicaSet, Table } from '../types.ts'
  *   watch RESOURCE                    from here on each change of a row is told
  *   events KIND/NAME | events         the events about an object, or all of the namespace: "type reason source: message (xN)"
  *   yaml RESOURCE/NAME PATH…          parts of an object, "status.conditions"
- *   patch RESOURCE/NAME YAML          a strategic merge patch
+ *   patch RESOURCE/NAME [-n NS] YAML  a strategic merge patch
  *   create YAML | delete RESOURCE/NAME [Foreground|Orphan] [GRACE] | scale RESOURCE/NAME N
  *   fault NAME [ARGUMENTS] | clear NAME       as `hop fault`
  *
@@ -88,7 +88,10 @@ class Scenario {
         case 'events': return this.#events(rest)
         case 'yaml': return this.#yaml(words)
         case 'create': return this.#create(parse(rest) as KubeObject)
-        case 'patch': return this.#patch(words[0]!, parse(words.slice(1).join(' ')) as object)
+        case 'patch': {
+          const elsewhere = words[1] === '-n'
+          return this.#patch(words[0]!, parse(words.slice(elsewhere ? 3 : 1).join(' ')) as object, elsewhere ? words[2] : undefined)
+        }
         case 'scale': return this.#patch(words[0]!, { spec: { replicas: Number(words[1]) } })
         case 'fault': return void this.#cluster.faults.apply(words)
         case 'clear': return void this.#cluster.faults.clear(words)
@@ -124,9 +127,9 @@ class Scenario {
     this.#cluster.client.create(resource.name, resource.namespaced ? (object.metadata.namespace ?? 'default') : undefined, object)
   }
 
-  #patch(word: string, patch: object): void {
+  #patch(word: string, patch: object, namespace?: string): void {
     const [resource, name] = this.#target(word)
-    this.#cluster.client.patch(resource, this.#namespaceOf(resource), name, 'application/strategic-merge-patch+json', patch)
+    this.#cluster.client.patch(resource, namespace ?? this.#namespaceOf(resource), name, 'application/strategic-merge-patch+json', patch)
   }
 
   // ---- telling -----------------------------------------------------------------------------------------------
