@@ -4,7 +4,7 @@ export interface FlagSpec {
   kind: 'string' | 'bool' | 'int'
 }
 
-export type FlagResult = { values: Map<string, string>; rest: string[] } | { error: string }
+export type FlagResult = { values: Map<string, string>; rest: string[] } | { error: string; help?: true }
 
 export function parseGoFlags(args: readonly string[], specs: readonly FlagSpec[]): FlagResult {
   const values = new Map<string, string>()
@@ -21,6 +21,8 @@ export function parseGoFlags(args: readonly string[], specs: readonly FlagSpec[]
     const name = at < 0 ? body : body.slice(0, at)
     const spec = specs.find((s) => s.name === name)
     if (name === '' || name.startsWith('-')) return { error: `bad flag syntax: ${arg}` }
+    // flag.ErrHelp: the usage alone, and status 0
+    if (!spec && (name === 'h' || name === 'help')) return { error: 'flag: help requested', help: true }
     if (!spec) return { error: `flag provided but not defined: -${name}` }
     let value = at < 0 ? undefined : body.slice(at + 1)
     if (value === undefined && spec.kind === 'bool') value = 'true'

@@ -7,13 +7,11 @@ import { two } from './http/status.ts'
 import { parseGoFlags } from './go-flags.ts'
 import { Output, untilSignal } from './output.ts'
 
-/** hashicorp/http-echo 1.0: a page that is one text. */
-const USAGE = `Usage of /http-echo:
+/** hashicorp/http-echo, a page that is one text: 1.0, and 0.2, which asks no variable, has one status and knows no SIGTERM. */
+const usage = (isOld: boolean): string => `Usage of /http-echo:
   -listen string
     \taddress and port to listen (default ":5678")
-  -status-code int
-    \thttp response code, e.g.: 200 (default 200)
-  -text string
+${isOld ? '' : '  -status-code int\n    \thttp response code, e.g.: 200 (default 200)\n'}  -text string
     \ttext to put on the webpage
   -version
     \tdisplay version information
@@ -27,23 +25,24 @@ export function goLogTime(wall: number): string {
 
 export const httpEcho: Program = function* (process) {
   const version = process.env.get('PRODUCT_VERSION') ?? '1.0.0'
+  const isOld = version.startsWith('0.')
   const flags = parseGoFlags(process.argv.slice(1), [
     { name: 'listen', kind: 'string' },
     { name: 'text', kind: 'string' },
     { name: 'version', kind: 'bool' },
-    { name: 'status-code', kind: 'int' },
+    ...(isOld ? [] : [{ name: 'status-code', kind: 'int' } as const]),
   ])
   if ('error' in flags) {
-    yield* process.printError(`${flags.error}\n${USAGE}`)
-    return 2
+    yield* process.printError(`${flags.help ? '' : `${flags.error}\n`}${usage(isOld)}`)
+    return flags.help ? 0 : 2
   }
   if (flags.values.get('version') === 'true') {
-    yield* process.print(`http-echo v${version}\n`)
+    yield* process[isOld ? 'printError' : 'print'](`http-echo v${version}\n`)
     return 0
   }
-  const text = flags.values.get('text') || process.env.get('ECHO_TEXT') || ''
+  const text = flags.values.get('text') || (isOld ? '' : process.env.get('ECHO_TEXT')) || ''
   if (text === '') {
-    yield* process.printError('Missing -text option or ECHO_TEXT env var!\n')
+    yield* process.printError(isOld ? 'Missing -text option!\n' : 'Missing -text option or ECHO_TEXT env var!\n')
     return 127
   }
   if (flags.rest.length > 0) {
@@ -52,7 +51,8 @@ export const httpEcho: Program = function* (process) {
   }
   const log = (line: string): string => `${goLogTime(process.clock.wall())} ${line}\n`
   const listen = flags.values.get('listen') ?? ':5678'
-  yield* process.printError(log(`[INFO] server is listening on ${listen}`))
+  const listening = log(isOld ? `Server is listening on ${listen}` : `[INFO] server is listening on ${listen}`)
+  if (!isOld) yield* process.printError(listening)
   const place = parseListen(listen)
   const out = new Output(process, 1)
   const status = Number(flags.values.get('status-code') ?? 200)
@@ -71,11 +71,16 @@ export const httpEcho: Program = function* (process) {
     })
   } catch (error) {
     const why = { EADDRINUSE: 'bind: address already in use', EADDRNOTAVAIL: 'bind: cannot assign requested address' }[(error as { code?: string }).code ?? '']
-    yield* process.printError(log(`[ERR] server exited with: listen tcp${why ? ` ${listen}: ${why}` : `: address ${listen}: missing port in address`}`))
-    return 1
+    yield* process.printError(log(`[ERR] ${isOld ? 'Error starting server' : 'server exited with'}: listen tcp${why ? ` ${listen}: ${why}` : `: address ${listen}: missing port in address`}`))
+    return isOld ? 127 : 1
   }
-  yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
-  yield* process.printError(log('[INFO] received interrupt, shutting down...'))
+  if (isOld) {
+    yield* process.printError(listening)
+    const errors = new Output(process, 2)
+    process.onSignal('SIGTERM', () => errors.write(log('[ERR] Unknown signal terminated')))
+  }
+  yield* untilSignal(process, isOld ? ['SIGINT'] : ['SIGINT', 'SIGTERM'])
+  yield* process.printError(log(isOld ? '[INFO] Received interrupt' : '[INFO] received interrupt, shutting down...'))
   yield* out.flush()
   return 2
 }

@@ -113,9 +113,33 @@ describe('http-echo', () => {
   })
 
   test('wants a text', () => {
-    const echo = cluster.pod('echo', 'worker-1', 'hashicorp/http-echo:1.0')
+    const echo = cluster.pod('echo', 'worker-1', 'hashicorp/http-echo:1.0', { env: { ECHO_TEXT: '' } })
     cluster.clock.runFor(10)
     expect([echo.output(), echo.process.status?.code]).toEqual(['Missing -text option or ECHO_TEXT env var!\n', 127])
+  })
+
+  test('has one in its image since 1.0', () => {
+    const echo = cluster.pod('echo', 'worker-1', 'hashicorp/http-echo:1.0')
+    cluster.clock.runFor(10)
+    const { head, body } = cluster.run(sleeper().machine, (p) => fetch(p, echo.ip, 5678, '/'))
+    expect([body, headers(head)[1]]).toEqual(['hello-world\n', 'X-App-Version: 1.0.0'])
+  })
+
+  test('0.2.3 has words of its own, one status, and no ear for SIGTERM', () => {
+    const start = (args: string[]): ReturnType<SmallCluster['pod']> => {
+      const pod = cluster.pod('echo', 'worker-1', 'hashicorp/http-echo:0.2.3', { args, env: { ECHO_TEXT: 'no' } })
+      cluster.clock.runFor(10)
+      return pod
+    }
+    const bare = start([])
+    expect([bare.output(), bare.process.status?.code]).toEqual(['Missing -text option!\n', 127])
+    const status = start(['-text=x', '-status-code=404'])
+    expect([status.output().split('\n')[0], status.process.status?.code]).toEqual(['flag provided but not defined: -status-code', 2])
+    const echo = start(['-text', 'x'])
+    echo.process.signal('SIGTERM')
+    cluster.clock.runFor(10)
+    expect(echo.output()).toMatch(/ Server is listening on :5678\n.* \[ERR\] Unknown signal terminated\n$/)
+    expect(echo.process.status).toBeUndefined()
   })
 })
 

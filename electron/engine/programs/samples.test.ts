@@ -98,6 +98,12 @@ describe('whoami', () => {
     expect(get(web, 80, '/health').status).toBe(200)
   })
 
+  test('has a usage, and does not ask clients for certificates', () => {
+    const [help, client] = [start('traefik/whoami', { args: ['-h'] }), start('traefik/whoami', { args: ['-cacert', '/ca.crt'] })]
+    expect([help.output().split('\n')[0], help.process.status?.code]).toEqual(['Usage of /whoami:', 0])
+    expect([client.output(), client.process.status?.code]).toEqual([expect.stringMatching(/^podhop: not simulated: whoami -cacert /), 69])
+  })
+
   test('waits when asked to', () => {
     const web = start('traefik/whoami:v1.11', { args: ['-port', '8080', '-verbose'] })
     const before = cluster.clock.now

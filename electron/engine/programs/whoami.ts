@@ -25,8 +25,12 @@ export const whoami: Program = function* (process) {
     { name: 'port', kind: 'string' }, { name: 'name', kind: 'string' }, { name: 'verbose', kind: 'bool' }, { name: 'cert', kind: 'string' }, { name: 'key', kind: 'string' }, { name: 'cacert', kind: 'string' },
   ])
   if ('error' in flags) {
-    yield* process.printError(`${flags.error}\nUsage of /whoami:\n  -cacert string\n    \tgive me a CA chain, enforces mutual TLS\n  -cert string\n    \tgive me a certificate\n  -key string\n    \tgive me a key\n  -name string\n    \tgive me a name\n  -port string\n    \tgive me a port number (default "80")\n  -verbose\n    \tEnable verbose logging\n`)
-    return 2
+    yield* process.printError(`${flags.help ? '' : `${flags.error}\n`}Usage of /whoami:\n  -cacert string\n    \tgive me a CA chain, enforces mutual TLS\n  -cert string\n    \tgive me a certificate\n  -key string\n    \tgive me a key\n  -name string\n    \tgive me a name\n  -port string\n    \tgive me a port number (default "80")\n  -verbose\n    \tEnable verbose logging\n`)
+    return flags.help ? 0 : 2
+  }
+  if (flags.values.get('cacert')) {
+    yield* process.printError('podhop: not simulated: whoami -cacert (-cert and -key are: certificates of clients are not asked for)\n')
+    return 69
   }
   const [cert, key] = [flags.values.get('cert'), flags.values.get('key')]
   let chain: Certificate[] | undefined
@@ -44,7 +48,7 @@ export const whoami: Program = function* (process) {
   const out = new Output(process, 2)
   const stdout = new Output(process, 1)
   const log = (text: string): void => out.write(`${goLogTime(process.clock.wall())} ${text}\n`)
-  log(`Starting up on port ${port}`)
+  log(`Starting up ${chain ? 'with TLS ' : ''}on port ${port}`)
   const answers = new Answers(process, name, stdout)
   try {
     serveGo(process, 'whoami', Number(port), undefined, (request) => {

@@ -103,6 +103,8 @@ test('netexec dials others, echoes, and exits', () => {
   expect(dial(`host=${server.ip}&port=8080&request=hostname&tries=2`)).toEqual({ responses: ['server', 'server'] })
   expect(dial(`host=${server.ip}&port=8081&request=hostname&protocol=udp`)).toEqual({ responses: ['server'] })
   expect(dial(`host=${server.ip}&port=9&request=x`)).toEqual({ errors: [`Get "http://${server.ip}:9/x": dial tcp ${server.ip}:9: connect: connection refused`] })
+  const refused = cluster.run(client.machine, (p) => fetch(p, server.ip, 8080, '/dial')).head!
+  expect([refused.status, refused.headers.map(([name]) => name)]).toEqual([400, ['Content-Type', 'X-Content-Type-Options', 'Date', 'Content-Length']])
   get(server, 8080, '/exit?code=3')
   expect(server.process.status).toEqual({ code: 3 })
 })

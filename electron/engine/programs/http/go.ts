@@ -20,7 +20,11 @@ export interface GoAnswer {
 export function goResponse(process: Process, request: HttpRequest, answer: GoAnswer): HttpResponse {
   if (answer.upgrade) return { status: answer.status ?? 101, headers: answer.headers ?? [], upgrade: answer.upgrade }
   const body = encodeUtf8(answer.body ?? '')
-  const own = [...(answer.headers ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))
+  const given = answer.headers ?? []
+  const has = (wanted: string): boolean => given.some(([name]) => name === wanted)
+  // http.Error, and who says nosniff otherwise, say the type themselves; else it is found out last
+  const said: Headers = has('X-Content-Type-Options') && !has('Content-Type') ? [['Content-Type', answer.contentType ?? 'text/plain; charset=utf-8']] : []
+  const own = [...given, ...said].sort(([a], [b]) => (a < b ? -1 : 1))
   const headers: Headers = [...own, ['Date', httpDate(process.clock.wall())], ['Content-Length', String(body.length)]]
   if (body.length > 0 && !own.some(([name]) => name === 'Content-Type')) headers.push(['Content-Type', answer.contentType ?? 'text/plain; charset=utf-8'])
   if (!request.keepAlive) headers.push(['Connection', 'close'])

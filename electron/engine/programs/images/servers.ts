@@ -185,15 +185,16 @@ function fluentdTag(tag: string): ImageContent | undefined {
 function httpEchoTag(tag: string): ImageContent | undefined {
   const parts = versionParts(tag)
   if (tag !== 'latest' && !(parts && (parts[0] === 0 || parts[0] === 1))) return undefined
+  const version = tag === 'latest' ? '1.0.0' : tag.replace(/^v/, '')
+  const common = { programs: { '/http-echo': 'http-echo' }, entrypoint: ['/http-echo'], exposedPorts: ['5678/tcp'] }
+  if (parts?.[0] === 0) return { ...common, size: 2_046_820, directories: ['/etc', '/proc', '/sys', '/dev'], environment: { PRODUCT_VERSION: version } }
   return {
+    ...common,
     size: 3_052_842,
-    files: { '/etc/passwd': 'nobody:x:65534:65534:nobody:/:/sbin/nologin\n' },
+    files: { '/etc/passwd': 'root:x:0:0:root:/root:/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n' },
     directories: ['/etc', '/proc', '/sys', '/dev', '/tmp', '/home/nonroot'],
-    programs: { '/http-echo': 'http-echo' },
-    entrypoint: ['/http-echo'],
-    environment: { BIN_NAME: 'http-echo', PRODUCT_VERSION: tag === 'latest' ? '1.0.0' : tag.replace(/^v/, '') },
+    environment: { PRODUCT_NAME: 'http-echo', PRODUCT_VERSION: /^1(\.0)?$/.test(version) ? '1.0.0' : version, ECHO_TEXT: 'hello-world', SSL_CERT_FILE: '/etc/ssl/certs/ca-certificates.crt' },
     user: { uid: 65532, gid: 65532, name: 'nonroot' },
-    exposedPorts: ['5678/tcp'],
   }
 }
 
