@@ -68,6 +68,39 @@ describe('a bridge with three ports', () => {
     expect(seen).toEqual(['ip'])
   })
 
+  // as in real namespaces on Linux 6.18: a bridge, two Pods, iptables -t nat -A PREROUTING -d 10.96.0.1 -j DNAT --to-destination 10.0.0.2
+  it('sends what DNAT has given to one of its own ports there itself, as a frame of the sender’s; back only with hairpin on', () => {
+    const { network, host, bridge, pods } = threePorts()
+    spyOn(host, (hook, packet) => {
+      if (hook === 'prerouting' && packet.destination === '10.96.0.1') packet.destination = '10.0.0.2'
+      if (hook === 'prerouting' && packet.destination === '10.0.0.99') packet.destination = '10.0.0.2'
+      // a Pod that reaches itself is masqueraded
+      if (hook === 'postrouting' && packet.source === '10.0.0.2' && packet.destination === '10.0.0.2') packet.source = '10.0.0.99'
+      return 'accept'
+    })
+    host.setSysctl('net.ipv4.ip_forward', '1')
+    for (const pod of pods) pod.routes.add({ destination: '0.0.0.0/0', via: '10.0.0.254' })
+    const arrived: [Mac, number][] = []
+    pods[1].capture('eth0', ({ frame, direction }) => {
+      if (direction === 'in' && frame.payload.kind === 'ip') arrived.push([frame.source, frame.payload.ttl])
+    })
+    ping(pods[0], '10.96.0.1', { wait: 10 })
+    expect(arrived).toEqual([[pods[0].links.get('eth0')!.mac, 64]])
+    const ways = network.journeys.recent.at(-1)!.hops.map((h) => h.explanation)
+    expect(ways).toContain('bridge-nat')
+    expect(ways).not.toContain('ip-forward')
+    ping(pods[1], '10.96.0.1', { wait: 10 })
+    expect(network.journeys.recent.at(-1)).toMatchObject({ verdict: 'dropped', reason: 'drop-hairpin' })
+    bridge.hairpin(host.links.get('port2')!, true)
+    ping(pods[1], '10.96.0.1', { wait: 10 })
+    expect(network.journeys.recent.at(-1)).toMatchObject({ verdict: 'delivered', sourceSeenByServer: '10.0.0.99' })
+    // without br_netfilter's hooks it is routed
+    host.setSysctl('net.bridge.bridge-nf-call-iptables', '0')
+    arrived.length = 0
+    ping(pods[0], '10.96.0.1', { wait: 10 })
+    expect(arrived).toEqual([[bridge.mac, 63]])
+  })
+
   it('runs bridged packets through iptables while bridge-nf-call-iptables is 1', () => {
     const { host, pods } = threePorts()
     const hooks: string[] = []

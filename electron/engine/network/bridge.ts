@@ -128,6 +128,39 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
     this.#forward(frame, port, filter)
   }
 
+  /**
+   * A packet that DNAT gave another destination: one behind this bridge is sent there as a frame of its sender's, never by the IP
+   * layer. It keeps its TTL and the sender's MAC address; back through its own port it goes only with hairpin on
+   * (br_nf_pre_routing_finish). The route is looked up as for forwarding: with ip_forward 0 Linux 6.18 loses such packets.
+   */
+  redirects(packet: IpPacket): boolean {
+    const { settings, routes, netfilter, netfilter6, neighbours, recorder } = this.namespace
+    const v4 = packet.version === 4
+    if (packet.meta.physIn === undefined || !(v4 ? this.conf.forwarding : settings.flag6('forwarding')) || !settings.flag(v4 ? 'net.bridge.bridge-nf-call-iptables' : 'net.bridge.bridge-nf-call-ip6tables')) return false
+    const entry = v4 ? routes.route(packet, this) : routes.v6.route(packet, this)
+    if (entry?.link !== this || entry.route.type === 'local' || entry.route.type === 'broadcast' || entry.route.type === 'anycast') return false
+    if (recorder.recording(packet)) {
+      recorder.hop(this.namespace, packet, {
+        stage: 'bridge', interface: this.name, text: `${packet.destination} lies on the bridge ${this.name}, where the packet came from: the bridge sends it there itself, past the routing of ${this.namespace.name}.`,
+        decidedBy: { kind: 'route', table: entry.table, text: routes.line(entry) }, before: recorder.header(packet), explanation: 'bridge-nat',
+      })
+    }
+    if ((v4 ? netfilter : netfilter6).run('forward', packet, this, this) !== 'accept') return true
+    if ((v4 ? netfilter : netfilter6).run('postrouting', packet, undefined, this) !== 'accept') return true
+    packet.meta.bridged = true
+    neighbours.send(packet, entry.route.via ?? packet.destination, this)
+    return true
+  }
+
+  override transmit(frame: Frame): void {
+    const { payload } = frame
+    if (payload.kind === 'arp' || payload.meta.bridged !== true) return super.transmit(frame)
+    const { sourceMac, physIn } = payload.meta
+    payload.meta.bridged = undefined
+    if (sourceMac !== undefined) frame.source = sourceMac
+    this.#forward(frame, this.namespace.linkNamed(physIn!), false)
+  }
+
   /** From the IP layer of the namespace. */
   protected send(frame: Frame): void {
     if (isGroupMac(frame.destination)) this.#flood(frame, undefined, false)
@@ -151,6 +184,7 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
     const netfilter = v4 ? this.namespace.netfilter : this.namespace.netfilter6
     if (netfilter.run('prerouting', packet, this, undefined) !== 'accept') return false
     if (packet.destination === destination) return true
+    if (this.redirects(packet)) return false
     // DNAT gave it another destination: it is routed from here.
     if (v4) this.namespace.ip.route(packet, this)
     else this.namespace.ip6.route(packet, this)

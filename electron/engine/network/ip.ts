@@ -2,6 +2,7 @@ import type { Verdict } from '../journey/types.ts'
 import type { ErrorCode } from '../machine/errors.ts'
 import { SparseMap } from '../sparse.ts'
 import { isLoopbackIp, isMulticastIp } from './address.ts'
+import type { LinuxBridge } from './bridge.ts'
 import { countIcmp } from './counters.ts'
 import { fragmentPacket, Reassembly } from './fragments.ts'
 import { receiveIpip } from './ipip.ts'
@@ -52,7 +53,9 @@ export class IpLayer {
     ip.inOctets += ipLength(packet)
     const whole = packet.fragment ? this.#reassembly.add(packet, link) : packet
     if (!whole) return
+    const { destination } = whole
     if (this.#ns.netfilter.run('prerouting', whole, link, undefined) !== 'accept') return
+    if (whole.destination !== destination && link.kind === 'bridge' && (link as LinuxBridge).redirects(whole)) return
     this.route(whole, link, group)
   }
 

@@ -1,6 +1,7 @@
 import type { Verdict } from '../journey/types.ts'
 import type { ErrorCode } from '../machine/errors.ts'
 import { isLinkLocalIp6, isMulticastIp, networkOf, solicitedNode } from './address.ts'
+import type { LinuxBridge } from './bridge.ts'
 import { fragmentPacket, Reassembly } from './fragments.ts'
 import { Icmp6 } from './icmp6.ts'
 import type { BaseLink } from './link.ts'
@@ -37,7 +38,9 @@ export class Ip6Layer {
     packet.meta.inInterface = link.name
     const whole = packet.fragment ? this.#reassembly.add(packet, link) : packet
     if (!whole) return
+    const { destination } = whole
     if (this.#ns.netfilter6.run('prerouting', whole, link, undefined) !== 'accept') return
+    if (whole.destination !== destination && link.kind === 'bridge' && (link as LinuxBridge).redirects(whole)) return
     this.route(whole, link, group)
   }
 

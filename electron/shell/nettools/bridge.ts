@@ -49,6 +49,10 @@ function run(process: Process, args: string[]): string {
     changeFdb(process, given, rest)
     return ''
   }
+  if (object === 'link' && given === 'set') {
+    changePort(process, rest)
+    return ''
+  }
   // no bridge here filters VLANs or has listeners of groups
   if (object === 'vlan' && showing) return options.json ? '[]\n' : 'port              vlan-id  \n'
   if (object === 'mdb' && showing) return options.json ? '[{"mdb":[],"router":{}}]\n' : ''
@@ -111,6 +115,36 @@ function changeFdb(process: Process, verb: string, args: readonly string[]): voi
   const taken = vxlan.forwarding().some((f) => f.mac === address)
   if (present || (taken && 'add'.startsWith(verb))) throw new SystemError('EEXIST')
   vxlan.addForwarding(address, vtep)
+}
+
+/** What `bridge link set` knows of a port beside `hairpin`, none of which makes a difference here. */
+const PORT_WORDS = [
+  'cost', 'priority', 'state', 'guard', 'fastleave', 'root_block', 'learning', 'learning_sync', 'flood', 'mcast_router', 'mcast_flood', 'bcast_flood', 'mcast_to_unicast', 'neigh_suppress', 'vlan_tunnel',
+  'isolated', 'locked', 'hwmode', 'backup_port', 'nobackup_port', 'self', 'master',
+]
+
+/** `bridge link set dev PORT hairpin on|off`: whether the bridge sends frames back through the port that they came from. */
+function changePort(process: Process, args: readonly string[]): void {
+  let device: string | undefined
+  let hairpin: boolean | undefined
+  for (let i = 0; i < args.length; i++) {
+    const word = args[i]!
+    if (word !== 'dev' && word !== 'hairpin') {
+      if (PORT_WORDS.includes(word)) throw new Refusal(`podhop: not simulated: bridge link set ${word} (use hairpin)\n`, 69)
+      throw new Refusal(HELP.link!, 255)
+    }
+    const value = args[++i]
+    if (value === undefined) throw new Refusal('Command line is not complete. Try option "help"\n', 255)
+    if (word === 'dev') device = value
+    else if (value === 'on' || value === 'off') hairpin = value === 'on'
+    else throw new Refusal(`Error: argument of "hairpin" must be one of "off", "on", not "${value}"\n`, 234)
+  }
+  if (device === undefined) throw new Refusal('Device is a required argument.\n', 255)
+  const link = process.network.links.get(device)
+  if (!link) throw new Refusal(`Cannot find bridge device "${device}"\n`, 255)
+  if (!capable(process, 'NET_ADMIN')) throw new SystemError('EPERM')
+  if (!link.master) throw new Refusal('RTNETLINK answers: Operation not supported\n', 255)
+  if (hairpin !== undefined) (link.master as Bridge).hairpin(link, hairpin)
 }
 
 function pairs(args: readonly string[]): Map<string, string> {

@@ -59,6 +59,8 @@ export interface PacketMeta {
   physIn?: string
   /** The bridge port it will leave through, while br_netfilter has it. */
   physOut?: string
+  /** DNAT on a bridge has given it a destination on the same bridge: it is bridged, not routed (br_nf_pre_routing_finish). */
+  bridged?: boolean
   /** Sent by a process of this namespace. */
   owner?: SocketOwner
   /** bpf_skb_set_tunnel_key: where a tunnel in external mode sends it, and with which identifier; or where it came from. */
