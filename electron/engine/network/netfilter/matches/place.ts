@@ -1,4 +1,5 @@
 import { broadcastOf, isMulticastIp } from '../../address.ts'
+import { ipLength } from '../../packets.ts'
 import type { Ip, Link, NetworkNamespace } from '../../types.ts'
 import { UsageError } from '../errors.ts'
 import { flag, one, together } from '../extension.ts'
@@ -148,7 +149,7 @@ export const rpfilter: MatchExtension = () => {
   }
 }
 
-/** Counts into an accounting object of nfacct(8); kube-proxy's metrics of dropped packets. */
+/** Counts into an accounting object of nfacct(8), as kube-proxy does for two of its metrics. */
 export const nfacct: MatchExtension = () => {
   let name: string | undefined
   return {
@@ -156,7 +157,14 @@ export const nfacct: MatchExtension = () => {
     finish: () => {
       if (!name) throw new UsageError('nfacct: option "--nfacct-name" must be specified\n')
       const shown = name
-      return { name: 'nfacct', save: ` --nfacct-name ${shown}`, incidental: true, list: () => `nfacct-name  ${shown}`, test: () => true }
+      return {
+        // libxt_nfacct prints two blanks
+        name: 'nfacct', save: ` --nfacct-name  ${shown}`, incidental: true, list: () => `nfacct-name  ${shown}`,
+        test: ({ host, packet }) => {
+          host.account(shown, ipLength(packet))
+          return true
+        },
+      }
     },
   }
 }
