@@ -191,11 +191,18 @@ export class Switch {
     const { recorder } = from.namespace
     this.#tellLostQuestion(from, frame.payload)
     const targets = this.ports.filter((port) => port !== from && this.connected(from, port))
+    this.#tellUnknown(from, frame, targets)
     targets.forEach((to, i) => {
       const copy = i === targets.length - 1 ? frame : copyFrame(frame)
       if (copy.payload.kind === 'ip') copy.payload.meta.trail = recorder.fork(copy.payload.meta.trail)
       this.#carry(from, to, copy)
     })
+  }
+
+  /** A frame for a MAC address that nobody has: every port gets a copy, and no machine takes it. */
+  #tellUnknown(from: Nic, frame: Frame, targets: readonly Nic[]): void {
+    if (isGroupMac(frame.destination) || this.ports.some((port) => port.mac === frame.destination) || targets.some((port) => port.master)) return
+    this.#lose(from, frame, 'drop-wrong-mac', `Nobody on the ${this.name} has the MAC address ${frame.destination}: every machine there gets a copy of the frame, and none takes it.`)
   }
 
   #answer(from: Nic, question: ArpPacket): boolean {

@@ -1,4 +1,4 @@
-import { formatIp, joinHostPort } from '../../network/address.ts'
+import { cidrContains, formatIp, joinHostPort } from '../../network/address.ts'
 import type { Observer } from './ovs/bridge.ts'
 import type { Datapath } from './datapath.ts'
 import { GATEWAY, TUNNEL } from './pipeline.ts'
@@ -80,7 +80,12 @@ export function describeFlows(dp: Datapath): Observer {
           return { text: `A rule of ${source ?? 'an Antrea policy'} drops the packet ${egress(flow.table) ? 'as it leaves' : 'on its way in'}.`, explanation: 'drop-policy', ...(source === undefined ? {} : { policies: [source] }) }
         }
         case 'ConntrackState': return { text: 'The packet belongs to no connection that the bridge knows, and cannot begin one.', explanation: 'drop-ovs-invalid' }
-        case 'EgressMark': return { text: 'The packet came through the tunnel to leave the cluster here, but no Egress of this node has the address that it was sent to.', explanation: 'drop-ovs-egress' }
+        case 'EgressMark': {
+          if (dp.families.some(({ podCidr }) => cidrContains(podCidr, packet.destination))) {
+            return { text: `The packet came through the tunnel for ${packet.destination}, and no Pod of this node has that address (any more).`, explanation: 'drop-ovs-flow' }
+          }
+          return { text: 'The packet came through the tunnel to leave the cluster here, but no Egress of this node has the address that it was sent to.', explanation: 'drop-ovs-egress' }
+        }
         case 'Output': return { text: `No port of the bridge has the address ${x.key.frame.destination}: there is no such Pod on this node (any more).`, explanation: 'drop-ovs-flow' }
         default: return { text: `The flow of the table ${flow.table} sends the packet nowhere.`, explanation: 'drop-ovs-flow' }
       }
