@@ -94,6 +94,50 @@ spec: {rules: [{host: broken.example.com, http: {paths: [{path: /, pathType: Pre
     expect(run('kubectl -n traefik logs deploy/traefik').output).toContain('ERR error="middleware \\"default-absent@kubernetescrd\\" does not exist" entryPointName=web routerName=default-broken-broken-example-com@kubernetes\n')
   })
 
+  it('forwardAuth asks a server of one’s own: its headers go on to the backend, its refusal to the client', () => {
+    run(`kubectl create deployment auth --image=kennethreitz/httpbin; kubectl expose deployment auth --port=80; kubectl rollout status deployment auth; sleep 3`)
+    const forward = (name: string, path: string, more = ''): string => `apiVersion: traefik.io/v1alpha1
+kind: Middleware
+metadata: {name: ${name}}
+spec: {forwardAuth: {address: 'http://auth.default.svc.cluster.local${path}'${more}}}
+---
+apiVersion: traefik.io/v1alpha1
+kind: IngressRoute
+metadata: {name: ${name}}
+spec: {entryPoints: [web], routes: [{kind: Rule, match: 'Host(\`${name}.example.com\`)', services: [{name: web, port: 80}], middlewares: [{name: ${name}}]}]}
+---
+`
+    apply(forward('grant', '/response-headers?X-User=ann', ', authResponseHeaders: [X-User, X-Other]') + forward('deny', '/status/403') + forward('login', '/redirect-to?url=/sign-in', ', maxBodySize: 5') + forward('gone', ':81/'))
+    // what the client claims to be does not reach the backend
+    const answer = get('grant.example.com', '/x', "-H 'X-User: me' -H 'X-Other: me'")
+    expect(answer).toMatch(/GET \/x HTTP\/1\.1\r?\n[^]*X-User: ann\r?\n/)
+    expect(answer).not.toContain('X-Other')
+    expect(get('deny.example.com', '/', "-o /dev/null -w '%{http_code}'")).toBe('403')
+    expect(get('login.example.com', '/', "-o /dev/null -w '%{http_code} %{redirect_url}'")).toBe('302 http://auth.default.svc.cluster.local/sign-in')
+    expect(get('gone.example.com', '/', "-w '%{http_code}'")).toBe('500')
+    expect(run('kubectl -n traefik logs deploy/traefik').output).toContain('podhop: not simulated: forwardAuth.maxBodySize of Middleware default/login (it is as if it were not there)')
+  })
+
+  it('forwardAuth tells the server who wants what', () => {
+    apply(`apiVersion: v1
+kind: Pod
+metadata: {name: asked, labels: {app: asked}}
+spec: {containers: [{name: c, image: 'busybox:1.36', command: [sh, -c, "while true; do printf 'HTTP/1.1 401 Unauthorized\\r\\nContent-Length: 0\\r\\n\\r\\n' | nc -l -p 80 -w 2; done"]}]}
+---
+apiVersion: traefik.io/v1alpha1
+kind: Middleware
+metadata: {name: asked}
+spec: {forwardAuth: {address: 'http://asked.default/verify'}}
+---
+apiVersion: traefik.io/v1alpha1
+kind: IngressRoute
+metadata: {name: asked}
+spec: {entryPoints: [web], routes: [{kind: Rule, match: 'Host(\`asked.example.com\`)', services: [{name: web, port: 80}], middlewares: [{name: asked}]}]}`)
+    run('kubectl expose pod asked --port=80; kubectl wait pod asked --for=condition=Ready; sleep 3')
+    expect(run(`curl -s -o /dev/null -w '%{http_code}' -X POST -d a=b -H 'X-Forwarded-For: 1.2.3.4' -H 'Host: asked.example.com' 'http://${NODE}:${http}/path?q=1'`).output).toBe('401')
+    expect(run('sleep 3; kubectl logs asked').output.replaceAll('\r', '')).toMatch(/(?:^|\n)GET \/verify HTTP\/1\.1\nHost: asked\.default\nUser-Agent: curl\/7\.88\.1\nAccept: \*\/\*\nAccept-Encoding: gzip\nContent-Type: application\/x-www-form-urlencoded\nX-Forwarded-For: 10\.244\.\d+\.\d+\nX-Forwarded-Host: asked\.example\.com\nX-Forwarded-Method: POST\nX-Forwarded-Proto: http\nX-Forwarded-Uri: \/path\?q=1\n\n/)
+  })
+
   it('an IngressRoute has rules of its own, priorities and weights', () => {
     apply(`apiVersion: traefik.io/v1alpha1
 kind: IngressRoute

@@ -4,7 +4,7 @@ import { encodeUtf8 } from '../../text.ts'
 import type { Headers } from '../http/message.ts'
 import type { HttpRequest } from '../http/server.ts'
 import { cors, period, securityHeaders, userOf, type Buckets } from './guards.ts'
-import type { Dynamic } from './model.ts'
+import type { Dynamic, Middleware } from './model.ts'
 import { inRange, pattern } from './rules.ts'
 
 /** A request on its way through the middlewares, and what they will do to the answer. */
@@ -27,28 +27,29 @@ export interface OwnAnswer { status: number; headers: Headers; body: string }
 
 const REASONS: Readonly<Record<number, string>> = { 301: 'Moved Permanently', 302: 'Found', 307: 'Temporary Redirect', 308: 'Permanent Redirect', 403: 'Forbidden' }
 
-/** Runs the middlewares of that name one after the other (pkg/middlewares). */
-export function applyMiddlewares(names: readonly string[], dynamic: Dynamic, passing: Passing): OwnAnswer | undefined {
-  for (const name of names) {
-    const middleware = dynamic.middlewares.get(name)
-    if (!middleware) continue
-    const { kind, settings, namespace } = middleware
-    if (kind === 'chain') {
-      const inner = ((settings['middlewares'] ?? []) as { name: string; namespace?: string }[]).map((m) => `${m.namespace ?? namespace}-${m.name}@kubernetescrd`)
-      const answer = applyMiddlewares(inner, dynamic, passing)
-      if (answer) return answer
-      continue
-    }
-    const one = KINDS[kind]
-    if (!one) return { status: 501, headers: [], body: `podhop: not simulated: Traefik's middleware ${kind} (addPrefix, stripPrefix, stripPrefixRegex, replacePath, replacePathRegex, redirectScheme, redirectRegex, headers, ipAllowList, basicAuth, rateLimit, retry, buffering and chain are)\n` }
-    const answer = one({ ...settings, name }, passing)
-    if (answer) return answer
-  }
-  return undefined
+/** A server that must be asked before the request goes on: pkg/middlewares/auth/forward.go. */
+export interface Question { ask: Record<string, unknown> }
+
+/** Those of the chains among them, in order; what nobody has made is left out. */
+export function flattened(names: readonly string[], { middlewares }: Pick<Dynamic, 'middlewares'>): Middleware[] {
+  return names.flatMap((name) => {
+    const middleware = middlewares.get(name)
+    if (middleware?.kind !== 'chain') return middleware ? [{ ...middleware, settings: { ...middleware.settings, name } }] : []
+    const inner = (middleware.settings['middlewares'] ?? []) as { name: string; namespace?: string }[]
+    return flattened(inner.map((m) => `${m.namespace ?? middleware.namespace}-${m.name}@kubernetescrd`), { middlewares })
+  })
+}
+
+/** What one middleware does with a request (pkg/middlewares). */
+export function applyMiddleware({ kind, settings }: Middleware, passing: Passing): OwnAnswer | Question | undefined {
+  if (kind === 'forwardAuth') return { ask: settings }
+  const one = KINDS[kind]
+  if (!one) return { status: 501, headers: [], body: `podhop: not simulated: Traefik's middleware ${kind} (addPrefix, stripPrefix, stripPrefixRegex, replacePath, replacePathRegex, redirectScheme, redirectRegex, headers, ipAllowList, basicAuth, forwardAuth, rateLimit, retry, buffering and chain are)\n` }
+  return one(settings, passing)
 }
 
 export function isSimulated(kind: string): boolean {
-  return kind === 'chain' || kind in KINDS
+  return kind === 'chain' || kind === 'forwardAuth' || kind in KINDS
 }
 
 const KINDS: Readonly<Record<string, (settings: Record<string, unknown>, passing: Passing) => OwnAnswer | undefined>> = byName({

@@ -4,6 +4,7 @@ import { decodeUtf8, encodeUtf8 } from '../../text.ts'
 import type { EndpointSlice, Ingress, IngressClass, Secret, Service } from '../../kubernetes/types.ts'
 import { byAge, readyEndpoints } from '../ingress-nginx/configuration.ts'
 import { tlsSecret } from '../tls/secrets.ts'
+import { FORWARD_AUTH_FIELDS } from './forward-auth.ts'
 import { HEADER_FIELDS } from './guards.ts'
 import { field, type CustomObject, type Dynamic, type Problem, type Router, type WeightedService } from './model.ts'
 import { parseRule } from './rules.ts'
@@ -33,7 +34,7 @@ export function provide(picture: Picture): Dynamic {
     const [kind = ''] = Object.keys(spec)
     let settings = (spec[kind] ?? {}) as Record<string, unknown>
     const about = `${metadata.namespace}/${metadata.name}`
-    const unknown = kind === 'headers' ? Object.keys(settings).filter((k) => !HEADER_FIELDS.has(k)) : kind === 'buffering' ? Object.keys(settings).filter((k) => k !== 'maxRequestBodyBytes') : kind === 'retry' ? Object.keys(settings).filter((k) => k !== 'attempts' && k !== 'initialInterval') : []
+    const unknown = kind === 'headers' ? Object.keys(settings).filter((k) => !HEADER_FIELDS.has(k)) : kind === 'buffering' ? Object.keys(settings).filter((k) => k !== 'maxRequestBodyBytes') : kind === 'forwardAuth' ? Object.keys(settings).filter((k) => !FORWARD_AUTH_FIELDS.has(k)) : kind === 'retry' ? Object.keys(settings).filter((k) => k !== 'attempts' && k !== 'initialInterval') : []
     for (const name of unknown) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: ${kind}.${name} of Middleware ${about} (it is as if it were not there)` })
     if (kind === 'basicAuth') {
       const users = usersOf(picture.secret(metadata.namespace, String(settings['secret'] ?? '')))

@@ -11,8 +11,9 @@ import { accessTime } from '../nginx/time.ts'
 import { ALERTS } from '../tls/wire.ts'
 import { matchingName, verifyChain } from '../tls/x509.ts'
 import { Buckets } from './guards.ts'
-import { applyMiddlewares, withHeaders, type Passing } from './middlewares.ts'
-import type { Dynamic, Router, WeightedService } from './model.ts'
+import { askForward } from './forward-auth.ts'
+import { applyMiddleware, flattened, withHeaders, type OwnAnswer, type Passing } from './middlewares.ts'
+import type { Dynamic, Middleware, Router, WeightedService } from './model.ts'
 import { requestHost } from './rules.ts'
 
 /** serversTransport's and Go's defaults, in ms. */
@@ -62,13 +63,24 @@ export class Proxy {
     if (!router) return own(NOT_FOUND)
     const target = request.target.replace(/^https?:\/\/[^/]*/, '') || '/'
     const passing: Passing = { request, target, requestHeaders: [], responseHeaders: [], buckets: this.#buckets, wait: 0, tries: 1 }
-    const answer = applyMiddlewares(router.middlewares, dynamic, passing)
-    if (answer) return own({ ...answer, headers: withHeaders(answer.headers, passing.responseHeaders) })
-    if (passing.wait > 0) {
-      clock.schedule(passing.wait, () => this.#forward(request, router, dynamic, passing, { number, startedAt, finish, own, respond }))
+    this.#pass(flattened(router.middlewares, dynamic), router, dynamic, passing, { number, startedAt, finish, own, respond })
+  }
+
+  /** Through the middlewares, one after the other, and on to a server. */
+  #pass([next, ...rest]: readonly Middleware[], router: Router, dynamic: Dynamic, passing: Passing, turn: Turn): void {
+    const { request } = passing
+    if (!next) {
+      if (passing.wait > 0) this.#process.clock.schedule(passing.wait, () => this.#forward(request, router, dynamic, passing, turn))
+      else this.#forward(request, router, dynamic, passing, turn)
       return
     }
-    this.#forward(request, router, dynamic, passing, { number, startedAt, finish, own, respond })
+    const decided = (answer: OwnAnswer | undefined): void => {
+      if (answer) turn.own({ ...answer, headers: withHeaders(answer.headers, passing.responseHeaders) })
+      else this.#pass(rest, router, dynamic, passing, turn)
+    }
+    const said = applyMiddleware(next, passing)
+    if (said && 'ask' in said) askForward(this.#process, said.ask, passing, decided)
+    else decided(said)
   }
 
   #forward(request: HttpRequest, router: Router, dynamic: Dynamic, passing: Passing, turn: Turn, tried = 1): void {
