@@ -156,3 +156,45 @@ describe('aws-vpc', () => {
     expect(() => born({}, { nodes: [{ name: 'control-plane', ip: '172.18.130.1' }] })).toThrow('nodes[0].ip: "172.18.130.1" is not allowed')
   })
 })
+
+describe('aws-node’s settings', () => {
+  const configure = (cluster: Cluster, env: Record<string, string>): void => {
+    const containers = [{ name: 'aws-node', env: Object.entries(env).map(([name, value]) => ({ name, value })) }]
+    cluster.client.patch('daemonsets', 'kube-system', 'aws-node', 'application/strategic-merge-patch+json', { spec: { template: { spec: { containers } } } })
+    cluster.clock.runFor(180_000)
+  }
+  const chain = (cluster: Cluster): string[] => network(cluster, 'worker-1').netfilter.command(['-t', 'nat', '-S', 'AWS-SNAT-CHAIN-0']).stdout.trimEnd().split('\n')
+  const seen = (cluster: Cluster): string | undefined => tried(cluster, 'web', '192.0.2.53', 80).hops.find((h) => h.stage === 'snat')?.after?.source
+
+  it('leave the Pod its address outside (EXTERNALSNAT), or in some networks only (EXCLUDE_SNAT_CIDRS)', () => {
+    const cluster = born()
+    pod(cluster, 'web', 'worker-1')
+    expect(seen(cluster)).toBe('172.18.0.3')
+    configure(cluster, { AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS: '192.0.2.0/24, 10.9.0.0/16', AWS_VPC_K8S_CNI_RANDOMIZESNAT: 'hashrandom' })
+    expect(chain(cluster)).toEqual([
+      '-N AWS-SNAT-CHAIN-0', '-A AWS-SNAT-CHAIN-0 -d 10.9.0.0/16 -m comment --comment "AWS SNAT CHAIN EXCLUSION" -j RETURN', '-A AWS-SNAT-CHAIN-0 -d 192.0.2.0/24 -m comment --comment "AWS SNAT CHAIN EXCLUSION" -j RETURN',
+      '-A AWS-SNAT-CHAIN-0 -d 172.18.0.0/16 -m comment --comment "AWS SNAT CHAIN" -j RETURN', '-A AWS-SNAT-CHAIN-0 ! -o vlan+ -m comment --comment "AWS, SNAT" -m addrtype ! --dst-type LOCAL -j SNAT --to-source 172.18.0.3 --random',
+    ])
+    expect(seen(cluster)).toBeUndefined()
+    configure(cluster, { AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS: '' })
+    expect(seen(cluster)).toBe('172.18.0.3')
+    configure(cluster, { AWS_VPC_K8S_CNI_EXTERNALSNAT: 'true' })
+    expect(chain(cluster)).toEqual(['-N AWS-SNAT-CHAIN-0'])
+    expect(seen(cluster)).toBeUndefined()
+  })
+
+  it('give ENIs prefixes of sixteen addresses instead of addresses (ENABLE_PREFIX_DELEGATION)', () => {
+    const cluster = born({ instanceType: 't3.small' })
+    configure(cluster, { ENABLE_PREFIX_DELEGATION: 'true' })
+    for (let i = 0; i < 14; i++) create(cluster, `p${i}`, 'worker-1')
+    cluster.clock.runFor(120_000)
+    const ipamd = ipamdOf(network(cluster, 'worker-1'))!
+    const prefixes = ipamd.enis.flatMap((eni) => [...eni.prefixes])
+    expect(prefixes.length).toBe(2)
+    expect(prefixes.every((cidr) => cidr.endsWith('/28'))).toBe(true)
+    const addresses = Array.from({ length: 14 }, (_, i) => ip(cluster, `p${i}`))
+    expect(new Set(addresses.map((a) => `${a.split('.').slice(0, 3).join('.')}.${Number(a.split('.')[3]) & 0xf0}/28`))).toEqual(new Set([prefixes[0]]))
+    pod(cluster, 'client', 'worker-2')
+    expect(tried(cluster, 'client', addresses[13]!).verdict).toBe('delivered')
+  })
+})

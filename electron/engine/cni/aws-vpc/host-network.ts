@@ -2,7 +2,7 @@ import { UNDERLAY } from '../../config.ts'
 import { SystemError } from '../../machine/errors.ts'
 import { nthAddress, prefixLength } from '../../network/address.ts'
 import type { Namespace } from '../../network/namespace.ts'
-import type { Ip, NetworkNamespace, PolicyRule, Route } from '../../network/types.ts'
+import type { Cidr, Ip, NetworkNamespace, PolicyRule, Route } from '../../network/types.ts'
 import { hex } from '../../sha256.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { sha1 } from '../calico/names.ts'
@@ -39,29 +39,52 @@ export function removeRules(network: NetworkNamespace, which: (rule: PolicyRule)
   for (const rule of rules.list()) if (rule.protocol !== 'kernel' && which(rule)) rules.remove(rule)
 }
 
-/** SetupHostNetwork, with external SNAT off and support of node ports on. */
-export function setUpHostNetwork({ network }: NodeContext, first: Eni): void {
+/** AWS_VPC_K8S_CNI_EXTERNALSNAT, _EXCLUDE_SNAT_CIDRS and _RANDOMIZESNAT: what Pods that leave the VPC are hidden behind. */
+export interface SnatSettings {
+  /** Somebody else, a NAT gateway, does it: Pods leave with their own addresses. */
+  readonly external: boolean
+  /** Where Pods keep their addresses, besides the VPC: peered networks and the like. */
+  readonly exclude: readonly Cidr[]
+  readonly random: 'prng' | 'hashrandom' | 'none'
+}
+export const SNAT: SnatSettings = { external: false, exclude: [], random: 'prng' }
+const RANDOM = { prng: ['--random-fully'], hashrandom: ['--random'], none: [] } as const
+const configured = new WeakMap<NetworkNamespace, string>()
+
+/** SetupHostNetwork, with support of node ports on. */
+export function setUpHostNetwork({ network }: NodeContext, first: Eni, snat: SnatSettings = SNAT): void {
   const { netfilter } = network
   addRule(network, { priority: MAIN_ENI, mark: 0x80, mask: 0x80, table: 'main' })
   network.setSysctl(`net.ipv4.conf.${first.link.name}.rp_filter`, '2')
   network.setSysctl('net.ipv4.ip_forward', '1')
-  const ensure = (table: string, chain: string, rule: readonly string[], first = false): void => {
-    if (netfilter.command(['-t', table, '-C', chain, ...rule]).code !== 0) netfilter.command(['-t', table, ...(first ? ['-I', chain, '1'] : ['-A', chain]), ...rule])
+  const ensure = (table: string, chain: string, rule: readonly string[], { wanted = true, first = false } = {}): void => {
+    const there = netfilter.command(['-t', table, '-C', chain, ...rule]).code === 0
+    if (!there && wanted) netfilter.command(['-t', table, ...(first ? ['-I', chain, '1'] : ['-A', chain]), ...rule])
+    if (there && !wanted) netfilter.command(['-t', table, '-D', chain, ...rule])
   }
+  const [own, top] = [{ wanted: !snat.external }, { wanted: !snat.external, first: true }]
+  // rules of other settings are stale
+  const settings = JSON.stringify(snat)
+  const stale = (configured.get(network) ?? settings) !== settings
+  configured.set(network, settings)
   const comment = (text: string): string[] => ['-m', 'comment', '--comment', text]
   netfilter.command(['-t', 'nat', '-N', 'AWS-SNAT-CHAIN-0'])
-  ensure('nat', 'POSTROUTING', [...comment('AWS SNAT CHAIN'), '-j', 'AWS-SNAT-CHAIN-0'])
-  ensure('nat', 'AWS-SNAT-CHAIN-0', ['-d', UNDERLAY, ...comment('AWS SNAT CHAIN'), '-j', 'RETURN'], true)
-  ensure('nat', 'AWS-SNAT-CHAIN-0', ['!', '-o', 'vlan+', ...comment('AWS, SNAT'), '-m', 'addrtype', '!', '--dst-type', 'LOCAL', '-j', 'SNAT', '--to-source', first.primary, '--random-fully'])
+  if (stale) netfilter.command(['-t', 'nat', '-F', 'AWS-SNAT-CHAIN-0'])
+  ensure('nat', 'POSTROUTING', [...comment('AWS SNAT CHAIN'), '-j', 'AWS-SNAT-CHAIN-0'], own)
+  ensure('nat', 'AWS-SNAT-CHAIN-0', ['-d', UNDERLAY, ...comment('AWS SNAT CHAIN'), '-j', 'RETURN'], top)
+  for (const cidr of snat.exclude) ensure('nat', 'AWS-SNAT-CHAIN-0', ['-d', cidr, ...comment('AWS SNAT CHAIN EXCLUSION'), '-j', 'RETURN'], top)
+  ensure('nat', 'AWS-SNAT-CHAIN-0', ['!', '-o', 'vlan+', ...comment('AWS, SNAT'), '-m', 'addrtype', '!', '--dst-type', 'LOCAL', '-j', 'SNAT', '--to-source', first.primary, ...RANDOM[snat.random]], own)
   const mangle = (...rule: string[]): void => ensure('mangle', 'PREROUTING', [...comment('AWS, primary ENI'), ...rule])
   mangle('-i', first.link.name, '-m', 'addrtype', '--dst-type', 'LOCAL', '--limit-iface-in', '-j', 'CONNMARK', '--set-mark', `${MARK}/${MARK}`)
   mangle('-i', 'eni+', '-j', 'CONNMARK', '--restore-mark', '--mask', MARK)
   mangle('-i', 'vlan+', '-j', 'CONNMARK', '--restore-mark', '--mask', MARK)
   netfilter.command(['-t', 'nat', '-N', 'AWS-CONNMARK-CHAIN-0'])
-  ensure('nat', 'PREROUTING', ['-i', 'eni+', ...comment('AWS, outbound connections'), '-j', 'AWS-CONNMARK-CHAIN-0'])
-  ensure('nat', 'PREROUTING', [...comment('AWS, CONNMARK'), '-j', 'CONNMARK', '--restore-mark', '--mask', MARK])
-  ensure('nat', 'AWS-CONNMARK-CHAIN-0', ['-d', UNDERLAY, ...comment('AWS CONNMARK CHAIN'), '-j', 'RETURN'], true)
-  ensure('nat', 'AWS-CONNMARK-CHAIN-0', [...comment('AWS, CONNMARK'), '-j', 'CONNMARK', '--set-xmark', `${MARK}/${MARK}`])
+  if (stale) netfilter.command(['-t', 'nat', '-F', 'AWS-CONNMARK-CHAIN-0'])
+  ensure('nat', 'PREROUTING', ['-i', 'eni+', ...comment('AWS, outbound connections'), '-j', 'AWS-CONNMARK-CHAIN-0'], own)
+  ensure('nat', 'AWS-CONNMARK-CHAIN-0', ['-d', UNDERLAY, ...comment('AWS CONNMARK CHAIN, VPC CIDR'), '-j', 'RETURN'], top)
+  for (const cidr of snat.exclude) ensure('nat', 'AWS-CONNMARK-CHAIN-0', ['-d', cidr, ...comment('AWS CONNMARK CHAIN, EXCLUDED CIDR'), '-j', 'RETURN'], top)
+  ensure('nat', 'PREROUTING', [...comment('AWS, CONNMARK'), '-j', 'CONNMARK', '--restore-mark', '--mask', MARK], own)
+  ensure('nat', 'AWS-CONNMARK-CHAIN-0', [...comment('AWS, CONNMARK'), '-j', 'CONNMARK', '--set-xmark', `${MARK}/${MARK}`], own)
 }
 
 /** setupENINetwork: of a further ENI. Its table knows the subnet's router alone. */

@@ -1,11 +1,12 @@
 import type { Timer } from '../../clock.ts'
+import { parseCidr } from '../../network/address.ts'
 import type { Ip, NetworkNamespace } from '../../network/types.ts'
 import type { Nic } from '../../network/switch.ts'
 import { internalIp } from '../bridge-link.ts'
 import type { Node } from '../../kubernetes/types.ts'
 import type { NodeContext, Sandbox } from '../types.ts'
-import { hostVethName, setUpEni, setUpHostNetwork, tableOf } from './host-network.ts'
-import { INSTANCE_TYPES, vpcOf, type Eni, type Vpc } from './vpc.ts'
+import { hostVethName, setUpEni, setUpHostNetwork, tableOf, type SnatSettings } from './host-network.ts'
+import { INSTANCE_TYPES, PREFIX, vpcOf, type Eni, type Vpc } from './vpc.ts'
 
 /** aws-k8s-agent, the address manager of a node (pkg/ipamd of amazon-vpc-cni-k8s v1.19). */
 const CHECKPOINT = '/var/run/aws-node/ipam.json'
@@ -26,7 +27,8 @@ export function ipamdOf(network: NetworkNamespace): Ipamd | undefined {
   return running.get(network)
 }
 
-export interface PoolSettings { warmEnis: number; warmIps: number; minimumIps: number }
+/** `warmPrefixes`: how many /28 are kept free; undefined: addresses come one by one (ENABLE_PREFIX_DELEGATION=false). */
+export interface PoolSettings { warmEnis: number; warmIps: number; minimumIps: number; maxEnis: number; warmPrefixes: number | undefined; snat: SnatSettings }
 
 export class Ipamd {
   readonly #context: NodeContext
@@ -49,10 +51,11 @@ export class Ipamd {
     const link = [...network.links.values()].find((l) => l.addresses.some((a) => a.address === own)) as Nic | undefined
     if (own === undefined || link?.kind !== 'nic') throw new Error(`no network card has the node's address ${own ?? ''}`)
     this.#vpc = vpcOf(link.switch)
-    this.#limits = INSTANCE_TYPES[context.config.cniOptions['instanceType'] ?? ''] ?? INSTANCE_TYPES['m5.large']!
+    const { enis, addresses } = INSTANCE_TYPES[context.config.cniOptions['instanceType'] ?? ''] ?? INSTANCE_TYPES['m5.large']!
+    this.#limits = { enis: settings.maxEnis > 0 ? Math.min(enis, settings.maxEnis) : enis, addresses }
     log('info', 'ipamd/ipamd.go:449', `Starting L-IPAMD; this instance has at most ${this.#limits.enis} ENIs with ${this.#limits.addresses} addresses each`)
     const [first, ...more] = this.#vpc.enis(name, () => ({ link, primary: own }))
-    setUpHostNetwork(context, first!)
+    setUpHostNetwork(context, first!, settings.snat)
     for (const eni of more) setUpEni(context, eni)
     this.#restore()
     running.set(network, this)
@@ -81,7 +84,7 @@ export class Ipamd {
     const { clock } = this.#context
     const used = new Set(this.allocations.map((a) => a.ip))
     for (const eni of this.enis) {
-      for (const ip of eni.secondary) {
+      for (const ip of this.#usable(eni)) {
         if (used.has(ip) || (this.#freedAt.get(ip) ?? -Infinity) + COOLDOWN > clock.now) continue
         this.#freedAt.delete(ip)
         this.#allocations.set(sandbox.id, { containerId: sandbox.id, namespace: sandbox.podNamespace, pod: sandbox.podName, ip, at: clock.wall() })
@@ -116,22 +119,41 @@ export class Ipamd {
     })
   }
 
+  /** With prefix delegation Pods get addresses of prefixes alone, without it none of them. */
+  #usable({ secondary, prefixes }: Eni): readonly Ip[] {
+    if (prefixes.size === 0) return this.#settings.warmPrefixes === undefined ? [...secondary] : []
+    const blocks = [...prefixes].map(parseCidr)
+    const inside = (ip: Ip): boolean => blocks.some(({ base }) => (parseCidr(`${ip}/28`).base === base))
+    return [...secondary].filter((ip) => inside(ip) === (this.#settings.warmPrefixes !== undefined))
+  }
+
+  /** How many more addresses, or prefixes, it can be given. */
+  #room({ secondary, prefixes }: Eni): number {
+    return this.#limits.addresses - 1 - prefixes.size - (secondary.size - PREFIX * prefixes.size)
+  }
+
   get #total(): number {
-    return this.enis.reduce((sum, eni) => sum + eni.secondary.size, 0)
+    return this.enis.reduce((sum, eni) => sum + this.#usable(eni).length, 0)
+  }
+
+  /** Of the usable ones. */
+  get #assigned(): number {
+    const usable = new Set(this.enis.flatMap((eni) => this.#usable(eni)))
+    return this.allocations.filter(({ ip }) => usable.has(ip)).length
   }
 
   /** Whether another ENI, or another address, is wanted and to be had. */
   get #wanting(): boolean {
-    const { warmEnis, warmIps, minimumIps } = this.#settings
-    const available = this.#total - this.#allocations.size
-    const perEni = this.#limits.addresses - 1
-    const short = warmIps > 0 || minimumIps > 0 ? available < warmIps || this.#total < minimumIps : available < perEni * warmEnis
-    return short && (this.enis.length < this.#limits.enis || this.enis.some((eni) => eni.secondary.size < perEni))
+    const { warmEnis, warmIps, minimumIps, warmPrefixes } = this.#settings
+    const available = this.#total - this.#assigned
+    const warm = warmPrefixes === undefined ? (this.#limits.addresses - 1) * warmEnis : PREFIX * warmPrefixes
+    const short = warmIps > 0 || minimumIps > 0 ? available < warmIps || this.#total < minimumIps : available < warm
+    return short && (this.enis.length < this.#limits.enis || this.enis.some((eni) => this.#room(eni) > 0))
   }
 
   #increase(): void {
     if (!this.#wanting) return
-    const eni = this.enis.find((e) => e.secondary.size < this.#limits.addresses - 1)
+    const eni = this.enis.find((e) => this.#room(e) > 0)
     if (eni) return this.#fill(eni)
     const { network, fabric, name } = this.#context
     const wire = this.enis[0]!.link.switch
@@ -144,11 +166,14 @@ export class Ipamd {
 
   /** All that it holds, or as many as WARM_IP_TARGET and MINIMUM_IP_TARGET want. */
   #fill(eni: Eni): void {
-    const { warmIps, minimumIps } = this.#settings
-    const room = this.#limits.addresses - 1 - eni.secondary.size
-    const wanted = warmIps > 0 || minimumIps > 0 ? Math.max(warmIps - (this.#total - this.#allocations.size), minimumIps - this.#total, 0) : room
-    this.#vpc.assign(eni, Math.min(room, wanted))
-    this.#log('debug', 'ipamd/ipamd.go:1012', `IP pool stats: Total IPs/Prefixes = ${this.#total}/0, AssignedIPs/CooldownIPs: ${this.#allocations.size}/0, c.maxIPsPerENI = ${this.#limits.addresses - 1}`)
+    const { warmIps, minimumIps, warmPrefixes } = this.#settings
+    const room = this.#room(eni)
+    const available = this.#total - this.#assigned
+    const short = warmIps > 0 || minimumIps > 0 ? Math.max(warmIps - available, minimumIps - this.#total, 0) : undefined
+    if (warmPrefixes === undefined) this.#vpc.assign(eni, Math.min(room, short ?? room))
+    else this.#vpc.assignPrefixes(eni, Math.min(room, Math.ceil((short ?? PREFIX * warmPrefixes - available) / PREFIX)))
+    const prefixes = this.enis.reduce((sum, e) => sum + e.prefixes.size, 0)
+    this.#log('debug', 'ipamd/ipamd.go:1012', `IP pool stats: Total IPs/Prefixes = ${this.#total}/${prefixes}, AssignedIPs/CooldownIPs: ${this.#allocations.size}/0, c.maxIPsPerENI = ${(this.#limits.addresses - 1) * (warmPrefixes === undefined ? 1 : PREFIX)}`)
   }
 
   /** What was given before, as far as the Pods' links are still there. */

@@ -4,7 +4,8 @@ import type { Process, Program } from '../../machine/types.ts'
 import { serveGo, splitTarget } from '../../programs/http/go.ts'
 import { Output, untilSignal } from '../../programs/output.ts'
 import type { SystemServices } from '../../programs/types.ts'
-import { CNI_CONF, Ipamd, ipamdOf } from './ipamd.ts'
+import { networkOf, tryParseCidr } from '../../network/address.ts'
+import { CNI_CONF, Ipamd, ipamdOf, type PoolSettings } from './ipamd.ts'
 import { CNI_VERSION } from './manifests.ts'
 import { NodeAgent } from './node-agent.ts'
 import { PolicyEndpointController } from './policy-endpoints.ts'
@@ -14,6 +15,12 @@ export function awsVpcPrograms(services: SystemServices): Record<string, Program
   return {
     'aws-vpc-cni-init': init, 'aws-vpc-cni': agent(services), 'aws-grpc-health-probe': healthProbe(services), 'aws-eks-nodeagent': nodeAgent(services), 'aws-network-policy-controller': controller(services),
   }
+}
+
+/** What acts here as it comes, and not otherwise. */
+const FIXED: Readonly<Record<string, string>> = {
+  AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG: 'false', ENABLE_POD_ENI: 'false', AWS_VPC_CNI_NODE_PORT_SUPPORT: 'true', AWS_VPC_ENI_MTU: '1500', POD_MTU: '1500', AWS_VPC_K8S_CNI_VETHPREFIX: 'eni', NETWORK_POLICY_ENFORCING_MODE: 'standard', ENABLE_IPv4: 'true', ENABLE_IPv6: 'false',
+  ENABLE_V4_EGRESS: 'true', ENABLE_V6_EGRESS: 'false', AWS_VPC_K8S_CNI_EXTERNAL_SERVICE_CIDRS: '', DISABLE_NETWORK_RESOURCE_PROVISIONING: 'false',
 }
 
 const NOT_ON_NODE = 'the Pod does not run on the host network of a node'
@@ -50,13 +57,25 @@ function agent(services: SystemServices): Program {
       return 1
     }
     log('info', 'entrypoint', 'Validating env variables ...')
-    const unsupported = ['AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG', 'ENABLE_POD_ENI', 'ENABLE_PREFIX_DELEGATION', 'AWS_VPC_K8S_CNI_EXTERNALSNAT'].find((name) => process.env.get(name) === 'true')
+    const unsupported = Object.entries(FIXED).find(([name, value]) => (process.env.get(name) ?? value) !== value)
     if (unsupported !== undefined) {
-      yield* process.printError(`podhop: not simulated: ${unsupported}=true (use false)\n`)
+      yield* process.printError(`podhop: not simulated: ${unsupported[0]}=${process.env.get(unsupported[0])!} of aws-node (use ${unsupported[1]})\n`)
       return 69
     }
     const number = (name: string, preset: number): number => Number(process.env.get(name) ?? preset)
-    const settings = { warmEnis: number('WARM_ENI_TARGET', 1), warmIps: number('WARM_IP_TARGET', 0), minimumIps: number('MINIMUM_IP_TARGET', 0) }
+    const is = (name: string): boolean => /^(1|t|true)$/i.test(process.env.get(name) ?? '')
+    const random = process.env.get('AWS_VPC_K8S_CNI_RANDOMIZESNAT') ?? ''
+    const external = is('AWS_VPC_K8S_CNI_EXTERNALSNAT')
+    const exclude = (process.env.get('AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS') ?? '').split(',').map((text) => text.trim()).filter(Boolean).flatMap((text) => {
+      const cidr = tryParseCidr(text)
+      if (!cidr) log('error', 'networkutils/network.go:715', `${text} from AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS is not a valid CIDR`)
+      return cidr?.version === 4 ? [networkOf(text)] : []
+    })
+    const settings: PoolSettings = {
+      warmEnis: number('WARM_ENI_TARGET', 1), warmIps: number('WARM_IP_TARGET', 0), minimumIps: number('MINIMUM_IP_TARGET', 0), maxEnis: number('MAX_ENI', 0),
+      warmPrefixes: is('ENABLE_PREFIX_DELEGATION') ? number('WARM_PREFIX_TARGET', 1) || 1 : undefined,
+      snat: { external, exclude: external ? [] : exclude, random: random === 'none' || random === 'hashrandom' ? random : 'prng' },
+    }
     log('info', 'entrypoint', 'Starting IPAM daemon... ')
     log('info', 'entrypoint', 'Checking for IPAM connectivity... ')
     const ipamd = yield* untilReached(process.clock, () => new Ipamd({ ...node, client: asManager(node.client, 'aws-k8s-agent') }, settings, log))

@@ -1,7 +1,7 @@
 import { VPC_PODS } from '../../config.ts'
 import { addressCount, nthAddress } from '../../network/address.ts'
 import type { Nic, Switch } from '../../network/switch.ts'
-import type { Ip, Mac } from '../../network/types.ts'
+import type { Cidr, Ip, Mac } from '../../network/types.ts'
 
 /**
  * The cloud's side: the VPC is the wire between the nodes, and who has which address on it is known to the cloud, not
@@ -16,6 +16,9 @@ export const INSTANCE_TYPES: Readonly<Record<string, { enis: number; addresses: 
   't3.small': { enis: 3, addresses: 4 },
 }
 
+/** Addresses of a /28, which ENABLE_PREFIX_DELEGATION puts in the place of one. */
+export const PREFIX = 16
+
 export interface Eni {
   readonly id: string
   readonly mac: Mac
@@ -24,6 +27,8 @@ export interface Eni {
   readonly link: Nic
   readonly primary: Ip
   readonly secondary: Set<Ip>
+  /** /28 blocks, whose sixteen addresses are in `secondary`; each takes the place of one address. */
+  readonly prefixes: Set<Cidr>
 }
 
 export class Vpc {
@@ -64,8 +69,23 @@ export class Vpc {
     }
   }
 
+  /** The same for whole prefixes of sixteen addresses. */
+  assignPrefixes(eni: Eni, count: number): void {
+    for (let i = 0; i < count; i++) {
+      const first = Math.ceil(this.#next / PREFIX) * PREFIX
+      if (first + PREFIX >= addressCount(VPC_PODS) - 1) return
+      this.#next = first + PREFIX
+      eni.prefixes.add(`${nthAddress(VPC_PODS, first)}/28`)
+      for (let n = first; n < first + PREFIX; n++) {
+        const ip = nthAddress(VPC_PODS, n)
+        eni.secondary.add(ip)
+        this.#wire.assign(ip, eni.link)
+      }
+    }
+  }
+
   #attach(enis: Eni[], link: Nic, primary: Ip): Eni {
-    const eni: Eni = { id: `eni-${link.mac.replaceAll(':', '')}${String(enis.length).padStart(5, '0')}`, mac: link.mac, device: enis.length, link, primary, secondary: new Set() }
+    const eni: Eni = { id: `eni-${link.mac.replaceAll(':', '')}${String(enis.length).padStart(5, '0')}`, mac: link.mac, device: enis.length, link, primary, secondary: new Set(), prefixes: new Set() }
     enis.push(eni)
     this.#wire.assign(primary, link)
     return eni
