@@ -89,6 +89,21 @@ test('a node that comes back in time keeps its Pods', () => {
   expect(s.endpoints()).toHaveLength(4)
 })
 
+test('what the node controller said of Pods of a silent node does not outlive the silence: their kubelet puts it right within its ten seconds', () => {
+  const s = story()
+  const readiness = (): string[] => s.client.list<Pod>('pods', { fieldSelector: 'spec.nodeName=worker-2' }).items.map((p) => `${p.metadata.name} ${p.status.conditions?.find((c) => c.type === 'Ready')?.status}`).sort()
+  const before = readiness()
+  expect(before.length).toBeGreaterThan(4)
+  s.cluster.faults.apply(['link-down', 'control-plane', 'worker-2'])
+  s.clock.runFor(60_000)
+  expect(readiness()).toEqual(before.map((line) => line.replace('True', 'False')))
+  s.cluster.faults.clear(['link-down/control-plane/worker-2'])
+  s.clock.runFor(45_000)
+  expect(s.ready()).toBe('True')
+  expect(readiness()).toEqual(before)
+  expect(s.endpoints()).toHaveLength(4)
+})
+
 test('a Node that is deleted: its Pods are forgotten, and come up elsewhere', () => {
   const s = story()
   s.cluster.faults.apply(['node-down', 'worker-1'])

@@ -291,6 +291,7 @@ export class Kubelet implements PodHost {
         this.#account(pod, 1)
       }
       if (pod.metadata.deletionTimestamp && !worker.pod.metadata.deletionTimestamp) this.#syncLoop('DELETE', pod)
+      if (pod.status !== worker.pod.status) this.#statuses.reconcile(worker)
       worker.update(pod)
       return
     }

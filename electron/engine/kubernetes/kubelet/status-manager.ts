@@ -21,6 +21,8 @@ export class StatusManager {
   readonly #static: StaticPods
   readonly #isStopped: () => boolean
   readonly #dirty = new Set<PodWorker>()
+  /** Workers of Pods whose status somebody else wrote; a round is due while there are any. */
+  readonly #foreign = new Set<PodWorker>()
   #flush: ReturnType<NodeContext['clock']['schedule']> | undefined
 
   constructor(context: NodeContext, statics: StaticPods, isStopped: () => boolean) {
@@ -46,8 +48,21 @@ export class StatusManager {
     })
   }
 
+  /** Somebody else wrote the Pod's status, as the node controller does with Pods of a silent node: needsReconcile, in the next round. */
+  reconcile(worker: PodWorker): void {
+    if (this.#foreign.size === 0) {
+      this.#tryAgain(() => {
+        const all = [...this.#foreign]
+        this.#foreign.clear()
+        for (const each of all) this.changed(each)
+      })
+    }
+    this.#foreign.add(worker)
+  }
+
   forget(worker: PodWorker): void {
     this.#dirty.delete(worker)
+    this.#foreign.delete(worker)
   }
 
   /** Nothing of the Pod is left: its last status, and then it goes from the API. `done` once the server has heard. */
