@@ -8,8 +8,13 @@ import { FaultError, runningNode, type FaultKind, type FaultNode } from './fault
 /** A program that is missing from its image on a node's disk: its containers end, and starting them again fails. */
 function stopProgram({ kubelet }: FaultNode, program: string): void {
   kubelet.images.spoil(program, true)
-  const runs = [...kubelet.workers.values()].flatMap((w) => w.records).flatMap((c) => c.run ?? [])
-  for (const run of runs) if (run.running && run.image.programs[run.image.entrypoint[0] ?? ''] === program) run.signal('SIGKILL')
+  for (const { run, spec } of [...kubelet.workers.values()].flatMap((w) => w.records)) {
+    if (!run?.running) continue
+    // what its Pod says, or its image: two containers of one image are two programs (Antrea's agent and its Open vSwitch)
+    const word = spec.command?.[0] ?? run.image.entrypoint[0] ?? ''
+    const path = Object.keys(run.image.programs).find((p) => p === word || p.endsWith(`/${word}`))
+    if (path !== undefined && run.image.programs[path] === program) run.signal('SIGKILL')
+  }
 }
 
 function mendProgram(node: FaultNode, program: string): void {

@@ -127,6 +127,16 @@ describe('hop fault', () => {
     expect(cluster.faults.active.map((f) => f.id)).toEqual(['ip-forward-off/worker-2'])
   })
 
+  it.each([['flannel', 'kube-flannel-ds'], ['calico', 'calico-node'], ['cilium', 'cilium'], ['weave', 'weave-net'], ['kube-router', 'kube-router'], ['antrea', 'antrea-agent'], ['aws-vpc', 'aws-node']])('cni-down stops the agent of %s on its node, and clearing starts it again', (cni, daemonSet) => {
+    const { sh } = small({ cni })
+    const agent = (): string => sh(`kubectl get pods -A -o wide | grep ' ${daemonSet}-.* worker-1 '`)
+    expect(agent()).toMatch(/ (\d)\/\1 +Running +0 /)
+    sh('hop fault apply cni-down worker-1; sleep 60')
+    expect(agent()).toMatch(/ [01]\/[12] +(CrashLoopBackOff|RunContainerError|Error) /)
+    sh('hop fault clear --all; sleep 60')
+    expect(agent()).toMatch(/ (\d)\/\1 +Running +[1-9]/)
+  })
+
   it('proxy-stopped: the rules of the node stay as they were', () => {
     const { sh, run } = small()
     sh('hop fault apply proxy-stopped worker-1; sleep 8')
