@@ -203,6 +203,23 @@ describe('beside kube-proxy', () => {
   })
 })
 
+describe.each(['tunnel', 'native'])('beside kube-proxy, %s routing', (routing) => {
+  it('whole conversations pass: the node’s kernel sees both ways of what leaves the node, and its conntrack calls none of it invalid', () => {
+    const w = new World({ cni: { plugin: 'cilium', kubeProxyReplacement: false, routing } })
+    const client = w.pod('client', 'worker-1')
+    for (const [i, node] of ['worker-1', 'worker-2'].entries()) w.pod(`web-${i}`, node, { app: 'web' })
+    for (const address of [w.ip('web-0'), w.ip('web-1'), '192.0.2.53']) expect(w.http(client, address, 'GET /')).toMatch(/^HTTP\/1\.1 \d{3} /)
+    expect(w.http(w.cluster.external.network, w.ip('web-1'), 'GET /')).toBe('')
+    const api = client.sockets.connect({ address: '10.96.0.1', port: 443 }, {})
+    w.cluster.clock.runFor(2_000)
+    api.send(new Uint8Array(10))
+    w.cluster.clock.runFor(2_000)
+    // nothing of it waits to be sent again
+    expect(w.node('worker-1').netfilter.command(['-t', 'filter', '-vnL', 'KUBE-FORWARD']).stdout).toMatch(/^ *0 +0 DROP .*INVALID/m)
+    api.abort()
+  })
+})
+
 describe('the agent', () => {
   it('makes everything again after the node has been switched off', () => {
     const w = new World()

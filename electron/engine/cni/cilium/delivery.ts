@@ -117,7 +117,7 @@ export function deliverLocally(dp: Datapath, frame: Frame, packet: IpPacket, lin
   if (before) {
     dp.hop(packet, {
       stage: 'forward', interface: link.name, before, after: true, decidedBy: `${joinHostPort(packet.destination, 0)}     id=${endpoint.id}    sec_id=${endpoint.identity} flags=0x0000 ifindex=${endpoint.link.index}   mac=${endpoint.mac.toUpperCase()} nodemac=${endpoint.nodeMac.toUpperCase()}`,
-      text: `${packet.destination} is endpoint ${endpoint.id} of this node (${endpoint.pod}): bpf_redirect_peer puts the packet straight into the Pod's eth0, past the node's routing and iptables.`,
+      text: `${packet.destination} is endpoint ${endpoint.id} of this node (${endpoint.pod}): ${dp.replacesProxy ? "bpf_redirect_peer puts the packet straight into the Pod's eth0, past the node's routing and iptables" : `the program hands the packet to ${endpoint.link.name}, the node's end of the Pod's wire`}.`,
       explanation: 'cilium-local-delivery',
     })
   }

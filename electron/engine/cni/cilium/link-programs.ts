@@ -164,7 +164,8 @@ export function fromNetdev(dp: Datapath): LinkProgram {
       const source = dp.identityAt(packet.source)
       const handled = nodePortIn(dp, frame, packet, link, source)
       if (handled) return handled
-      const local = dp.endpointAt(packet.destination)
+      // beside kube-proxy (legacy host routing) the kernel's conntrack sees both ways; its route leads to cilium_host
+      const local = dp.replacesProxy ? dp.endpointAt(packet.destination) : undefined
       if (!local) return 'pass'
       dp.hop(packet, { stage: 'receive', interface: link.name, text: `The program cil_from_netdev on ${link.name} finds ${packet.destination} among this node's endpoints. The sender is ${dp.nameOf(source)}.`, decidedBy: dp.ipcacheText(packet.source), explanation: 'cilium-from-netdev' })
       return deliverLocally(dp, frame, packet, link, local, source === HOST ? REMOTE_NODE : source)

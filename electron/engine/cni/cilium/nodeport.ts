@@ -124,7 +124,7 @@ function undoNat(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, tuple
     undoService(dp, packet, link, entry)
     return fibRedirect(dp, frame, packet, link)
   }
-  const local = dp.endpointAt(packet.destination)
+  const local = dp.replacesProxy ? dp.endpointAt(packet.destination) : undefined
   return local ? deliverLocally(dp, frame, packet, link, local, dp.identityAt(packet.source)) : undefined
 }
 
