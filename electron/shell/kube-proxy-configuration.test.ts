@@ -38,4 +38,22 @@ describe('kube-proxy’s configuration', () => {
     edit(lab, 'detectLocalMode: ""', 'detectLocalMode: BridgeInterface')
     expect(lab.run('kubectl -n kube-system logs -l k8s-app=kube-proxy --tail=3').output).toContain('podhop: not simulated: detectLocalMode')
   })
+
+  it.each([
+    ['a mode that there is not', `sed 's/mode: .*/mode: nonsense/'`, 'cat', 'E0105 08:01:25.000000       1 run.go:72] "command failed" err="failed validate: KubeProxyConfiguration.Mode.ProxyMode: Invalid value: \\"nonsense\\": must be iptables, ipvs, nftables or blank (blank means the best-available proxy [currently iptables])"'],
+    ['another file in its command', 'cat', `sed 's#kube-proxy/config.conf#kube-proxy/configuration.conf#'`, 'E0105 08:01:25.000000       1 run.go:72] "command failed" err="failed complete: open /var/lib/kube-proxy/configuration.conf: no such file or directory"'],
+    ['no YAML', `sed 's/mode: .*/mode: [/'`, 'cat', 'podhop: not simulated: what kube-proxy says of /var/lib/kube-proxy/config.conf, which is no YAML at line '],
+  ])('with %s it ends with the real words, and its rules stay', (_, config, command, words) => {
+    const lab = house({})
+    const rules = (): string => lab.run('hop node worker-1 -- iptables-save -t nat | grep -c KUBE-SEP').output
+    const before = rules()
+    expect(before).toMatch(/^[1-9]/)
+    lab.run(`kubectl -n kube-system get cm kube-proxy -o yaml | ${config} | kubectl replace -f -; kubectl -n kube-system get ds kube-proxy -o yaml | ${command} | kubectl replace -f -
+      kubectl -n kube-system delete pod -l k8s-app=kube-proxy; sleep 60`)
+    expect(lab.run('kubectl -n kube-system get pods -l k8s-app=kube-proxy').output).toMatch(/^NAME.*\n(kube-proxy-\w+ +0\/1 +CrashLoopBackOff +3 .*\n){3}$/)
+    const said = lab.run('kubectl -n kube-system logs -l k8s-app=kube-proxy --tail=1').output
+    const same = (text: string): string => text.replaceAll(/E0105 [\d:.]+/g, 'E0105')
+    expect(same(said)).toContain(same(words))
+    expect(rules()).toBe(before)
+  })
 })

@@ -1,4 +1,4 @@
-import { parse } from 'yaml'
+import { parse, YAMLParseError } from 'yaml'
 import { nodeIps, type ClusterConfig } from '../config.ts'
 import type { Process } from '../machine/types.ts'
 import { NodePortAddresses } from './node-port-addresses.ts'
@@ -7,14 +7,26 @@ import { DEFAULT_IPVS_SETTINGS, type IpvsSettings } from './ipvs/proxier.ts'
 
 /** What kube-proxy reads of its KubeProxyConfiguration (kubeproxy.config.k8s.io/v1alpha1). */
 export interface ProxyConfiguration {
-  mode: string
+  mode: Mode
   rules: RuleSettings
   /** What is asked for and nobody does here, in words. */
   notSimulated: string | undefined
   ipvs: IpvsSettings
 }
 
-const PATH = '/var/lib/kube-proxy/config.conf'
+/** What keeps kube-proxy from starting, as its command tells it (cmd/kube-proxy/app server.go, pkg/proxy/apis/config/validation). */
+export class ConfigurationError extends Error {
+  override name = 'ConfigurationError'
+}
+
+const MODES = ['iptables', 'ipvs', 'nftables'] as const
+type Mode = (typeof MODES)[number]
+
+/** Of `--config=PATH` or `--config PATH`. */
+function pathOf(argv: readonly string[]): string | undefined {
+  const at = argv.findIndex((word) => word === '--config' || word.startsWith('--config='))
+  return at < 0 ? undefined : argv[at] === '--config' ? argv[at + 1] : argv[at]!.slice('--config='.length)
+}
 
 interface File {
   mode?: string | null
@@ -38,12 +50,23 @@ function parsed(text: string): File {
   return file
 }
 
-/** From the ConfigMap that is mounted in its Pod; without the file, as the cluster file has it. */
+/** From the file that its command names, of the ConfigMap that is mounted in its Pod; without `--config`, as the cluster file has it. Throws {@link ConfigurationError}. */
 export function readConfiguration(process: Process, config: ClusterConfig, node: string): ProxyConfiguration {
   let file: File = {}
-  if (process.fs.exists(PATH)) {
-    file = parsed(process.fs.readText(PATH))
-  } else file.mode = config.proxyMode
+  let unreadable: string | undefined
+  const path = pathOf(process.argv)
+  if (path === undefined) file.mode = config.proxyMode
+  else {
+    if (!process.fs.exists(path)) throw new ConfigurationError(`failed complete: open ${path}: no such file or directory`)
+    try {
+      file = parsed(process.fs.readText(path))
+    } catch (error) {
+      if (!(error instanceof YAMLParseError)) throw error
+      unreadable = `what kube-proxy says of ${path}, which is no YAML at line ${error.linePos?.[0].line ?? 1} (mend it: kubectl -n kube-system edit cm kube-proxy)`
+    }
+  }
+  const mode = MODES.find((m) => m === (file.mode ? file.mode : 'iptables'))
+  if (mode === undefined) throw new ConfigurationError(`failed validate: KubeProxyConfiguration.Mode.ProxyMode: Invalid value: ${JSON.stringify(file.mode)}: must be ${MODES.join(', ')} or blank (blank means the best-available proxy [currently iptables])`)
   const { ipvs } = file
   const ports = file.nodePortAddresses ?? []
   const own = config.nodes.filter((n) => n.name === node).flatMap(nodeIps)
@@ -51,9 +74,9 @@ export function readConfiguration(process: Process, config: ClusterConfig, node:
   const clusterCIDR = file.clusterCIDR === undefined || file.clusterCIDR === null ? undefined : file.clusterCIDR.split(',').filter((c) => c !== '')
   const shared = { ...(nodePortAddresses ? { nodePortAddresses } : {}), ...(clusterCIDR ? { clusterCIDR } : {}) }
   return {
-    mode: file.mode ? file.mode : 'iptables',
+    mode,
     rules: { masqueradeAll: (file.mode === 'nftables' ? file.nftables : file.iptables)?.masqueradeAll ?? false, localhostNodePorts: (file.iptables?.localhostNodePorts ?? true) && new NodePortAddresses(4, nodePortAddresses ?? []).loopback, ...shared },
-    notSimulated: notSimulated(file),
+    notSimulated: unreadable ?? notSimulated(file),
     ipvs: {
       ...DEFAULT_IPVS_SETTINGS,
       ...shared,

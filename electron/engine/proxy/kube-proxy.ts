@@ -9,7 +9,7 @@ import { untilReached } from '../kubernetes/connection.ts'
 import { ProxyHealth, serveProxyMode } from './health.ts'
 import { IptablesProxier } from './iptables/proxier.ts'
 import { NftablesProxier } from './nftables/proxier.ts'
-import { readConfiguration } from './configuration.ts'
+import { ConfigurationError, readConfiguration, type ProxyConfiguration } from './configuration.ts'
 import { proxyMetrics } from './metrics.ts'
 import { IpvsProxier } from './ipvs/proxier.ts'
 import { truncatedSets } from './ipvs/sets.ts'
@@ -37,12 +37,15 @@ export function kubeProxy(services: SystemServices): Program {
       yield* process.printError(klogLine(clock.wall(), 'E', pid, 'server.go:687', '"Failed to retrieve node info" err="the Pod does not run on the host network of a node"'))
       return 1
     }
-    const configuration = readConfiguration(process, node.config, node.name)
-    const { mode } = configuration
-    if (mode !== 'iptables' && mode !== 'ipvs' && mode !== 'nftables') {
-      yield* process.printError(`podhop: not simulated: kube-proxy mode ${mode} (iptables, ipvs and nftables are)\n`)
-      return 69
+    let configuration: ProxyConfiguration
+    try {
+      configuration = readConfiguration(process, node.config, node.name)
+    } catch (error) {
+      if (!(error instanceof ConfigurationError)) throw error
+      yield* process.printError(klogLine(clock.wall(), 'E', pid, 'run.go:72', `"command failed" err=${JSON.stringify(error.message)}`))
+      return 1
     }
+    const { mode } = configuration
     if (configuration.notSimulated) {
       yield* process.printError(`podhop: not simulated: ${configuration.notSimulated}\n`)
       return 69
