@@ -3,14 +3,17 @@ import { agnhost } from './agnhost/index.ts'
 import { busyboxHttpd } from './busybox-httpd.ts'
 import { controlPlanePart, PARTS } from './control-plane/part.ts'
 import { curlEntrypoint } from './curl-entrypoint.ts'
+import { echoServer } from './echo-server.ts'
 import { echoserver } from './echoserver.ts'
 import { fluentd, fluentdEntrypoint, tini } from './fluentd.ts'
 import { helloApp } from './hello-app.ts'
 import { jsonServer } from './json-server.ts'
+import { starCollect, starProbe } from './star.ts'
 import { starwars } from './starwars.ts'
 import { httpEcho } from './http-echo.ts'
 import { gunicornHttpbin } from './httpbin/httpbin.ts'
 import { httpd, httpdForeground } from './httpd/httpd.ts'
+import { kubernetesBootcamp } from './kubernetes-bootcamp.ts'
 import { memcached, memcachedEntrypoint } from './memcached.ts'
 import { mongoEntrypoint } from './mongo/entrypoint.ts'
 import { mongod } from './mongo/mongod.ts'
@@ -19,6 +22,7 @@ import { oldMongoShell } from './mongo/old-shell.ts'
 import { mysqladmin, mysqlClient } from './mysql/client.ts'
 import { mariadbd, mariadbEntrypoint } from './mysql/mariadb.ts'
 import { mysqlEntrypoint, mysqld } from './mysql/server.ts'
+import { autoReload } from './nginx/auto-reload.ts'
 import { nginxEntrypoint } from './nginx/entrypoint.ts'
 import { nginx } from './nginx/command.ts'
 import { PACKAGE_MANAGERS, packageManager } from './package-manager.ts'
@@ -38,6 +42,7 @@ export function registerPrograms(table: ProgramTable, services: SystemServices):
   for (const name of PACKAGE_MANAGERS) table.register(name, packageManager)
   table.register('nginx', nginx)
   table.register('nginx-entrypoint', nginxEntrypoint)
+  table.register('nginx-auto-reload', autoReload)
   table.register('curl-entrypoint', curlEntrypoint)
   table.register('mysqld', mysqld)
   table.register('mysql-entrypoint', mysqlEntrypoint)
@@ -68,6 +73,8 @@ export function registerPrograms(table: ProgramTable, services: SystemServices):
   table.register('apache-httpd', httpd)
   table.register('httpd-foreground', httpdForeground)
   table.register('deathstar', starwars)
+  table.register('star-probe', starProbe)
+  table.register('star-collect', starCollect)
   table.register('json-server', jsonServer)
   table.register('hello-app-1.0', helloApp('1.0.0'))
   table.register('hello-app-2.0', helloApp('2.0.0'))
@@ -76,6 +83,8 @@ export function registerPrograms(table: ProgramTable, services: SystemServices):
   table.register('gunicorn-httpbin', gunicornHttpbin)
   table.register('echoserver-1.4', echoserver('1.4'))
   table.register('echoserver-1.10', echoserver('1.10'))
+  for (const version of ['1', '2'] as const) table.register(`kubernetes-bootcamp-v${version}`, kubernetesBootcamp(version))
+  table.register('echo-server', echoServer)
   for (const name of PARTS) table.register(name, controlPlanePart(name, services))
   for (const [name, program] of Object.entries(systemPrograms(services))) table.register(name, program)
 }

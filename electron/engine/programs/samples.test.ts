@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { fetch, SmallCluster, type PodSample } from '../cni/small-cluster.samples.ts'
 import { decodeUtf8, encodeUtf8 } from '../text.ts'
-import { imageProblem } from './images/catalog.ts'
+import { findImage, imageProblem } from './images/catalog.ts'
 import { TcpStream } from './stream.ts'
 
 /** The small servers that people show things with: their answers by real connections. */
@@ -72,6 +72,17 @@ test('the Death Star lets ships land, and does not survive its exhaust port', ()
   cluster.clock.runFor(2_100)
   expect(star.process.status).toEqual({ code: 2 })
   expect(star.output()).toContain('Serving deathstar at http://[::]:80\n')
+})
+
+test('star-probe tells whom it reaches', () => {
+  const web = start('gcr.io/google-samples/hello-app:2.0')
+  const probe = cluster.pod('probe', 'worker-1', 'calico/star-probe:v0.1.0', { command: ['probe', '--http-port=6379', `--urls=http://${web.ip}:8080/x,http://${web.ip}:81/status`] })
+  const status = (): unknown => JSON.parse(get(probe, 6379, '/status').body)
+  const targets = (first: boolean): object => ({ status: { targets: [{ reachable: first, url: `http://${web.ip}:8080/x` }, { reachable: false, url: `http://${web.ip}:81/status` }] } })
+  expect(status()).toEqual(targets(false))
+  cluster.clock.runFor(6_000)
+  expect(status()).toEqual(targets(true))
+  expect(get(probe, 6379, '/').status).toBe(404)
 })
 
 test('json-mock serves lists out of a file, and who asks', () => {
@@ -184,4 +195,36 @@ test('fluentd starts, and listens for others that forward', () => {
   expect(logs.output()).toMatch(/^2026-01-05 08:00:02 \+0000 \[info\]: init supervisor logger/)
   expect(logs.output()).toContain('[info]: #0 [input1] listening port port=24224 bind="0.0.0.0"\n')
   expect(cluster.run(client.machine, (p) => TcpStream.open(p, logs.ip, 24_224))).toBeInstanceOf(TcpStream)
+})
+
+describe('what tutorials of Kubernetes and minikube deploy', () => {
+  test('kubernetes-bootcamp says where it runs, and counts', () => {
+    const pod = start('gcr.io/google-samples/kubernetes-bootcamp:v1', { command: ['node', 'server.js'], env: { HOSTNAME: 'web' } })
+    const { head, body } = cluster.run(client.machine, (p) => fetch(p, pod.ip, 8080, '/'))
+    expect([body, head!.headers.map(([n, v]) => (n === 'Date' ? n : `${n}: ${v}`))]).toEqual(['Hello Kubernetes bootcamp! | Running on: web | v=1\n', ['Content-Type: text/plain', 'Date', 'Connection: keep-alive', 'Transfer-Encoding: chunked']])
+    expect(pod.output()).toMatch(/^Kubernetes Bootcamp App Started At: 2026-01-05T08:00:02\.\d{3}Z \| Running On: {2}web \n\nRunning On: web \| Total Requests: 1 \| App Uptime: 0(\.\d{1,3})? seconds \| Log Time: \S+Z\n$/)
+    expect(get(start('jocatalin/kubernetes-bootcamp:v2', { command: ['node', 'server.js'], env: { HOSTNAME: 'other' } }), 8080, '/').body).toBe('Hello Kubernetes bootcamp! | Running on: other | v=2\n')
+  })
+
+  test('kicbase/echo-server shows the request', () => {
+    const pod = start('kicbase/echo-server:1.0')
+    expect(get(pod, 8080, '/x?y=1', { host: 'shop' }).body).toBe('Request served by web\n\nHTTP/1.1 GET /x?y=1\n\nHost: shop\nAccept: */*\nUser-Agent: curl/7.88.1\n')
+    expect(pod.output()).toMatch(/^Echo server listening on port 8080\.\n\S+:\d+ \| GET \/x\?y=1\n$/)
+  })
+
+  test('nginxhttps serves in the background, and reloads a configuration that changed', () => {
+    const pod = start('bprashanth/nginxhttps:1.0')
+    expect(get(pod, 80, '/').status).toBe(200)
+    pod.machine.fs.writeFile('/etc/nginx/conf.d/default.conf', 'server { listen 80; return 418 "new\\n"; }\n')
+    cluster.clock.runFor(5000)
+    expect(get(pod, 80, '/').status).toBe(418)
+    expect(pod.output()).toContain('At 08:00 on 05/01/26, config file update detected.\n')
+  })
+
+  test('busyboxplus has curl and the nslookup of its time', () => {
+    const { programs, command } = findImage('radial/busyboxplus:curl')!
+    expect([programs['/usr/bin/curl'], programs['/bin/nslookup'], findImage('radial/busyboxplus')!.programs['/usr/bin/curl']]).toEqual(['curl', 'busybox-1.28-nslookup', undefined])
+    expect(command).toEqual(['/bin/sh', '-l'])
+    expect(findImage('gcr.io/google-containers/busybox')!.programs['/bin/nslookup']).toBe('busybox-1.28-nslookup')
+  })
 })

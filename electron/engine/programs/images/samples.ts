@@ -66,11 +66,41 @@ function jsonMock(tag: string): ImageContent | undefined {
   }
 }
 
+/** Calico's stars demo. */
+const starTag = (tag: string): boolean => /^(latest|multiarch|v0\.\d\.\d)$/.test(tag)
+function starImage(program: 'probe' | 'collect'): (tag: string) => ImageContent | undefined {
+  return (tag) => (starTag(tag) ? { ...debian({ slim: true }), size: 62_417_208, programs: { ...debian({ slim: true }).programs, [`/usr/local/bin/${program}`]: `star-${program}` }, command: [program] } : undefined)
+}
+
+/** Two versions, which "Learn Kubernetes Basics" rolls out and back. */
+function bootcamp(tag: string): ImageContent | undefined {
+  const version = /^v([12])$/.exec(tag)?.[1]
+  if (version === undefined) return undefined
+  const base = debian({ more: ['curl', 'ps'], release: 'stretch' })
+  return {
+    ...base,
+    size: 77_331_968,
+    files: { ...base.files, '/server.js': '// podhop: a server on port 8080 that says on which Pod it runs; what it does is built in\n' },
+    programs: { ...base.programs, '/usr/local/bin/node': `kubernetes-bootcamp-v${version}` },
+    command: ['/bin/sh', '-c', 'node server.js'],
+    environment: { NPM_CONFIG_LOGLEVEL: 'info', NODE_VERSION: '6.3.1' },
+    exposedPorts: ['8080/tcp'],
+  }
+}
+
+function echoServer(tag: string): ImageContent | undefined {
+  return tag === '1.0' || tag === 'latest' ? { size: 4_940_212, directories: ['/etc', '/proc', '/sys', '/dev', '/bin'], programs: { '/bin/echo-server': 'echo-server' }, entrypoint: ['/bin/echo-server'], environment: { PORT: '8080' }, exposedPorts: ['8080/tcp'] } : undefined
+}
+
 export const sampleRepositories: readonly Repository[] = [
   ...['gcr.io/google-samples/hello-app', 'us-docker.pkg.dev/google-samples/containers/gke/hello-app'].map((name) => ({ name, tag: helloApp })),
   ...['docker.io/traefik/whoami', 'docker.io/containous/whoami'].map((name) => ({ name, tag: whoami })),
   ...['quay.io/cilium/starwars', 'docker.io/cilium/starwars'].map((name) => ({ name, tag: starwars })),
   ...['quay.io/cilium/json-mock', 'docker.io/cilium/json-mock'].map((name) => ({ name, tag: jsonMock })),
+  { name: 'docker.io/calico/star-probe', tag: starImage('probe') },
+  { name: 'docker.io/calico/star-collect', tag: starImage('collect') },
   { name: 'docker.io/kennethreitz/httpbin', tag: httpbin },
   ...['registry.k8s.io/echoserver', 'k8s.gcr.io/echoserver', 'gcr.io/google_containers/echoserver', 'gcr.io/google-containers/echoserver'].map((name) => ({ name, tag: echoserver })),
+  ...['gcr.io/google-samples/kubernetes-bootcamp', 'docker.io/jocatalin/kubernetes-bootcamp'].map((name) => ({ name, tag: bootcamp })),
+  { name: 'docker.io/kicbase/echo-server', tag: echoServer },
 ]
