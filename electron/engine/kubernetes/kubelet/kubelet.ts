@@ -335,7 +335,11 @@ export class Kubelet implements PodHost {
       }
     }
     const { cpu, memory, pods } = ALLOCATABLE
-    return refusal(pod, node, this.#allocated, { cpu: cpu * 1000, memory, pods }, () => [...this.workers.values()].filter((w) => !w.over).map((w) => w.pod))
+    const others = (): Pod[] => [...this.workers.values()].filter((w) => !w.ended).map((w) => w.pod)
+    const ask = (allocated: Allocated): Refusal | undefined => refusal(pod, node, allocated, { cpu: cpu * 1000, memory, pods }, others)
+    const refused = ask(this.#allocated)
+    // the scheduler gives away what a Pod had as soon as it has ended, and its sandbox may still be going
+    return refused?.reason.startsWith('OutOf') ? ask(others().reduce((sum, each) => withPod(sum, each, 1), NOTHING)) : refused
   }
 
   #reject(pod: Pod, refused: Refusal): void {
@@ -344,9 +348,7 @@ export class Kubelet implements PodHost {
   }
 
   #account(pod: Pod, sign: 1 | -1): void {
-    const { cpu, memory } = requestsOf(pod.spec)
-    const { cpu: c, memory: m, pods } = this.#allocated
-    this.#allocated = { cpu: c + sign * cpu, memory: m + sign * memory, pods: pods + sign }
+    this.#allocated = withPod(this.#allocated, pod, sign)
   }
 
   /** Deleted by force, or by ourselves. */
@@ -372,6 +374,13 @@ export class Kubelet implements PodHost {
     this.#status?.report()
     if (ready) for (const worker of this.workers.values()) worker.wake()
   }
+}
+
+const NOTHING: Allocated = { cpu: 0, memory: 0, pods: 0 }
+
+function withPod({ cpu, memory, pods }: Allocated, { spec }: Pod, sign: number): Allocated {
+  const wanted = requestsOf(spec)
+  return { cpu: cpu + sign * wanted.cpu, memory: memory + sign * wanted.memory, pods: pods + sign }
 }
 
 export function startKubelet(options: KubeletOptions): Kubelet {

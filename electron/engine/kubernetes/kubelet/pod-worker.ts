@@ -86,6 +86,11 @@ export class PodWorker {
   }
 
   /** Nothing of it runs any more, nor will. */
+  /** Nothing of it runs any more, for good: what it had of the node others may have (IsPodKnownTerminated), before the API knows that it is gone. */
+  get ended(): boolean {
+    return this.#over || (this.terminating && this.records.every((c) => !c.run))
+  }
+
   get over(): boolean {
     return this.#over
   }
