@@ -1,5 +1,6 @@
 import type { PolicyRule } from 'kubernetes-types/rbac/v1'
 import type { ApiResource } from '../../engine/kubernetes/client.ts'
+import { findNotSimulated } from '../../engine/kubernetes/discovery.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { reconcile } from './auth-reconcile.ts'
@@ -93,6 +94,13 @@ function* findResource(k: Kubectl, word: string): Task<Named | undefined> {
   try {
     const found = k.client.findResource(word.toLowerCase())
     if (found) return found
+    // who may do what with it is in the roles, whether it is there or not
+    const unserved = findNotSimulated(word.toLowerCase())
+    if (unserved) {
+      const { name, group } = unserved
+      yield* k.err(`podhop: not simulated: resource ${group ? `${name}.${group}` : name} (the answer is what the roles say of it)\n`)
+      return unserved
+    }
   } catch (error) {
     // that is said when the question itself finds nobody
     if (!isNoServer(error)) throw error

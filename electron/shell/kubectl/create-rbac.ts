@@ -1,3 +1,4 @@
+import { findNotSimulated } from '../../engine/kubernetes/discovery.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { byName } from '../../engine/own.ts'
 import type { Command, Kubectl } from './command.ts'
@@ -91,7 +92,9 @@ function readRule(k: Kubectl): WantedRule {
       resources = [{ group, name, subresource, known: true }]
       break
     }
-    const found = name === '' || name === '*' ? undefined : k.client.findResource(group ? `${name}.${group}` : name)
+    const word = group ? `${name}.${group}` : name
+    // a role may be about what nobody simulates
+    const found = name === '' || name === '*' ? undefined : (k.client.findResource(word) ?? findNotSimulated(word))
     resources.push(found ? { group: found.group, name: found.name, subresource, known: true } : { group, name, subresource, known: false })
   }
   return { verbs, resources, names: [...new Set(k.flags.list('resource-name'))] }

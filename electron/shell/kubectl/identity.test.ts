@@ -19,6 +19,17 @@ describe('kubectl as somebody else', () => {
     expect(run('kubectl auth whoami --as=jane').stdout).toBe('ATTRIBUTE   VALUE\nUsername    jane\nGroups      [system:authenticated]\n')
   })
 
+  it('is asked about what is not simulated, too: the roles know, and it is said', () => {
+    const { run } = bench()
+    expect(run('kubectl create clusterrole pv --verb=get,list --resource=pv,quota').stdout).toBe('clusterrole.rbac.authorization.k8s.io/pv created\n')
+    expect(run("kubectl get clusterrole pv -o jsonpath='{.rules[*].resources}'").stdout).toBe('["persistentvolumes","resourcequotas"]')
+    run('kubectl create clusterrolebinding pv --clusterrole=pv --user=jane')
+    const note = 'podhop: not simulated: resource persistentvolumes (the answer is what the roles say of it)\n'
+    expect(run('kubectl auth can-i list pv --as=jane')).toMatchObject({ stdout: 'yes\n', code: 0, stderr: `${note}Warning: resource 'persistentvolumes' is not namespace scoped\n\n` })
+    expect(run('kubectl auth can-i delete persistentvolumes -A --as=jane')).toMatchObject({ stdout: 'no\n', code: 1, stderr: note })
+    expect(run('kubectl auth can-i get nothings').stderr).toBe("Warning: the server doesn't have a resource type 'nothings'\n\n")
+  })
+
   it('is a ServiceAccount with its token', () => {
     const { run } = bench()
     run('kubectl create sa robot && kubectl config set-credentials robot --token=$(kubectl create token robot)')

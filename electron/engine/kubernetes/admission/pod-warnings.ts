@@ -4,6 +4,7 @@ import { quote } from '../json.ts'
 import type { Kind } from '../kinds/kind.ts'
 import type { KubeObject, Pod } from '../types.ts'
 import { APPARMOR_DEPRECATED, APPARMOR_PREFIX } from './apparmor.ts'
+import { ipWarnings } from '../validation/networking.ts'
 import { templatePath } from './pod-templates.ts'
 import { volumeWarnings } from './volume-warnings.ts'
 
@@ -70,6 +71,8 @@ function warningsOf(spec: core.PodSpec, annotations: Readonly<Record<string, str
     required?.forEach((term, i) => !term.labelSelector && out.push(`${at}.affinity.${kind}.requiredDuringSchedulingIgnoredDuringExecution[${i}].labelSelector: ${NO_POD}`))
     preferred?.forEach((term, i) => !term.podAffinityTerm.labelSelector && out.push(`${at}.affinity.${kind}.preferredDuringSchedulingIgnoredDuringExecution[${i}].podAffinityTerm.labelSelector: ${NO_POD}`))
   }
+  spec.dnsConfig?.nameservers?.forEach((ip, i) => out.push(...ipWarnings(ip, `${at}.dnsConfig.nameservers[${i}]`)))
+  spec.hostAliases?.forEach(({ ip }, i) => out.push(...ipWarnings(ip ?? '', `${at}.hostAliases[${i}].ip`)))
   return out
 }
 

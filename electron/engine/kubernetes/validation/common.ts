@@ -1,5 +1,6 @@
 import { isValidIp } from '../../network/address.ts'
 import type { FieldErrors } from '../field-errors.ts'
+import { notSimulated } from '../status.ts'
 import { portName, portNumber } from './names.ts'
 
 /** Checks that many kinds share: pkg/apis/core/validation. */
@@ -13,8 +14,21 @@ export function notNegative(value: number | undefined, path: string, errors: Fie
 
 export function validIp(value: string, path: string, errors: FieldErrors): boolean {
   if (isValidIp(value)) return true
+  refuseLeadingZeros(value)
   errors.invalid(path, value, IP_ERROR)
   return false
+}
+
+/** Of IPv4: "010.001.0.0/08" is 10.1.0.0/8 where netutils' ParseIPSloppy and ParseCIDRSloppy read it. */
+export function withoutLeadingZeros(text: string): string {
+  return text.includes(':') ? text : text.replace(/(^|\.)0+(?=\d)/g, '$1')
+}
+
+/** v1.33 takes such addresses in its older fields (IsValidIPForLegacyField); what reads them then differs from program to program. */
+export function refuseLeadingZeros(text: string): void {
+  const plain = withoutLeadingZeros(text)
+  const address = plain.split('/')[0]!
+  if (plain !== text && isValidIp(address)) throw notSimulated(`the address ${text}, whose leading zeros v1.33 takes with a warning (write ${plain})`)
 }
 
 /** A number of a port, or the name of one. */

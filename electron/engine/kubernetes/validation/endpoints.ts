@@ -2,7 +2,7 @@ import { ipVersion } from '../../network/address.ts'
 import type { FieldErrors } from '../field-errors.ts'
 import type { Endpoints } from '../kinds/endpoints.ts'
 import type { EndpointSlice } from '../types.ts'
-import { oneOf, PROTOCOLS, validIp } from './common.ts'
+import { oneOf, PROTOCOLS, refuseLeadingZeros, validIp } from './common.ts'
 import { validateReachable } from './services.ts'
 import { dns1123Label, dns1123Subdomain, labelValue, portNumber, qualifiedName } from './names.ts'
 import { validateLabels } from './object-meta.ts'
@@ -71,7 +71,10 @@ export function validateEndpointSlice(slice: EndpointSlice, errors: FieldErrors)
       const at = `${path}.addresses[${k}]`
       if (addressType === 'FQDN') fullyQualified(address, at, errors)
       else if (addressType === 'IPv4' || addressType === 'IPv6') {
-        if (ipVersion(address) !== (addressType === 'IPv6' ? 6 : 4)) errors.invalid(at, address, `must be a valid ${addressType} address`)
+        if (ipVersion(address) !== (addressType === 'IPv6' ? 6 : 4)) {
+          refuseLeadingZeros(address)
+          errors.invalid(at, address, `must be a valid ${addressType} address`)
+        }
         reachable(address, at, errors)
       }
     })

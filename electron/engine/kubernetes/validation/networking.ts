@@ -4,6 +4,7 @@ import { canonicalIp, prefixContains, tryParseCidr } from '../../network/address
 import { GoValue, type FieldErrors } from '../field-errors.ts'
 import { quote } from '../json.ts'
 import type { NetworkPolicy } from '../types.ts'
+import { withoutLeadingZeros } from './common.ts'
 import { dns1123Subdomain, pathSegment, portName, portNumber } from './names.ts'
 import { validateLabelSelector } from './object-meta.ts'
 
@@ -69,10 +70,6 @@ export function validCidr(text: string, path: string, errors: FieldErrors): Retu
   const prefix = text.includes('/') ? tryParseCidr(withoutLeadingZeros(text)) : undefined
   if (!prefix) errors.invalid(path, text, CIDR_ERROR)
   return prefix
-}
-
-function withoutLeadingZeros(text: string): string {
-  return text.includes(':') ? text : text.replace(/(^|\.)0+(?=\d)/g, '$1')
 }
 
 

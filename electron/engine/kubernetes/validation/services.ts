@@ -2,7 +2,7 @@ import { ipVersion, isLoopbackIp, isMulticastIp, isValidIp, tryParseCidr } from 
 import { GoValue, type FieldErrors } from '../field-errors.ts'
 import { deepEqual, quote } from '../json.ts'
 import type { Service, ServicePort } from '../types.ts'
-import { IP_ERROR, oneOf, portOrName, PROTOCOLS, validIp } from './common.ts'
+import { IP_ERROR, oneOf, portOrName, PROTOCOLS, refuseLeadingZeros, validIp } from './common.ts'
 import { goServicePort } from './go-values.ts'
 import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from './names.ts'
 import { cidrWarnings, ipWarnings } from './networking.ts'
@@ -134,7 +134,9 @@ function validateTraffic({ spec }: Service, errors: FieldErrors): void {
     errors.forbidden('spec.loadBalancerClass', "may only be used when `type` is 'LoadBalancer'")
   }
   spec.loadBalancerSourceRanges?.forEach((range, i) => {
-    if (!tryParseCidr(range.trim())) errors.invalid(`spec.LoadBalancerSourceRanges[${i}]`, range.trim(), CIDR_ERROR)
+    if (tryParseCidr(range.trim())) return
+    refuseLeadingZeros(range.trim())
+    errors.invalid(`spec.LoadBalancerSourceRanges[${i}]`, range.trim(), CIDR_ERROR)
   })
   if (spec.loadBalancerClass !== undefined) errors.invalidEach('spec.loadBalancerClass', spec.loadBalancerClass, qualifiedName(spec.loadBalancerClass))
   const policy = spec.externalTrafficPolicy
@@ -195,6 +197,7 @@ function validateEach(clusterIPs: readonly string[], ipFamilies: readonly string
     }
     if (isValidIp(ip)) return
     wellFormed = false
+    refuseLeadingZeros(ip)
     errors.invalid(path, ip, IP_ERROR)
   })
   if (!wellFormed) return
