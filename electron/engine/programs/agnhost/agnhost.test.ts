@@ -98,6 +98,7 @@ test('netexec dials others, echoes, and exits', () => {
   const server = start(['netexec'])
   expect(get(server, 8080, '/hostname')).toBe('server')
   expect(get(server, 8080, '/echo?msg=hi')).toBe('hi')
+  expect(get(server, 8080, '/')).toMatch(/^NOW: 2026-01-05 08:00:02(\.\d{0,8}[1-9])? \+0000 UTC m=\+\d\.\d{9}$/)
   expect(get(server, 8080, '/header?key=accept')).toBe('*/*')
   const dial = (query: string): unknown => JSON.parse(get(server, 8080, `/dial?${query}`))
   expect(dial(`host=${server.ip}&port=8080&request=hostname&tries=2`)).toEqual({ responses: ['server', 'server'] })

@@ -123,7 +123,7 @@ class NetExec {
         return upload(this.#process, this.#log, request)
       default:
         log('/')
-        return { body: `NOW: ${new Date(this.#process.clock.wall()).toISOString().replace('T', ' ').replace('Z', '')} +0000 UTC m=+${(this.#process.clock.now - this.#process.startedAt) / 1000}` }
+        return { body: `NOW: ${goTime(this.#process.clock.wall(), this.#process.clock.now - this.#process.startedAt)}` }
     }
   }
 
@@ -185,4 +185,11 @@ function serveSctp(process: Process, port: number): void {
 function shortAnswer(process: Process, data: Uint8Array, source: string, sourcePort: number): string {
   const [word = '', ...rest] = decodeUtf8(data).trim().split(' ')
   return word.toLowerCase() === 'hostname' ? process.machine.hostname : word === 'clientip' ? `${source}:${sourcePort}` : word === 'echo' ? rest.join(' ') : ''
+}
+
+/** time.Time's String, with its reading of the monotonic clock: nanoseconds, those of the day without the zeros at their end. */
+function goTime(wall: number, since: number): string {
+  const seconds = new Date(wall).toISOString().slice(0, 19).replace('T', ' ')
+  const part = Math.floor((wall % 1000) * 1e6).toString().padStart(9, '0').replace(/0+$/, '')
+  return `${seconds}${part === '' ? '' : `.${part}`} +0000 UTC m=+${(since / 1000).toFixed(9)}`
 }

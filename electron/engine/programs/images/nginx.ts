@@ -62,3 +62,11 @@ function environmentOf(version: string, { njs, debian: codename }: NginxRelease,
 }
 
 export const nginxRepository: Repository = { name: 'docker.io/library/nginx', tag: content }
+
+/** What "Connecting Applications with Services" of Kubernetes' pages serves HTTPS with: nginx of November 2015, which reads its configuration again when it changes. */
+function nginxHttps(tag: string): ImageContent | undefined {
+  const base = tag === '1.0' ? content('1.9.7') : undefined
+  return base && { ...base, quiet: false, programs: { ...base.programs, '/home/auto-reload-nginx.sh': 'nginx-auto-reload' }, entrypoint: [], command: ['/home/auto-reload-nginx.sh'], exposedPorts: ['80/tcp', '443/tcp'] }
+}
+
+export const nginxHttpsRepository: Repository = { name: 'docker.io/bprashanth/nginxhttps', tag: nginxHttps }

@@ -21,6 +21,12 @@ function busyboxTag(tag: string): ImageContent | undefined {
   }
 }
 
+/** docker.io/radial/busyboxplus, which Kubernetes' pages start clients in: the busybox of its time, with curl. */
+function busyboxPlus(tag: string): ImageContent | undefined {
+  const base = ['latest', 'curl', 'git'].includes(tag) ? busyboxTag('1.22') : undefined
+  return base && { ...base, size: tag === 'latest' ? 1_311_744 : 4_236_288, files: { ...base.files, '/etc/profile': "export PS1='[ \\u@\\h:\\w ]\\$ '\n" }, programs: { ...base.programs, ...(tag === 'latest' ? {} : { '/usr/bin/curl': 'curl' }) }, command: ['/bin/sh', '-l'] }
+}
+
 function alpineTag(tag: string): ImageContent | undefined {
   const parts = versionParts(tag)
   const word = ['latest', 'edge', '3'].includes(tag) ? '3.22' : tag
@@ -138,6 +144,9 @@ export const toolRepositories: readonly Repository[] = [
   { name: 'docker.io/alpine/k8s', tag: (tag) => (isKubectl(tag) ? alpineK8s() : undefined) },
   { name: 'docker.io/bitnami/kubectl', tag: (tag) => (isKubectl(tag) ? bitnamiKubectl() : undefined) },
   { name: 'docker.io/library/busybox', tag: busyboxTag },
+  // as "Debug Services" and older pages name it
+  ...['gcr.io/google-containers/busybox', 'gcr.io/google_containers/busybox', 'registry.k8s.io/busybox', 'k8s.gcr.io/busybox'].map((name) => ({ name, tag: (tag: string) => (['latest', '1.24', '1.27', '1.27.2'].includes(tag) ? busyboxTag(tag === 'latest' ? '1.27' : tag) : undefined) })),
+  { name: 'docker.io/radial/busyboxplus', tag: busyboxPlus },
   { name: 'docker.io/library/alpine', tag: alpineTag },
   { name: 'docker.io/library/debian', tag: debianTag },
   { name: 'docker.io/library/ubuntu', tag: ubuntuTag },
