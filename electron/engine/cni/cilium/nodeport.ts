@@ -34,6 +34,8 @@ function toService(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, tup
     service = dp.conntrack.create('service', tuple, { backend: backend.id, revNat: frontend.id, sourceIdentity: dp.worldOf(packet.source) })
   }
   dp.conntrack.touch(service!, packet, true, 0)
+  const kept = keepsPort(dp, packet, link, frontend, backend, 'INGRESS')
+  if (kept) return kept
   rewriteDestination(dp, packet, link, frontend, backend)
   const after = tupleOf(packet)!
   const local = dp.endpointAt(backend.ip)
@@ -59,8 +61,19 @@ export function perPacketService(dp: Datapath, packet: IpPacket, link: Link): Pa
     service = dp.conntrack.create('service', tuple, { backend: backend.id, revNat: frontend.id })
   }
   dp.conntrack.touch(service!, packet, true, 0)
+  const kept = keepsPort(dp, packet, link, frontend, backend, 'EGRESS')
+  if (kept) return { verdict: kept }
   rewriteDestination(dp, packet, link, frontend, backend)
   return { revNat: frontend.id }
+}
+
+/** lb_l4_xlate: an SCTP packet with another port would need another CRC32c, which programs cannot work out. */
+function keepsPort(dp: Datapath, packet: IpPacket, link: Link, frontend: Frontend, backend: LbBackend, direction: 'INGRESS' | 'EGRESS'): LinkVerdict | undefined {
+  const { payload } = packet
+  if (payload.kind !== 'sctp' || payload.destinationPort === backend.port) return undefined
+  return dp.drop(packet, link, 'Error while correcting L4 checksum', `${frontend.service} is asked for SCTP port ${payload.destinationPort}, its backend has ${backend.port}: Cilium cannot change a port of SCTP, so both must be the same (targetPort equal to port, and no node port).`, {
+    explanation: 'drop-cilium-protocol', direction, decidedBy: rowText(frontend, backend),
+  })
 }
 
 function opens({ payload }: IpPacket): boolean {

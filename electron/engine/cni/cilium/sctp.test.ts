@@ -26,6 +26,10 @@ it('is dropped as a protocol that nobody knows until enable-sctp, then follows S
   enableSctp(w.cluster)
   expect(associate(w, w.ip('web'), 82).verdict).toBe('delivered')
   expect(associate(w, clusterIP!, 82)).toMatchObject({ verdict: 'delivered', finalDestination: `${w.ip('web')}:82` })
+  const other = w.service('other', { selector: { app: 'web' }, ports: [{ port: 9082, targetPort: 82, protocol: 'SCTP' }] }).spec.clusterIP!
+  const unchanged = associate(w, other, 9082)
+  expect(unchanged).toMatchObject({ verdict: 'dropped', reason: 'drop-cilium-protocol' })
+  expect(unchanged.hops.at(-1)!.text).toMatch(/Cilium cannot change a port of SCTP.*"Error while correcting L4 checksum"/)
   w.create('networkpolicies', { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'deny' }, spec: { podSelector: { matchLabels: { app: 'web' } }, policyTypes: ['Ingress'] } })
   expect(associate(w, clusterIP!, 82)).toMatchObject({ verdict: 'dropped', reason: 'drop-policy' })
 })

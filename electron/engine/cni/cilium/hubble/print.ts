@@ -76,7 +76,7 @@ function wall({ at }: Flow, dp: Datapath): number {
 const EVENT_TYPES = { drop: 1, trace: 4, 'policy-verdict': 5, l7: 129 } as const
 const POINTS: ReadonlyMap<string, number> = new Map([['to-endpoint', 0], ['to-proxy', 1], ['to-host', 2], ['to-stack', 3], ['to-overlay', 4], ['to-network', 11]])
 const REASONS: ReadonlyMap<string, readonly [number, string]> = new Map([
-  ['Invalid source ip', [132, 'INVALID_SOURCE_IP']], ['Policy denied', [133, 'POLICY_DENIED']], ['CT: Unknown L4 protocol', [137, 'CT_UNKNOWN_L4_PROTOCOL']], ['Stale or unroutable IP', [151, 'STALE_OR_UNROUTABLE_IP']],
+  ['Invalid source ip', [132, 'INVALID_SOURCE_IP']], ['Policy denied', [133, 'POLICY_DENIED']], ['CT: Unknown L4 protocol', [137, 'CT_UNKNOWN_L4_PROTOCOL']], ['Stale or unroutable IP', [151, 'STALE_OR_UNROUTABLE_IP']], ['Error while correcting L4 checksum', [154, 'ERROR_WHILE_CORRECTING_L4_CHECKSUM']],
   ['Service backend not found', [158, 'SERVICE_BACKEND_NOT_FOUND']], ['Is a ClusterIP', [174, 'IS_A_CLUSTERIP']], ['Denied by LB src range check', [177, 'DENIED_BY_LB_SRC_RANGE_CHECK']],
   ['Socket lookup failed', [178, 'SOCKET_LOOKUP_FAILED']], ['Policy denied by denylist', [181, 'POLICY_DENY']], ['TTL exceeded', [196, 'TTL_EXCEEDED']],
 ])
