@@ -15,6 +15,8 @@ const DEFAULTS: Readonly<Record<string, LoggedRule>> = byName({
   IngressDefaultRule: { name: '', label: '', source: 'K8sNetworkPolicy', direction: 'ingress', action: 'Drop', table: 'IngressDefaultRule', priority: undefined },
   EgressDefaultRule: { name: '', label: '', source: 'K8sNetworkPolicy', direction: 'egress', action: 'Drop', table: 'EgressDefaultRule', priority: undefined },
 })
+/** APDenyRegMark of fields.go: a rule of Antrea's own drops or rejects the packet. */
+const DENIED = 0x400
 /** Packets that were not let through and look the same are one line a second. */
 const BUFFER = 1_000
 
@@ -41,7 +43,9 @@ export class AuditLog {
   /** Denied packets have their conjunction in reg3; allowed ones in the register of their direction. */
   packet(x: Execution, flow: Flow): void {
     const { packet, key } = x
-    const rule = (key.registers[3] === 0 ? DEFAULTS[flow.table] : undefined) ?? [3, 6, 5].map((register) => this.#ruleOf(key.registers[register]!)).find((found, i) => found && (i === 0) === (found.action === 'Drop' || found.action === 'Reject'))
+    // register 3 has the endpoint of a Service's packet before: the mark tells which
+    const denied = (key.registers[0]! & DENIED) !== 0
+    const rule = (denied ? undefined : DEFAULTS[flow.table]) ?? (denied ? [3] : [6, 5]).map((register) => this.#ruleOf(key.registers[register]!)).find((found) => found)
     if (!packet || !rule) return
     const { payload } = packet
     const own = this.#dp.podAt(rule.direction === 'ingress' ? packet.destination : packet.source)

@@ -15,7 +15,7 @@ const ips = new Map<string, string>()
 beforeAll(() => {
   cluster = createCluster(parseClusterConfig({ cni: 'antrea' }))
   cluster.settle()
-  for (const [name, node] of [['web', 'worker-1'], ['client', 'worker-2'], ['near', 'worker-1']] as const) {
+  for (const [name, node] of [['web', 'worker-1'], ['client', 'worker-2'], ['near', 'worker-1'], ['third', 'worker-1']] as const) {
     const spec = { nodeName: node, containers: [{ name: 'main', image: 'registry.k8s.io/e2e-test-images/agnhost:2.53', args: ['netexec', '--http-port=80'] }] }
     cluster.client.create('pods', 'default', { apiVersion: 'v1', kind: 'Pod', metadata: { name, labels: { app: name } }, spec } as unknown as KubeObject)
     cluster.settle()
@@ -159,6 +159,15 @@ it('NetworkPolicies of a Namespace with networkpolicy.antrea.io/enable-logging a
     const [allowed, dropped] = logged()
     expect(allowed).toMatch(new RegExp(`^IngressRule K8sNetworkPolicy:default/only-near <nil> Ingress Allow 190 default/web ${near} \\d+ ${web} 80 TCP 60 <nil>$`))
     expect(dropped).toMatch(new RegExp(`^IngressDefaultRule K8sNetworkPolicy <nil> Ingress Drop <nil> default/web ${client} \\d+ ${web} 80 TCP 60 <nil>`))
+    // through a Service, whose endpoint is in the register where rules that deny are
+    const { clusterIP } = cluster.client.create<KubeObject & { spec: { clusterIP: string } }>('services', 'default', { apiVersion: 'v1', kind: 'Service', metadata: { name: 'logged' }, spec: { selector: { app: 'web' }, ports: [{ port: 8080, targetPort: 80 }] } }).spec
+    cluster.settle()
+    const before = log().length
+    const third = cluster.podNetwork('default', 'third')!.sockets.connect({ address: clusterIP, port: 8080 }, {})
+    cluster.clock.runFor(2_500)
+    third.abort()
+    expect(log()[before]).toMatch(new RegExp(`^IngressDefaultRule K8sNetworkPolicy <nil> Ingress Drop <nil> default/web ${ips.get('third')!} \\d+ ${web} 80 TCP 60 <nil>`))
+    cluster.client.delete('services', 'default', 'logged')
     annotate('yes')
     expect(logged()).toEqual([])
     annotate(null)
