@@ -33,6 +33,14 @@ it('only the name that a rule means can be connected to, once it was asked for',
   expect(run('hop trace default/client http://example.com')).toContain('the other side is example.com (identity 16777217)')
 })
 
+it('names below a site’s have addresses of their own: a pattern lets them all through, a name one', () => {
+  const codes = (): string => ['api.github.com', 'support.github.com', 'github.com'].map((name) => inPod(`curl -s -o /dev/null -m 3 -w '%{exitcode} ' http://${name}`)).join('')
+  policy(toDns("{matchPattern: '*'}"), '{toFQDNs: [{matchName: api.github.com}]}')
+  expect(codes()).toBe('0 28 28 ')
+  run(`kubectl patch cnp names --type json -p '[{"op":"replace","path":"/spec/egress/1/toFQDNs/0","value":{"matchPattern":"*.github.com"}}]'; sleep 1`)
+  expect(codes()).toBe('0 0 28 ')
+})
+
 it('asking for another name is refused, by UDP and by TCP', () => {
   policy(toDns('{matchName: example.com}'), "{toFQDNs: [{matchPattern: '*.com'}]}")
   expect(inPod('dig +short example.com')).toBe('192.0.2.53\n')
