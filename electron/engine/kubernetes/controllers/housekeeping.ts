@@ -118,6 +118,8 @@ export class NamespaceDefaultsController implements Controller {
 export class PodGarbageCollector implements Controller {
   readonly #context: ControllerContext
   readonly #pods: Informer<Pod>
+  /** Nodes that are not there, whose Pods have a while yet. */
+  readonly #missing = new Set<string>()
   #stopped = false
 
   constructor(context: ControllerContext) {
@@ -125,7 +127,7 @@ export class PodGarbageCollector implements Controller {
     this.#pods = context.informers.of<Pod>('pods')
     this.#pods.index(BY_NODE, nodeNameOf, OF_NODE)
     const nodes = context.informers.of<Node>('nodes')
-    nodes.on({ onDelete: (node) => context.clock.schedule(ORPHAN_QUARANTINE, () => this.#onNodeGone(nodes, node.metadata.name), { background: true }) })
+    nodes.on({ onDelete: (node) => this.#miss(nodes, node.metadata.name) })
     this.#sweepLater(nodes)
     this.#expireLater()
   }
@@ -134,7 +136,14 @@ export class PodGarbageCollector implements Controller {
     this.#stopped = true
   }
 
+  #miss(nodes: Informer<Node>, name: string): void {
+    if (this.#missing.has(name)) return
+    this.#missing.add(name)
+    this.#context.clock.schedule(ORPHAN_QUARANTINE, () => this.#onNodeGone(nodes, name), { background: true })
+  }
+
   #onNodeGone(nodes: Informer<Node>, name: string): void {
+    this.#missing.delete(name)
     if (this.#stopped || nodes.get(undefined, name)) return
     const { clock } = this.#context
     const reached = ifReached(() => {
@@ -152,11 +161,12 @@ export class PodGarbageCollector implements Controller {
     })
   }
 
-  /** Pods that are being deleted on a node that somebody has declared lost for good (KEP-2268). */
+  /** Pods of nodes that never were; and those that are being deleted on a node that somebody has declared lost for good (KEP-2268). */
   #sweepLater(nodes: Informer<Node>): void {
     const { client, clock } = this.#context
     clock.schedule(GC_PERIOD, () => {
       if (this.#stopped) return
+      for (const name of this.#pods.indexValues(BY_NODE)) if (name !== '' && !nodes.get(undefined, name)) this.#miss(nodes, name)
       ifReached(() => {
         for (const node of nodes.values()) {
           if (!node.spec.taints?.some((t) => t.key === OUT_OF_SERVICE) || node.status.conditions?.some((c) => c.type === 'Ready' && c.status === 'True')) continue

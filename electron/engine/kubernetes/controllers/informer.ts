@@ -64,6 +64,11 @@ export class Informer<T extends KubeObject> {
     if (!this.#indexes.has(name)) this.#indexes.set(name, { values, from, entries: new Map(), ordered })
   }
 
+  /** The values under which an index has objects. */
+  indexValues(name: string): Iterable<string> {
+    return this.#indexes.get(name)?.entries.keys() ?? []
+  }
+
   indexed(name: string, value: string): T[] {
     const out: T[] = []
     const found = this.#indexes.get(name)?.entries.get(value)
