@@ -93,6 +93,10 @@ sleep 10`)).toBe('')
     // the packets go to the Service: without a way there is no answer
     expect(inPod('tool', 'KUBERNETES_SERVICE_HOST=10.96.0.77 kubectl get pods').output).toContain('Unable to connect to the server: dial tcp 10.96.0.77:443: i/o timeout')
     expect(inPod('reader', `curl -s ${AS_POD} https://kubernetes/api/v1/namespaces/default/pods/client/exec?command=ls`).output).toContain('"message": "Upgrade request required"')
+    const pods = 'https://kubernetes/api/v1/namespaces/default/pods'
+    expect(inPod('reader', `curl -s ${AS_POD} ${pods}/nobody/exec?command=ls`).output).toContain('"message": "pods \\"nobody\\" not found"')
+    expect(inPod('reader', `curl -s ${AS_POD} "${pods}/client/exec?command=ls&container=x"`).output).toContain('"message": "container x is not valid for pod client"')
+    expect(inPod('reader', `curl -s --http1.1 ${AS_POD} -H Connection:Upgrade -H Upgrade:websocket ${pods}/client/exec?command=ls`).output).toContain("podhop: not simulated: exec over a connection of one's own (use kubectl exec,")
   })
 
   it('streams a watch, and is gone with its container', () => {

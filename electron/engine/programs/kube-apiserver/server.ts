@@ -1,10 +1,12 @@
 import { ConnectionError, StatusError } from '../../kubernetes/client.ts'
 import { answerRequest, sendStatus, type ApiRequest, type ApiSink, type Exchange, type Header } from '../../kubernetes/http/handler.ts'
 import { requestInfo, type RequestInfo } from '../../kubernetes/http/request-info.ts'
+import { checkAssigned, checkExecTarget } from '../../kubernetes/node-agents.ts'
 import { become, type Impersonation } from '../../kubernetes/rbac/as-user.ts'
 import { ANONYMOUS, userOfToken } from '../../kubernetes/rbac/authenticate.ts'
 import { authorize, rbacOf, refusal, type Attributes, type User } from '../../kubernetes/rbac/authorizer.ts'
 import { failure } from '../../kubernetes/status.ts'
+import type { Pod } from '../../kubernetes/types.ts'
 import { SystemError } from '../../machine/errors.ts'
 import type { Process } from '../../machine/types.ts'
 import { byName } from '../../own.ts'
@@ -79,6 +81,10 @@ function answer(process: Process, { client }: SystemServices, http: HttpRequest,
     const { allowed, reason } = authorize(rbacOf(client), user, asked)
     if (!allowed) return sendStatus(exchange, refusal(user, asked, reason))
     if (info.resource && ['exec', 'attach', 'portforward'].includes(info.subresource ?? '')) {
+      // pkg/registry/core/pod looks for the Pod and its container first
+      const pod = client.get<Pod>('pods', info.namespace, info.name!)
+      if (info.subresource === 'portforward') checkAssigned(pod)
+      else checkExecTarget(pod, info.query.get('container'))
       if (headerOf(http.headers, 'upgrade') === undefined) return sendStatus(exchange, failure(400, 'BadRequest', 'Upgrade request required'))
       const verb = info.subresource === 'portforward' ? 'port-forward' : info.subresource
       const instead = `use kubectl ${verb}, on the laptop or in a Pod of an image that has it, such as bitnami/kubectl`
@@ -86,6 +92,7 @@ function answer(process: Process, { client }: SystemServices, http: HttpRequest,
     }
     sink.stop = answerRequest({ clock, client, user }, plain, sink)
   } catch (error) {
+    if (error instanceof StatusError) return sendStatus({ clock, client, request, info: requestInfo(http.target, client.resources()), sink, warnings: [] }, error)
     if (!(error instanceof ConnectionError)) throw error
     sink.broke(error.message)
   }
