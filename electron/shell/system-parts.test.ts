@@ -89,7 +89,9 @@ etcd-0               Healthy   ok
 `)
   expect(sh('kubectl get cs etcd-0 -o jsonpath={.conditions}')).toContain('[{"message":"ok","status":"True","type":"Healthy"}]')
   expect(sh('kubectl get cs nobody')).toContain('Error from server: Component not found: nobody')
-  expect(sh('kubectl delete cs scheduler; kubectl get cs -w')).toContain('Error from server (MethodNotAllowed): the server does not allow this method on the requested resource')
+  const refused = 'Error from server (MethodNotAllowed): the server does not allow this method on the requested resource\n'
+  for (const command of ['delete cs scheduler', 'label cs scheduler a=b']) expect(sh(`kubectl ${command}`)).toBe(`Warning: v1 ComponentStatus is deprecated in v1.19+\n${refused}`)
+  expect(sh('kubectl get cs -w')).toMatch(/etcd-0 +Healthy +ok +\nError from server \(MethodNotAllowed\)/)
   expect(sh('kubectl get --raw /api/v1/componentstatuses/scheduler')).toContain('{"kind":"ComponentStatus","apiVersion":"v1","metadata":{"name":"scheduler","creationTimestamp":null},"conditions":[{"type":"Healthy","status":"True","message":"ok"}]}')
   expect(sh('kubectl get cs --as bob')).toContain('componentstatuses is forbidden: User "bob" cannot list resource "componentstatuses" in API group "" at the cluster scope')
   sh('hop node control-plane -- mv /etc/kubernetes/manifests/kube-scheduler.yaml /root/; hop node control-plane -- iptables -I INPUT -i lo -p tcp --dport 10257 -j DROP; sleep 40')

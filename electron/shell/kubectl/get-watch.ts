@@ -53,9 +53,9 @@ export function* watchResources(k: Kubectl): Task<number> {
     throw new KubectlError(`watch is only supported on individual resources and resource collections - ${infos.length} resources were found`)
   }
   options.resourceVersion = k.client.list(key, options).resourceVersion
+  if (!f.bool('watch-only')) yield* k.out(show('ADDED', infos.map((i) => i.object as unknown as KubeObject)))
   const events = new Watch(k, key, options)
   try {
-    if (!f.bool('watch-only')) yield* k.out(show('ADDED', infos.map((i) => i.object as unknown as KubeObject)))
     for (;;) {
       const event = yield* events.next(deadline)
       if (!event) return 0
