@@ -6,6 +6,7 @@ import { curlEntrypoint } from './curl-entrypoint.ts'
 import { echoServer } from './echo-server.ts'
 import { echoserver } from './echoserver.ts'
 import { fluentd, fluentdEntrypoint, tini } from './fluentd.ts'
+import { guestbookFollower, guestbookFrontend } from './guestbook.ts'
 import { helloApp } from './hello-app.ts'
 import { jsonServer } from './json-server.ts'
 import { starCollect, starProbe } from './star.ts'
@@ -70,6 +71,8 @@ export function registerPrograms(table: ProgramTable, services: SystemServices):
   table.register('redis-server', redisServer)
   table.register('redis-entrypoint', redisEntrypoint)
   table.register('redis-cli', redisCli)
+  table.register('guestbook-frontend', guestbookFrontend)
+  table.register('guestbook-follower', guestbookFollower)
   table.register('apache-httpd', httpd)
   table.register('httpd-foreground', httpdForeground)
   table.register('deathstar', starwars)

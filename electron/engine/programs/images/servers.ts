@@ -116,6 +116,24 @@ function redisTag(tag: string): ImageContent | undefined {
   }
 }
 
+/** The replicas of the guestbook tutorial, made from redis 6.0.5. */
+function guestbookFollower(tag: string): ImageContent | undefined {
+  const base = tag === 'v2' || tag === 'latest' ? redisTag('6.0.5') : undefined
+  return base && { ...base, programs: { ...base.programs, '/run.sh': 'guestbook-follower' }, entrypoint: ['docker-entrypoint.sh'], command: ['/bin/sh', '-c', '/run.sh'] }
+}
+
+function guestbookFrontend(tag: string): ImageContent | undefined {
+  if (!/^(v[3-6]|latest)$/.test(tag)) return undefined
+  const base = debian({ more: ['curl'], slim: true, release: 'bullseye' })
+  return {
+    ...base, size: 169_869_312,
+    programs: { ...base.programs, '/usr/local/bin/apache2-foreground': 'guestbook-frontend' },
+    directories: [...(base.directories ?? []), '/var/www/html'],
+    environment: { PHP_VERSION: '7.4.29', APACHE_CONFDIR: '/etc/apache2', PHP_INI_DIR: '/usr/local/etc/php' },
+    workingDirectory: '/var/www/html', command: ['apache2-foreground'], exposedPorts: ['80/tcp'], stopSignal: 'SIGWINCH',
+  }
+}
+
 const POSTGRES: Readonly<Record<string, number>> = byName({ '12': 22, '13': 21, '14': 18, '15': 13, '16': 9, '17': 5 })
 
 function postgresTag(tag: string): ImageContent | undefined {
@@ -218,6 +236,7 @@ export const serverRepositories: readonly Repository[] = [
   ...['docker.io/fluent/fluentd', 'docker.io/library/fluentd'].map((name) => ({ name, tag: fluentdTag })),
   { name: 'docker.io/library/mongo', tag: mongoTag },
   { name: 'docker.io/library/redis', tag: redisTag },
+  ...['us-docker.pkg.dev/google-samples/containers/gke', 'gcr.io/google_samples', 'gcr.io/google-samples'].flatMap((where) => [{ name: `${where}/gb-redis-follower`, tag: guestbookFollower }, { name: `${where}/gb-frontend`, tag: guestbookFrontend }]),
   { name: 'docker.io/hashicorp/http-echo', tag: httpEchoTag },
   { name: 'registry.k8s.io/e2e-test-images/agnhost', tag: agnhostTag },
   { name: 'registry.k8s.io/serve_hostname', tag: serveHostnameTag },

@@ -1,26 +1,32 @@
-import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { joinHostPort } from '../../network/address.ts'
 import type { TcpConnection } from '../../network/types.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { become } from '../become.ts'
 import { stepDown } from '../gosu.ts'
-import { MONTHS, two } from '../http/status.ts'
 import { Output, untilSignal } from '../output.ts'
 import { ownerOf } from '../stream.ts'
 import { COMMANDS } from './commands.ts'
-import { encodeReply, RespError, RespReader, type Reply } from './protocol.ts'
+import { logTime, readConfig } from './config.ts'
+import { encodeCommand, encodeReply, RespError, RespReader, type Reply } from './protocol.ts'
+import { writeRdb } from './rdb.ts'
+import { replicate, type ReplicaState } from './replica.ts'
 import { globPattern, RedisStore } from './store.ts'
 import { listenOnBoth } from '../listen.ts'
 
 /** redis-server: one database, publish and subscribe, and what clients ask about the server. */
-interface Client { id: number; connection: TcpConnection; name: string; since: number; last: number; command: string; authenticated: boolean; channels: Set<string>; patterns: Set<string>; monitors: boolean }
+interface Client { id: number; connection: TcpConnection; name: string; since: number; last: number; command: string; authenticated: boolean; channels: Set<string>; patterns: Set<string>; monitors: boolean; /** The port at which a replica listens, and how far it has come. */ replica: { port: number; offset: number; synchronized: boolean } | undefined }
 
 const OK: Reply = { status: 'OK' }
 const NO_AUTH: Reply = { error: 'NOAUTH Authentication required.' }
 const IN_SUBSCRIPTION = new Set(['subscribe', 'unsubscribe', 'psubscribe', 'punsubscribe', 'ping', 'quit', 'reset'])
 /** Commands that the real one has, and that are not simulated: so that nobody takes them for unknown. */
-const OTHERS = new Set(['eval', 'evalsha', 'multi', 'exec', 'watch', 'xadd', 'xread', 'geoadd', 'cluster', 'replicaof', 'slaveof', 'save', 'bgsave', 'bgrewriteaof', 'debug', 'object', 'memory', 'latency', 'slowlog', 'sort', 'blpop', 'brpop', 'setrange', 'psync', 'acl', 'module', 'function', 'wait', 'linsert', 'ltrim', 'select', 'swapdb', 'move', 'copy', 'dump', 'restore', 'randomkey', 'discard', 'unwatch', 'evalsha_ro', 'script', 'xlen', 'xrange', 'lrem', 'lset', 'lpos', 'lmove', 'rpoplpush', 'hscan', 'sscan', 'zscan', 'zunion', 'zunionstore', 'zinter', 'zinterstore', 'zdiff', 'zdiffstore', 'zlexcount', 'zmscore', 'zrandmember', 'zremrangebyrank', 'zremrangebyscore', 'zremrangebylex', 'zrangebylex', 'zrangestore', 'bzpopmin', 'bzpopmax', 'xdel', 'xtrim', 'xinfo', 'xgroup', 'xreadgroup', 'xack', 'xrevrange', 'hsetnx', 'hmset', 'sinter', 'sunion', 'sdiff', 'spop', 'srandmember', 'smove', 'setbit', 'getbit', 'bitcount', 'pfadd', 'pfcount', 'incrbyfloat', 'expireat', 'touch', 'pubsub', 'lastsave', 'readonly', 'asking', 'failover', 'lolwut', 'msetnx', 'psetex', 'substr', 'lpushx', 'rpushx'])
+const OTHERS = new Set(['eval', 'evalsha', 'multi', 'exec', 'watch', 'xadd', 'xread', 'geoadd', 'cluster', 'save', 'bgsave', 'bgrewriteaof', 'debug', 'object', 'memory', 'latency', 'slowlog', 'sort', 'blpop', 'brpop', 'setrange', 'acl', 'module', 'function', 'wait', 'linsert', 'ltrim', 'select', 'swapdb', 'move', 'copy', 'dump', 'restore', 'randomkey', 'discard', 'unwatch', 'evalsha_ro', 'script', 'xlen', 'xrange', 'lrem', 'lset', 'lpos', 'lmove', 'rpoplpush', 'hscan', 'sscan', 'zscan', 'zunion', 'zunionstore', 'zinter', 'zinterstore', 'zdiff', 'zdiffstore', 'zlexcount', 'zmscore', 'zrandmember', 'zremrangebyrank', 'zremrangebyscore', 'zremrangebylex', 'zrangebylex', 'zrangestore', 'bzpopmin', 'bzpopmax', 'xdel', 'xtrim', 'xinfo', 'xgroup', 'xreadgroup', 'xack', 'xrevrange', 'hsetnx', 'hmset', 'sinter', 'sunion', 'sdiff', 'spop', 'srandmember', 'smove', 'setbit', 'getbit', 'bitcount', 'pfadd', 'pfcount', 'incrbyfloat', 'expireat', 'touch', 'pubsub', 'lastsave', 'readonly', 'asking', 'failover', 'lolwut', 'msetnx', 'psetex', 'substr', 'lpushx', 'rpushx'])
+
+/** Commands that change keys: a replica takes them from its master alone. */
+const WRITES = new Set('set setnx setex getset append incr decr incrby decrby mset getdel unlink rename del flushall flushdb expire pexpire persist lpush rpush lpop rpop hset hdel hincrby sadd srem zadd zrem zincrby zpopmin zpopmax'.split(' '))
+const READ_ONLY: Reply = { error: "READONLY You can't write against a read only replica." }
+const PING = 10_000
 
 class RedisServer {
   readonly #process: Process
@@ -31,8 +37,16 @@ class RedisServer {
   #nextId = 3
   #connections = 0
   #commands = 0
+  /** Bytes of writes since the start, as replicas count them. */
+  #offset = 0
+  #master: ReplicaState | undefined
+  readonly #id: string
+  readonly #log: (mark: string, text: string) => void
+  #pings: ReturnType<Process['clock']['schedule']> | undefined
 
-  constructor(process: Process, version: string, config: Map<string, string>) {
+  constructor(process: Process, version: string, config: Map<string, string>, log: (mark: string, text: string) => void) {
+    this.#log = log
+    this.#id = process.clock.random.fork('redis').hex(40)
     this.#process = process
     this.#version = version
     this.#config = config
@@ -41,7 +55,7 @@ class RedisServer {
 
   accept(connection: TcpConnection): void {
     const { now } = this.#process.clock
-    const client: Client = { id: this.#nextId++, connection, name: '', since: now, last: now, command: 'NULL', authenticated: this.#config.get('requirepass') === '', channels: new Set(), patterns: new Set(), monitors: false }
+    const client: Client = { id: this.#nextId++, connection, name: '', since: now, last: now, command: 'NULL', authenticated: this.#config.get('requirepass') === '', channels: new Set(), patterns: new Set(), monitors: false, replica: undefined }
     this.#connections++
     // protected mode: without a password only the machine itself may talk to it
     if (this.#config.get('protected-mode') === 'yes' && client.authenticated && !/^127\.|^::1$/.test(connection.remoteAddress)) {
@@ -87,6 +101,7 @@ class RedisServer {
       return this.#send(client, { error: `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context` })
     }
     if (name !== 'auth' && name !== 'hello') this.#monitored(client, words)
+    if (this.#master && WRITES.has(name)) return this.#send(client, READ_ONLY)
     const reply = this.#own(client, name, args) ?? this.#data(name, args, words)
     if (!(typeof reply === 'object' && reply !== null && 'answered' in reply)) this.#send(client, reply)
   }
@@ -107,7 +122,9 @@ class RedisServer {
       return { error: `ERR unknown command '${words[0]!.slice(0, 128)}', with args beginning with: ${args.map((a) => `'${a}' `).join('').slice(0, 128)}` }
     }
     if (args.length < command.least || args.length > command.most) return wrongNumber(name)
-    return command.run({ store: this.#store, now: () => this.#process.clock.now }, args)
+    const reply = command.run({ store: this.#store, now: () => this.#process.clock.now }, args)
+    if (WRITES.has(name) && !(typeof reply === 'object' && reply !== null && 'error' in reply)) this.#propagate(words)
+    return reply
   }
 
   /** What is about the connection and the server; undefined: another command. `answered`: already sent. */
@@ -131,7 +148,12 @@ class RedisServer {
         if (args.length > 0) return wrongNumber(name)
         client.monitors = true
         return OK
-      case 'role': return ['master', 0, []]
+      case 'role':
+        if (this.#master) return ['slave', this.#master.host, this.#master.port, this.#master.up ? 'connected' : 'connect', this.#master.up ? this.#master.offset : -1]
+        return ['master', this.#offset, this.#replicas().map((c) => [c.connection.remoteAddress, String(c.replica!.port), String(c.replica!.offset)])]
+      case 'replicaof': case 'slaveof': return this.#replicaOf(args)
+      case 'replconf': return this.#replconf(client, args)
+      case 'psync': case 'sync': return this.#synchronize(client, name)
       case 'info': return this.#info(args[0]?.toLowerCase())
       case 'client': return this.#clientCommand(client, args)
       case 'config': return this.#configCommand(args)
@@ -160,18 +182,101 @@ class RedisServer {
       server: [`redis_version:${this.#version}`, 'redis_mode:standalone', 'os:Linux 6.1.0 x86_64', 'arch_bits:64', `process_id:${this.#process.pid}`, `tcp_port:${this.#config.get('port')}`, `uptime_in_seconds:${seconds}`, `uptime_in_days:${Math.floor(seconds / 86_400)}`],
       clients: [`connected_clients:${this.#clients.size}`, `maxclients:${this.#config.get('maxclients')}`, 'blocked_clients:0', `pubsub_clients:${[...this.#clients.values()].filter((c) => c.channels.size + c.patterns.size > 0).length}`],
       stats: [`total_connections_received:${this.#connections}`, `total_commands_processed:${this.#commands}`],
-      replication: ['role:master', 'connected_slaves:0'],
+      replication: this.#replication(),
       keyspace: keys.length === 0 ? [] : [`db0:keys=${keys.length},expires=${keys.filter((k) => this.#store.until(k) !== Infinity).length},avg_ttl=0`],
     }
     const wanted = section === undefined || ['default', 'all', 'everything'].includes(section) ? Object.keys(sections) : [section]
     return wanted.filter((name) => Object.hasOwn(sections, name)).map((name) => `# ${name[0]!.toUpperCase()}${name.slice(1)}\r\n${sections[name]!.map((l) => `${l}\r\n`).join('')}`).join('\r\n')
   }
 
+  #replicas(): Client[] {
+    return [...this.#clients.values()].filter((c) => c.replica?.synchronized)
+  }
+
+  #replication(): string[] {
+    const { now } = this.#process.clock
+    const m = this.#master
+    const own = m
+      ? ['role:slave', `master_host:${m.host}`, `master_port:${m.port}`, `master_link_status:${m.up ? 'up' : 'down'}`, `master_last_io_seconds_ago:${m.up ? Math.floor((now - m.last) / 1000) : -1}`, 'master_sync_in_progress:0', `slave_repl_offset:${m.offset}`, 'slave_priority:100', 'slave_read_only:1']
+      : ['role:master']
+    const replicas = this.#replicas()
+    return [...own, `connected_slaves:${replicas.length}`, ...replicas.map((c, i) => `slave${i}:ip=${c.connection.remoteAddress},port=${c.replica!.port},state=online,offset=${c.replica!.offset},lag=0`), ...(m || replicas.length > 0 ? [`master_replid:${this.#id}`, `master_repl_offset:${m?.offset ?? this.#offset}`] : [])]
+  }
+
+  /** REPLICAOF host port, REPLICAOF NO ONE. */
+  #replicaOf(args: readonly string[]): Reply {
+    const [host = '', port = ''] = args
+    if (args.length !== 2) return wrongNumber('replicaof')
+    if (host.toLowerCase() === 'no' && port.toLowerCase() === 'one') {
+      if (this.#master) this.#log('*', 'MASTER MODE enabled')
+      this.#master = undefined
+      return OK
+    }
+    if (!/^\d+$/.test(port) || Number(port) > 65_535) return { error: 'ERR Invalid master port' }
+    if (this.#master?.host === host && this.#master.port === Number(port)) return { status: 'OK Already connected to specified master' }
+    this.follow(host, Number(port))
+    return OK
+  }
+
+  get isReplica(): boolean {
+    return this.#master !== undefined
+  }
+
+  follow(host: string, port: number): void {
+    const state: ReplicaState = { host, port, up: false, offset: 0, last: this.#process.clock.now }
+    this.#master = state
+    const apply = (words: string[]): void => {
+      const [first = '', ...args] = words
+      this.#data(first.toLowerCase(), args, words)
+    }
+    this.#process.spawnThread(replicate({ process: this.#process, store: this.#store, port: Number(this.#config.get('port')), password: () => this.#config.get('masterauth') ?? '', log: this.#log, apply }, state, () => this.#master === state))
+  }
+
+  #replconf(client: Client, args: readonly string[]): Reply {
+    const word = args[0]?.toLowerCase()
+    if (word === 'listening-port') client.replica = { port: Number(args[1]), offset: 0, synchronized: false }
+    if (word !== 'ack') return OK
+    if (client.replica) client.replica.offset = Number(args[1])
+    return { answered: true }
+  }
+
+  /** The whole of it, then each write. */
+  #synchronize(client: Client, name: string): Reply {
+    const { clock } = this.#process
+    const replica = (client.replica ??= { port: 6379, offset: 0, synchronized: false })
+    const who = joinHostPort(client.connection.remoteAddress, replica.port)
+    for (const text of [`Replica ${who} asks for synchronization`, `Full resync requested by replica ${who}`, 'Starting BGSAVE for SYNC with target: disk', 'Background saving terminated with success', `Synchronization with replica ${who} succeeded`]) this.#log('*', text)
+    const dump = writeRdb(this.#store, clock.wall() - clock.now)
+    if (name === 'psync') this.#send(client, { status: `FULLRESYNC ${this.#id} ${this.#offset}` })
+    client.connection.send(encodeUtf8(`$${dump.length}\r\n`))
+    client.connection.send(dump)
+    replica.synchronized = true
+    replica.offset = this.#offset
+    this.#pings ??= clock.schedule(PING, () => this.#ping(), { background: true })
+    return { answered: true }
+  }
+
+  /** repl-ping-replica-period, while there are replicas. */
+  #ping(): void {
+    this.#pings = undefined
+    if (this.#process.status || this.#replicas().length === 0) return
+    this.#propagate(['PING'])
+    this.#pings = this.#process.clock.schedule(PING, () => this.#ping(), { background: true })
+  }
+
+  #propagate(words: readonly string[]): void {
+    const replicas = this.#replicas()
+    if (replicas.length === 0) return
+    const bytes = encodeCommand(words)
+    this.#offset += bytes.length
+    for (const { connection } of replicas) connection.send(bytes)
+  }
+
   #clientCommand(client: Client, args: readonly string[]): Reply {
     const line = (c: Client): string => {
       const { now } = this.#process.clock
       const { remoteAddress, remotePort, localAddress, localPort } = c.connection
-      return `id=${c.id} addr=${joinHostPort(remoteAddress, remotePort)} laddr=${joinHostPort(localAddress, localPort)} fd=${c.id + 5} name=${c.name} age=${Math.floor((now - c.since) / 1000)} idle=${Math.floor((now - c.last) / 1000)} flags=${c.channels.size + c.patterns.size > 0 ? 'P' : 'N'} db=0 sub=${c.channels.size} psub=${c.patterns.size} ssub=0 multi=-1 cmd=${c.command} user=default resp=2\n`
+      return `id=${c.id} addr=${joinHostPort(remoteAddress, remotePort)} laddr=${joinHostPort(localAddress, localPort)} fd=${c.id + 5} name=${c.name} age=${Math.floor((now - c.since) / 1000)} idle=${Math.floor((now - c.last) / 1000)} flags=${c.replica ? 'S' : c.channels.size + c.patterns.size > 0 ? 'P' : 'N'} db=0 sub=${c.channels.size} psub=${c.patterns.size} ssub=0 multi=-1 cmd=${c.command} user=default resp=2\n`
     }
     switch (args[0]?.toLowerCase()) {
       case 'list': return [...this.#clients.values()].map(line).join('')
@@ -232,45 +337,6 @@ function wrongNumber(name: string): Reply {
   return { error: `ERR wrong number of arguments for '${name}' command` }
 }
 
-/** "05 Jan 2026 08:00:00.000" */
-function logTime(wall: number): string {
-  const d = new Date(wall)
-  return `${two(d.getUTCDate())} ${MONTHS[d.getUTCMonth()]} ${d.getUTCFullYear()} ${two(d.getUTCHours())}:${two(d.getUTCMinutes())}:${two(d.getUTCSeconds())}.${String(Math.floor(wall % 1000)).padStart(3, '0')}`
-}
-
-const PRESETS: readonly (readonly [string, string])[] = [
-  ['port', '6379'], ['bind', '* -::*'], ['protected-mode', 'no'], ['requirepass', ''], ['maxclients', '10000'], ['maxmemory', '0'], ['maxmemory-policy', 'noeviction'], ['appendonly', 'no'], ['save', '3600 1 300 100 60 10000'], ['timeout', '0'], ['tcp-keepalive', '300'], ['loglevel', 'notice'], ['databases', '16'], ['dir', '/data'],
-]
-
-/** redis.conf's lines and the words of the command line; a number: the exit code after the message. */
-function* readConfig(process: Process, args: readonly string[]): Task<Map<string, string> | number> {
-  const config = new Map(PRESETS)
-  const lines: string[] = []
-  let rest = [...args]
-  if (rest[0] !== undefined && !rest[0].startsWith('-')) {
-    const path = process.resolve(rest[0])
-    if (!process.fs.exists(path)) {
-      yield* process.printError(`${process.pid}:C ${logTime(process.clock.wall())} # Fatal error, can't open config file '${path}': No such file or directory\n`)
-      return 1
-    }
-    lines.push(...process.fs.readText(path).split('\n').map((l) => l.trim()).filter((l) => l !== '' && !l.startsWith('#')))
-    rest = rest.slice(1)
-  }
-  for (const word of rest) {
-    if (word.startsWith('--')) lines.push(word.slice(2))
-    else lines[lines.length - 1] = `${lines.at(-1) ?? ''} ${word}`
-  }
-  for (const line of lines) {
-    const [name = '', ...values] = line.split(/\s+/)
-    if (!config.has(name.toLowerCase())) {
-      yield* process.printError(`podhop: not simulated: redis-server ${name} (${[...config.keys()].join(', ')} are)\n`)
-      return 69
-    }
-    config.set(name.toLowerCase(), values.join(' ').replace(/^["'](.*)["']$/, '$1'))
-  }
-  return config
-}
-
 export const redisServer: Program = function* (process) {
   const version = process.env.get('REDIS_VERSION') ?? '8.0.1'
   const args = process.argv.slice(1)
@@ -285,23 +351,25 @@ export const redisServer: Program = function* (process) {
   const [major = 8, minor = 0] = version.split('.').map(Number)
   const since = (atMajor: number, atMinor: number): boolean => major > atMajor || (major === atMajor && minor >= atMinor)
   const plain = since(7, 2) ? '*' : '#'
-  const log = (mark: string, text: string): void => out.write(`${process.pid}:${mark === 'o' ? 'C' : 'M'} ${logTime(process.clock.wall())} ${mark === 'o' ? plain : mark} ${text}\n`)
+  let server: RedisServer | undefined
+  const log = (mark: string, text: string): void => out.write(`${process.pid}:${mark === 'o' ? 'C' : server?.isReplica ? 'S' : 'M'} ${logTime(process.clock.wall())} ${mark === 'o' ? plain : mark} ${text}\n`)
   log('o', 'oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo')
   log('o', `Redis version=${version}, bits=64, commit=00000000, modified=0, pid=${process.pid}, just started`)
   if (args.length === 0) out.write(`${process.pid}:C ${logTime(process.clock.wall())} # Warning: no config file specified, using the default config. In order to specify a config file use redis-server /path/to/redis.conf\n`)
   else log('o', 'Configuration loaded')
   if (since(6, 2)) log('*', 'monotonic clock: POSIX clock_gettime')
   const port = Number(config.get('port'))
-  const server = new RedisServer(process, version, config)
+  const redis = (server = new RedisServer(process, version, config, log))
+  const [master = '', masterPort = '6379'] = config.get('replicaof')!.split(/\s+/)
   const address = /^(127\.0\.0\.1|localhost)\b/.test(config.get('bind')!) ? '127.0.0.1' : undefined
   try {
     const backlog = 511
-    if (address === undefined) listenOnBoth(process, { port, program: 'redis-server', backlog }, (connection) => server.accept(connection))
+    if (address === undefined) listenOnBoth(process, { port, program: 'redis-server', backlog }, (connection) => redis.accept(connection))
     else {
-      const listener = process.network.sockets.listen({ port, owner: ownerOf(process, 'redis-server'), address, backlog }, (connection) => server.accept(connection))
+      const listener = process.network.sockets.listen({ port, owner: ownerOf(process, 'redis-server'), address, backlog }, (connection) => redis.accept(connection))
       process.onExit(() => listener.close())
     }
-    process.onExit(() => server.closeAll())
+    process.onExit(() => redis.closeAll())
   } catch {
     log('#', `Warning: Could not create server TCP listening socket *:${port}: bind: Address already in use`)
     log('#', `Failed listening on port ${port} (tcp), aborting.`)
@@ -313,6 +381,7 @@ export const redisServer: Program = function* (process) {
   ;(process as { argv: readonly string[] }).argv = [`redis-server ${address ?? '*'}:${port}`]
   log(plain, 'Server initialized')
   log('*', `Ready to accept connections${since(7, 2) ? ' tcp' : ''}`)
+  if (master !== '') redis.follow(master, Number(masterPort))
   const signal = yield* untilSignal(process, ['SIGTERM', 'SIGINT'])
   out.write(`${process.pid}:signal-handler (${Math.floor(process.clock.wall() / 1000)}) Received ${signal} scheduling shutdown...\n`)
   log('*', `User requested shutdown...`)
