@@ -41,6 +41,32 @@ it('names below a site’s have addresses of their own: a pattern lets them all 
   expect(codes()).toBe('0 0 28 ')
 })
 
+it('the administrator’s cilium tells how its parts are, and waits for them', () => {
+  expect(run('cilium status --wait')).toBe(`    /¯¯\\
+ /¯¯\\__/¯¯\\    Cilium:             OK
+ \\__/¯¯\\__/    Operator:           OK
+ /¯¯\\__/¯¯\\    Envoy DaemonSet:    OK
+ \\__/¯¯\\__/    Hubble Relay:       disabled
+    \\__/       ClusterMesh:        disabled
+
+DaemonSet              cilium                   Desired: 3, Ready: 3/3, Available: 3/3
+DaemonSet              cilium-envoy             Desired: 3, Ready: 3/3, Available: 3/3
+Deployment             cilium-operator          Desired: 1, Ready: 1/1, Available: 1/1
+Containers:            cilium                   Running: 3
+                       cilium-envoy             Running: 3
+                       cilium-operator          Running: 1
+                       clustermesh-apiserver    
+                       hubble-relay             
+Cluster Pods:          3/3 managed by Cilium
+Helm chart version:    1.17.4
+Image versions         cilium             quay.io/cilium/cilium:v1.17.4: 3
+                       cilium-envoy       quay.io/cilium/cilium-envoy:v1.32.6-1746661844-0f602c28cb2aa57b29078195049fb257d5b5246c: 3
+                       cilium-operator    quay.io/cilium/operator-generic:v1.17.4: 1
+`)
+  expect(run('kubectl -n kube-system set image ds/cilium cilium-agent=quay.io/cilium/cilium:v9 >/dev/null; sleep 30; cilium status; echo $?')).toMatch(/Cilium: +1 errors\n[^]*Errors: +cilium +\d pods of DaemonSet cilium are not ready\n1\n$/)
+  expect(run('cilium connectivity test; hubble observe')).toMatch(/^podhop: not simulated: cilium connectivity \(.*\npodhop: not simulated: hubble outside of an agent's Pod/)
+})
+
 it('asking for another name is refused, by UDP and by TCP', () => {
   policy(toDns('{matchName: example.com}'), "{toFQDNs: [{matchPattern: '*.com'}]}")
   expect(inPod('dig +short example.com')).toBe('192.0.2.53\n')

@@ -3,6 +3,7 @@ import type { Process, Program } from '../../machine/types.ts'
 import { Output, untilSignal } from '../../programs/output.ts'
 import type { SystemServices } from '../../programs/types.ts'
 import { CiliumAgent, HUBBLE_SOCKET, SOCKET } from './agent.ts'
+import { ciliumCli, hubbleOutside } from './cli.ts'
 import { ciliumCommand } from './commands/index.ts'
 import { startEnvoy } from './envoy.ts'
 import { hubbleCommand } from './hubble/command.ts'
@@ -13,7 +14,7 @@ import { CiliumOperator } from './operator.ts'
 export function ciliumPrograms(services: SystemServices): Record<string, Program> {
   return {
     'cilium-agent': agent(services), 'cilium-operator-generic': operator(services), 'cilium-envoy-starter': envoy(services), 'cilium-dbg': ciliumCommand(services),
-    hubble: hubbleCommand(services), 'cilium-health': health,
+    hubble: hubbleCommand(services), 'cilium-health': health, 'cilium-cli': ciliumCli(services), 'hubble-outside': hubbleOutside,
   }
 }
 
