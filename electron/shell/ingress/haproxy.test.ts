@@ -69,6 +69,35 @@ describe('the HAProxy Ingress controller', () => {
     annotate('haproxy.org/request-redirect- haproxy.org/cors-enable- haproxy.org/cookie-persistence-')
   })
 
+  it('src-ip-header names who is meant by the lists', () => {
+    annotate('haproxy.org/src-ip-header=X-Client haproxy.org/allow-list=192.0.2.0/24')
+    const status = (options: string): string => get('shop.example.com', '/', `-o /dev/null -w '%{http_code}' ${options}`)
+    expect([status(''), status("-H 'X-Client: 192.0.2.5'"), status("-H 'X-Client: 192.0.3.5'"), status("-H 'X-Client: nobody'")]).toEqual(['403', '200', '403', '403'])
+    annotate('haproxy.org/src-ip-header- haproxy.org/allow-list-')
+  })
+
+  it('timeout-server ends the wait for a slow server', () => {
+    const slow = (): string => get('shop.example.com', '/?wait=3s', "-w '%{http_code}'")
+    expect(slow()).toMatch(/Hostname: web-[^]*200$/)
+    annotate('haproxy.org/timeout-server=1s')
+    expect(slow()).toBe("<html><body><h1>504 Gateway Time-out</h1>\nThe server didn't respond in time.\n</body></html>\n504")
+    annotate('haproxy.org/timeout-server-')
+  })
+
+  it('leastconn leaves out a server that is busy, roundrobin does not', () => {
+    run('kubectl scale deployment web --replicas=2; kubectl rollout status deployment web; sleep 8')
+    const served = (): number => {
+      const { output } = run(`curl -s -o /dev/null -H 'Host: shop.example.com' 'http://${NODE}:${http}/?wait=5s' & sleep 1
+        for i in 1 2 3 4; do curl -s -H 'Host: shop.example.com' http://${NODE}:${http}/ | grep Hostname; done; wait`)
+      return new Set(output.trim().split('\n').filter((l) => l.startsWith('Hostname'))).size
+    }
+    expect(served()).toBe(2)
+    annotate('haproxy.org/load-balance=leastconn')
+    expect(served()).toBe(1)
+    run('kubectl scale deployment web --replicas=1')
+    annotate('haproxy.org/load-balance-')
+  })
+
   it('logs what it served', () => {
     get('shop.example.com', '/logged')
     get('none.example.com', '/logged')

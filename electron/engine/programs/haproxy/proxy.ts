@@ -1,7 +1,8 @@
 import type { Process } from '../../machine/types.ts'
 import { canonicalIp } from '../../network/address.ts'
-import { hex, sha256 } from '../../sha256.ts'
-import { encodeUtf8 } from '../../text.ts'
+import { ipBytes } from '../../network/wire/address-bytes.ts'
+import { concatBytes, encodeUtf8 } from '../../text.ts'
+import { xxh64 } from '../../xxhash.ts'
 import { askUpstream, joinConnections } from '../http/client.ts'
 import { framing } from '../http/framing.ts'
 import { headerOf, writeRequest, type Headers, type ResponseHead } from '../http/message.ts'
@@ -190,9 +191,14 @@ function sourceOf(request: HttpRequest, { guards }: Settings): string {
   return named ?? request.remoteAddress
 }
 
-/** 16 hexadecimal digits of a server's address (HAProxy: XXH64 with the controller's own key; other digits). */
-function serverCookie({ address, port }: Endpoint): string {
-  return hex(sha256(encodeUtf8(`${address}:${port}`))).slice(0, 16)
+/** dynamic-cookie-key of the controller's configuration (pkg/service/service.go). */
+const COOKIE_KEY = encodeUtf8('ohph7OoGhong')
+
+/** A server's dynamic cookie: XXH64 of the key, its address and its port in four bytes (srv_set_dyncookie in src/server.c). */
+export function serverCookie({ address, port }: Endpoint): string {
+  const tail = new Uint8Array(4)
+  new DataView(tail.buffer).setUint32(0, port, true)
+  return xxh64(concatBytes([COOKIE_KEY, ipBytes(address), tail])).toString(16).padStart(16, '0')
 }
 
 function lower(headers: Headers): Headers {
