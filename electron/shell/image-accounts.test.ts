@@ -17,7 +17,7 @@ beforeAll(() => {
   lab = house({ nodes: 2 })
   const all = [
     pod('redis', 'redis:7-alpine'), pod('maria', 'mariadb:11', '{}', 'MARIADB_ROOT_PASSWORD: pw'), pod('mongo', 'mongo:7'), pod('nginx', 'nginx:1.27-alpine'), pod('httpd', 'httpd:2.4-alpine'), pod('my', 'mysql:8.4', '{}', 'MYSQL_ROOT_PASSWORD: pw'),
-    pod('bare-redis', 'redis:7', '{capabilities: {drop: [ALL]}}'), pod('bare-nginx', 'nginx:1.27', '{capabilities: {drop: [ALL]}}'), pod('other-nginx', 'nginx:1.27', '{runAsUser: 1000}'), pod('fixed-nginx', 'nginx:1.27', '{readOnlyRootFilesystem: true}'),
+    pod('fixed-httpd', 'httpd:2.4', '{readOnlyRootFilesystem: true}'), pod('other-httpd', 'httpd:2.4', '{runAsUser: 1000}'), pod('bare-redis', 'redis:7', '{capabilities: {drop: [ALL]}}'), pod('bare-nginx', 'nginx:1.27', '{capabilities: {drop: [ALL]}}'), pod('other-nginx', 'nginx:1.27', '{runAsUser: 1000}'), pod('fixed-nginx', 'nginx:1.27', '{readOnlyRootFilesystem: true}'),
     pod('some', 'busybox:1.36', '{capabilities: {drop: [ALL], add: [NET_RAW, CHOWN]}}').replace("image: 'busybox:1.36'", "image: 'busybox:1.36', command: [sleep, infinity]"),
   ]
   run(`cat > all.yaml <<'EOF'\n${all.join('')}EOF\nkubectl apply -f all.yaml; sleep 60`)
@@ -47,6 +47,12 @@ describe('a server', () => {
     expect(log).toContain(`[warn] 1#1: ${warning}nginx: [warn] ${warning}`)
     expect(log).toMatch(/nginx: \[emerg\] mkdir\(\) "\/var\/cache\/nginx\/client_temp" failed \(13: Permission denied\)\n$/)
     expect(run('kubectl logs fixed-nginx')).toMatch(/nginx: \[emerg\] mkdir\(\) "\/var\/cache\/nginx\/client_temp" failed \(30: Read-only file system\)\n$/)
+  })
+
+  it('httpd has its directories, writes its number, and ends where it cannot', () => {
+    expect(run('kubectl exec httpd -- sh -c "ls; cat logs/httpd.pid; grep -c ^LoadModule conf/httpd.conf; httpd -t" 2>&1')).toMatch(/^bin\nbuild\ncgi-bin\nconf\nerror\nhtdocs\nicons\ninclude\nlogs\nmodules\n1\n22\nAH00558: .*\nSyntax OK\n$/)
+    expect(run('kubectl logs fixed-httpd')).toMatch(/\[core:error\] \[pid 1:tid 1\] \(30\)Read-only file system: AH00099: could not create \/usr\/local\/apache2\/logs\/httpd\.pid\n.*AH00100: httpd: could not log pid to file/)
+    expect(run('kubectl logs other-httpd')).toMatch(/\(13\)Permission denied: AH000(99|72)/)
   })
 
   it('capabilities that are left are told by number', () => {

@@ -1,9 +1,12 @@
+import { SystemError } from '../../machine/errors.ts'
+import { directoryName } from '../../machine/path.ts'
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { accountOf } from '../gosu.ts'
 import { headerOf } from '../http/message.ts'
 import { serveHttp } from '../http/server.ts'
 import { MONTHS, two } from '../http/status.ts'
+import { mayWrite } from '../nginx/account.ts'
 import { accessTime } from '../nginx/time.ts'
 import { Output, untilSignal } from '../output.ts'
 import { HttpdAnswers } from './answer.ts'
@@ -115,6 +118,14 @@ function* serve(process: Process, config: HttpdConfig, version: string): Task<nu
       return 1
     }
   }
+  const pidFile = `${SERVER_ROOT}/logs/httpd.pid`
+  const failure = writePid(process, pidFile)
+  if (failure !== undefined) {
+    const fail = (text: string): Task<void> => process.printError(`${errorTime(process.clock.wall())} [core:error] [pid ${process.pid}:tid ${process.pid}] ${text}\n`)
+    yield* fail(`${failure}: AH00099: could not create ${pidFile}`)
+    yield* fail(`AH00100: httpd: could not log pid to file ${pidFile}`)
+    return 1
+  }
   startWorkers(process, config)
   const note = (module: string, text: string): Task<void> => process.printError(`${errorTime(process.clock.wall())} [${module}:notice] [pid ${process.pid}:tid ${process.pid}] ${text}\n`)
   yield* note('mpm_event', `AH00489: Apache/${version} (Unix) configured -- resuming normal operations`)
@@ -123,6 +134,19 @@ function* serve(process: Process, config: HttpdConfig, version: string): Task<nu
   yield* note('mpm_event', signal === 'SIGWINCH' ? 'AH00492: caught SIGWINCH, shutting down gracefully' : 'AH00491: caught SIGTERM, shutting down')
   yield* out.flush()
   return 0
+}
+
+/** Why it cannot. */
+function writePid(process: Process, file: string): string | undefined {
+  try {
+    process.fs.makeDirectory(directoryName(file), { parents: true })
+    mayWrite(process, file)
+    process.fs.writeFile(file, `${process.pid}\n`)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error
+    return `(${error.code === 'EROFS' ? 30 : 13})${error.message}`
+  }
 }
 
 /** Children are there for `ps`; the sockets are the first's. */
