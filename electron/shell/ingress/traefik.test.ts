@@ -152,13 +152,6 @@ spec:
     expect(shares).toBe(2)
   })
 
-  it('kinds that nobody serves here are refused in words', () => {
-    for (const kind of ['IngressRouteTCP', 'TLSOption', 'TraefikService']) {
-      const { output, code } = run(`kubectl apply -f - <<'END'\napiVersion: traefik.io/v1alpha1\nkind: ${kind}\nmetadata: {name: tried}\nspec: {}\nEND`)
-      expect([output, code]).toEqual([expect.stringContaining(`podhop: not simulated: Traefik's ${kind} (`), 1])
-    }
-  })
-
   it('logs what it served', () => {
     get('shop.example.com', '/logged')
     get('nowhere.example.com', '/logged')
@@ -166,5 +159,54 @@ spec:
     expect(lines[0]).toMatch(/^10\.244\.\d+\.\d+ - - \[05\/Jan\/2026:[0-9:]+ \+0000\] "GET \/logged HTTP\/1\.1" 200 \d+ "-" "-" \d+ "default-web-shop-example-com@kubernetes" "http:\/\/10\.244\.\d+\.\d+:80" \d+ms$/)
     expect(lines[1]).toMatch(/ 404 19 "-" "-" \d+ "-" "-" 0ms$/)
     expect(run('kubectl -n traefik logs deploy/traefik').output).toContain('ERR Cannot create service error="service not found" ingress=web namespace=default providerName=kubernetes serviceName=lost')
+  })
+
+  it('a TraefikService shares requests out by weight, also as a part of a route', () => {
+    apply(`apiVersion: traefik.io/v1alpha1
+kind: TraefikService
+metadata: {name: split}
+spec: {weighted: {services: [{name: web, port: 80, weight: 3}, {name: other, port: 80, weight: 1}]}}
+---
+apiVersion: traefik.io/v1alpha1
+kind: IngressRoute
+metadata: {name: split}
+spec:
+  entryPoints: [web]
+  routes:
+  - {kind: Rule, match: 'Host(\`split.example.com\`)', services: [{name: split, kind: TraefikService}]}
+  - {kind: Rule, match: 'Host(\`half.example.com\`)', services: [{name: split, kind: TraefikService, weight: 1}, {name: other, port: 80, weight: 1}]}
+  - {kind: Rule, match: 'Host(\`absent.example.com\`)', services: [{name: absent, kind: TraefikService}]}`)
+    const others = (host: string): number => Array.from({ length: 8 }, () => get(host, '/')).filter((b) => b === 'other\n').length
+    expect([others('split.example.com'), others('half.example.com')]).toEqual([2, 5])
+    expect(get('absent.example.com', '/')).toBe('404 page not found\n')
+  })
+
+  it('IngressRouteTCP and IngressRouteUDP pass on what comes to an entry point of their own, unseen', () => {
+    run(`kubectl create deployment echo --image=registry.k8s.io/e2e-test-images/agnhost:2.53 -- /agnhost netexec --http-port=8080 --udp-port=8081
+kubectl expose deployment echo --port=80 --target-port=8080; kubectl create service clusterip gone --tcp=80
+kubectl create -f - <<'END'
+apiVersion: v1
+kind: Service
+metadata: {name: echo-udp}
+spec: {selector: {app: echo}, ports: [{port: 81, targetPort: 8081, protocol: UDP}]}
+END
+kubectl -n traefik patch deploy traefik --type=json -p '[{"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"--entryPoints.raw.address=:9000/tcp"},{"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"--entryPoints.empty.address=:9001"},{"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"--entryPoints.dgram.address=:9002/udp"}]'
+kubectl -n traefik rollout status deploy traefik; kubectl rollout status deploy echo`)
+    const route = (kind: string, name: string, entry: string, of: string): string => `apiVersion: traefik.io/v1alpha1\nkind: ${kind}\nmetadata: {name: ${name}}\nspec: {entryPoints: [${entry}], routes: [${of}]}\n---\n`
+    apply(route('IngressRouteTCP', 'raw', 'raw', "{match: 'HostSNI(\`*\`)', services: [{name: echo, port: 80}]}") + route('IngressRouteTCP', 'empty', 'empty', "{match: 'HostSNI(\`*\`)', services: [{name: gone, port: 80}]}") + route('IngressRouteTCP', 'sni', 'raw', "{match: 'HostSNI(\`a.example.com\`)', services: [{name: echo, port: 80}]}") + route('IngressRouteUDP', 'dgram', 'dgram', '{services: [{name: echo-udp, port: 81}]}'))
+    const pod = run("sleep 3; kubectl -n traefik get pods --field-selector=status.phase=Running -o jsonpath='{.items[0].status.podIP}'").output
+    expect(run(`hop node worker-1 -- curl -s http://${pod}:9000/clientip`).output).toMatch(new RegExp(`^${pod}:\\d+$`))
+    expect(run(`hop node worker-1 -- curl -s http://${pod}:9001/`).code).not.toBe(0)
+    expect(run(`kubectl run asker --image=nicolaka/netshoot:v0.13 --command -- sleep 1000 > /dev/null; kubectl wait pod asker --for=condition=Ready > /dev/null; kubectl exec asker -- sh -c 'echo hostname | nc -u -w 1 ${pod} 9002'`).output).toMatch(/^echo-/)
+    const log = run('kubectl -n traefik logs deploy/traefik').output
+    expect(log).toContain('ERR Error during load balancing error="no servers in the pool"\n')
+    expect(log).toContain('podhop: not simulated: the rule HostSNI(`a.example.com`) of IngressRouteTCP default/sni (HostSNI(`*`) is)')
+  })
+
+  it('kinds that nobody serves here are refused in words', () => {
+    for (const kind of ['MiddlewareTCP', 'TLSOption', 'ServersTransport']) {
+      const { output, code } = run(`kubectl apply -f - <<'END'\napiVersion: traefik.io/v1alpha1\nkind: ${kind}\nmetadata: {name: tried}\nspec: {}\nEND`)
+      expect([output, code]).toEqual([expect.stringContaining(`podhop: not simulated: Traefik's ${kind} (`), 1])
+    }
   })
 })

@@ -60,6 +60,8 @@ export interface HttpServerOptions {
   backlog?: number
   /** Answers now or later; must answer once. */
   handle(request: HttpRequest, respond: (response: HttpResponse) => void): void
+  /** Whether somebody else takes the connection, before anything of it is read. */
+  take?(connection: TcpConnection): boolean
   /** Whether to answer as soon as the head is there, without waiting for the body: the connection closes after it. */
   early?(request: HttpRequest): boolean
   /** What to answer to bytes that are no request; the connection is closed after it. */
@@ -91,6 +93,7 @@ export function serveHttp(process: Process, options: HttpServerOptions): HttpSer
   const listener: TcpListener = process.network.sockets.listen(
     { port: options.port, owner: ownerOf(process, options.program), ...(options.address ? { address: options.address, v6only: options.address === '::' } : {}), ...(options.backlog === undefined ? {} : { backlog: options.backlog }) },
     (plain) => {
+      if (options.take?.(plain)) return
       const connection = options.tls ? new TlsServer(plain, { random: process.clock.random, ...options.tls }) : plain
       const one = new ServerConnection(process, connection, options, ++number, () => connections.delete(one))
       connections.add(one)

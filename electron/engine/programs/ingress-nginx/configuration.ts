@@ -221,9 +221,10 @@ export function endpointsOf(picture: Pick<Picture, 'service' | 'slices'>, namesp
 }
 
 /** The ready endpoints of a Service's TCP port. */
-export function readyEndpoints(picture: Pick<Picture, 'slices'>, service: Service, port: string): Endpoint[] {
-  const wanted = service.spec.ports?.find((p) => p.name === port || String(p.port) === port)
-  if (!wanted || (wanted.protocol ?? 'TCP') !== 'TCP') return []
+export function readyEndpoints(picture: Pick<Picture, 'slices'>, service: Service, port: string, protocol = 'TCP'): Endpoint[] {
+  const ports = service.spec.ports?.filter((p) => p.name === port || String(p.port) === port) ?? []
+  const wanted = protocol === 'TCP' ? ports[0] : ports.find((p) => p.protocol === protocol)
+  if (!wanted || (wanted.protocol ?? 'TCP') !== protocol) return []
   const endpoints: Endpoint[] = []
   for (const slice of picture.slices(service.metadata.namespace, service.metadata.name)) {
     const target = slice.ports?.find((p) => (p.name ?? '') === (wanted.name ?? ''))?.port

@@ -16,6 +16,8 @@ const service = object({
   sticky: any, strategy: string, weight: { type: 'integer', minimum: 0 },
 }, ['name'])
 const route = object({ kind: { type: 'string', enum: ['Rule'] }, match: string, middlewares: list(reference), observability: any, priority: integer, services: list(service), syntax: string }, ['match'])
+const plainService = object({ name: string, namespace: string, nativeLB: boolean, nodePortLB: boolean, port: intOrString, proxyProtocol: any, serversTransport: string, terminationDelay: integer, tls: boolean, weight: { type: 'integer', minimum: 0 } }, ['name', 'port'])
+const tcpRoute = object({ match: string, middlewares: list(reference), priority: integer, services: list(plainService), syntax: string }, ['match'])
 const tls = object({ certResolver: string, domains: list(object({ main: string, sans: list(string) })), options: reference, secretName: string, store: reference })
 
 const middleware = object({
@@ -39,15 +41,15 @@ interface Definition { kind: string; plural: string; spec: Schema }
 
 const DEFINITIONS: readonly Definition[] = [
   { kind: 'IngressRoute', plural: 'ingressroutes', spec: object({ entryPoints: list(string), routes: list(route), tls }, ['routes']) },
-  { kind: 'IngressRouteTCP', plural: 'ingressroutetcps', spec: refused('IngressRouteTCP', 'use IngressRoute') },
-  { kind: 'IngressRouteUDP', plural: 'ingressrouteudps', spec: refused('IngressRouteUDP', 'use IngressRoute') },
+  { kind: 'IngressRouteTCP', plural: 'ingressroutetcps', spec: object({ entryPoints: list(string), routes: list(tcpRoute), tls: { ...tls, properties: { ...(tls['properties'] as object), passthrough: boolean } } }, ['routes']) },
+  { kind: 'IngressRouteUDP', plural: 'ingressrouteudps', spec: object({ entryPoints: list(string), routes: list(object({ services: list(plainService) })) }, ['routes']) },
   { kind: 'Middleware', plural: 'middlewares', spec: middleware },
   { kind: 'MiddlewareTCP', plural: 'middlewaretcps', spec: refused('MiddlewareTCP', 'use Middleware') },
   { kind: 'ServersTransport', plural: 'serverstransports', spec: refused('ServersTransport', 'backends are asked with Traefik\'s defaults') },
   { kind: 'ServersTransportTCP', plural: 'serverstransporttcps', spec: refused('ServersTransportTCP', 'use IngressRoute') },
   { kind: 'TLSOption', plural: 'tlsoptions', spec: refused('TLSOption', 'TLS is served with Traefik\'s defaults') },
   { kind: 'TLSStore', plural: 'tlsstores', spec: refused('TLSStore', 'name the certificate in spec.tls.secretName') },
-  { kind: 'TraefikService', plural: 'traefikservices', spec: refused('TraefikService', 'name several services with weights in a route') },
+  { kind: 'TraefikService', plural: 'traefikservices', spec: object({ mirroring: any, weighted: object({ services: list(service), sticky: any }) }) },
 ]
 export const GROUP = 'traefik.io'
 

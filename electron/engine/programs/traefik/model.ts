@@ -20,7 +20,12 @@ export interface Router {
 
 export interface WeightedService { weight: number; scheme: 'http' | 'https'; passHost: boolean; endpoints: readonly Endpoint[] }
 
+/** A route for whatever comes to entry points, without a look at it: IngressRouteTCP with HostSNI(`*`), IngressRouteUDP. */
+export interface PlainRoute { name: string; priority: number; entryPoints: readonly string[]; services: readonly WeightedService[] }
+
 export interface Dynamic {
+  tcp: PlainRoute[]
+  udp: PlainRoute[]
   /** The first that matches is taken. */
   routers: Router[]
   services: Map<string, readonly WeightedService[]>

@@ -15,6 +15,9 @@ export interface Picture {
   classes: readonly IngressClass[]
   routes: readonly CustomObject[]
   middlewares: readonly CustomObject[]
+  tcpRoutes: readonly CustomObject[]
+  udpRoutes: readonly CustomObject[]
+  traefikService(namespace: string, name: string): CustomObject | undefined
   service(namespace: string, name: string): Service | undefined
   slices(namespace: string, service: string): readonly EndpointSlice[]
   secret(namespace: string, name: string): Secret | undefined
@@ -29,7 +32,7 @@ const OF_SERVICES = ['service.passhostheader', 'service.serversscheme']
 const LOWEST = -2_147_483_648
 
 export function provide(picture: Picture): Dynamic {
-  const dynamic: Dynamic = { routers: [], services: new Map(), middlewares: new Map(), certificates: [], problems: [] }
+  const dynamic: Dynamic = { tcp: [], udp: [], routers: [], services: new Map(), middlewares: new Map(), certificates: [], problems: [] }
   for (const { metadata, spec } of picture.middlewares) {
     const [kind = ''] = Object.keys(spec)
     let settings = (spec[kind] ?? {}) as Record<string, unknown>
@@ -49,6 +52,9 @@ export function provide(picture: Picture): Dynamic {
   }
   for (const ingress of mine(picture)) addIngress(picture, ingress, dynamic)
   for (const route of picture.routes) addRoute(picture, route, dynamic)
+  for (const route of picture.tcpRoutes) addPlainRoute(picture, route, 'TCP', dynamic)
+  for (const route of picture.udpRoutes) addPlainRoute(picture, route, 'UDP', dynamic)
+  dynamic.tcp.sort((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1))
   // names decide between equals, as the configuration is sorted by them
   dynamic.routers.sort((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1))
   return dynamic
@@ -141,8 +147,8 @@ function normalize(text: string): string {
   return text.split(/[^\p{L}\p{N}]+/u).filter((w) => w !== '').join('-')
 }
 
-interface RouteService { kind?: string; name: string; namespace?: string; port?: number | string; scheme?: string; weight?: number; passHostHeader?: boolean; sticky?: object }
-interface Route { match: string; priority?: number; syntax?: string; middlewares?: { name: string; namespace?: string }[]; services?: RouteService[] }
+interface RouteService { kind?: string; name: string; namespace?: string; port?: number | string; scheme?: string; weight?: number; passHostHeader?: boolean; sticky?: object; tls?: boolean; proxyProtocol?: object }
+interface Route { match?: string; priority?: number; syntax?: string; middlewares?: { name: string; namespace?: string }[]; services?: RouteService[] }
 
 function addRoute(picture: Picture, { metadata: { namespace, name }, spec }: CustomObject, dynamic: Dynamic): void {
   const { entryPoints = [], routes = [], tls } = spec as { entryPoints?: string[]; routes?: Route[]; tls?: { secretName?: string; certResolver?: string } }
@@ -150,7 +156,7 @@ function addRoute(picture: Picture, { metadata: { namespace, name }, spec }: Cus
   const problem = (text: string): void => void dynamic.problems.push({ level: 'ERR', text: `${text} ${about}` })
   if (tls?.secretName) addCertificate(picture, namespace, tls.secretName, dynamic, (error) => problem(`Error configuring TLS ${field('error', error)}`))
   if (tls?.certResolver) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: certResolver of IngressRoute ${namespace}/${name} (use secretName)` })
-  for (const { match, priority, middlewares = [], services = [], syntax } of routes) {
+  for (const { match = '', priority, middlewares = [], services = [], syntax } of routes) {
     if (syntax === 'v2') dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: rule syntax v2 of IngressRoute ${namespace}/${name} (v3 is)` })
     const key = `${normalize(`${namespace}-${name}`)}-${hex(sha256(encodeUtf8(match)).subarray(0, 10))}@kubernetescrd`
     const parsed = parseRule(match)
@@ -158,31 +164,79 @@ function addRoute(picture: Picture, { metadata: { namespace, name }, spec }: Cus
       dynamic.problems.push({ level: 'ERR', text: `${field('error', `error while parsing rule ${match}: ${parsed.error}`)} entryPointName=${entryPoints[0] ?? 'web'} ${field('routerName', key)}` })
       continue
     }
-    const found: WeightedService[] = []
-    for (const service of services) {
-      if ((service.kind ?? 'Service') !== 'Service') {
-        problem(`podhop: not simulated: ${service.kind!} ${service.name} (name Services with weights)`)
-        continue
-      }
-      if (service.sticky) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: sticky of IngressRoute ${namespace}/${name} (requests go round robin)` })
-      const made = serviceOf(picture, service.namespace ?? namespace, service.name, String(service.port ?? ''))
-      if ('error' in made) problem(`Cannot create service ${field('error', made.error)}`)
-      else found.push({ ...made, weight: service.weight ?? 1, passHost: service.passHostHeader ?? true, ...(service.scheme === 'https' ? { scheme: 'https' as const } : {}) })
-    }
-    if (found.length < services.length) continue
+    const found = weigh(picture, services, namespace, name, problem, dynamic)
+    if (!found) continue
     dynamic.services.set(key, found)
     dynamic.routers.push({ name: key, rule: match, matches: parsed.matches, priority: priority || match.length, entryPoints, tls: tls !== undefined, middlewares: middlewares.map((m) => (m.name.includes('@') ? m.name : `${m.namespace ?? namespace}-${m.name}@kubernetescrd`)), service: key })
   }
 }
 
-function serviceOf(picture: Picture, namespace: string, name: string, port: string): WeightedService | { error: string } {
+/** The services of a route with their weights; undefined where one of them cannot be made. */
+function weigh(picture: Picture, services: readonly RouteService[], namespace: string, route: string, problem: (text: string) => void, dynamic: Dynamic, protocol = 'TCP', within: readonly string[] = []): WeightedService[] | undefined {
+  let found: WeightedService[] = []
+  // weights are whole numbers: where a group's are parts of its own, all others are so many times as large
+  let scale = 1
+  for (const service of services) {
+    const of = service.namespace ?? namespace
+    const weight = (service.weight ?? 1) * scale
+    if (service.sticky) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: sticky of IngressRoute ${namespace}/${route} (requests go round robin)` })
+    if (service.kind === 'TraefikService') {
+      const key = `${of}/${service.name}`
+      const group = within.includes(key) ? undefined : picture.traefikService(of, service.name)
+      const { weighted, mirroring } = (group?.spec ?? {}) as { weighted?: { services?: RouteService[]; sticky?: object }; mirroring?: object }
+      if (mirroring) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: mirroring of TraefikService ${key} (weighted is)` })
+      if (weighted?.sticky) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: sticky of TraefikService ${key} (requests go round robin)` })
+      const inner = weighted && weigh(picture, weighted.services ?? [], of, route, problem, dynamic, protocol, [...within, key])
+      if (!inner) {
+        if (!weighted && !mirroring) problem(`Cannot create service ${field('error', `traefik service ${key} not found`)}`)
+        return undefined
+      }
+      const total = Math.max(1, inner.reduce((sum, s) => sum + s.weight, 0))
+      found = [...found.map((s) => ({ ...s, weight: s.weight * total })), ...inner.map((s) => ({ ...s, weight: s.weight * weight }))]
+      scale *= total
+      continue
+    }
+    const made = serviceOf(picture, of, service.name, String(service.port ?? ''), protocol)
+    if ('error' in made) {
+      problem(`Cannot create service ${field('error', made.error)}`)
+      return undefined
+    }
+    found.push({ ...made, weight, passHost: service.passHostHeader ?? true, ...(service.scheme === 'https' ? { scheme: 'https' as const } : {}) })
+  }
+  return found
+}
+
+function addPlainRoute(picture: Picture, { metadata: { namespace, name }, spec }: CustomObject, kind: 'TCP' | 'UDP', dynamic: Dynamic): void {
+  const { entryPoints = [], routes = [], tls } = spec as { entryPoints?: string[]; routes?: Route[]; tls?: { passthrough?: boolean } }
+  const about = `IngressRoute${kind} ${namespace}/${name}`
+  const missing = (what: string, instead: string): void => void dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: ${what} of ${about} (${instead})` })
+  for (const [i, { match = '', priority, middlewares = [], services = [] }] of routes.entries()) {
+    if (kind === 'TCP' && !/^\s*HostSNI\(\s*[`"]\*[`"]\s*\)\s*$/.test(match)) {
+      missing(`the rule ${match}`, 'HostSNI(`*`) is')
+      continue
+    }
+    if (tls && !tls.passthrough) {
+      missing('tls without passthrough', 'an IngressRoute terminates TLS')
+      continue
+    }
+    if (middlewares.length > 0) missing('middlewares', 'the route is as if they were not there')
+    if (services.some((s) => s.tls || s.proxyProtocol)) missing('tls and proxyProtocol', 'the servers get the bytes as they came')
+    const problem = (text: string): void => void dynamic.problems.push({ level: 'ERR', text: `${text} ingress=${name} namespace=${namespace} providerName=kubernetescrd` })
+    const found = weigh(picture, services, namespace, name, problem, dynamic, kind)
+    if (!found) continue
+    const key = kind === 'TCP' ? hex(sha256(encodeUtf8(match)).subarray(0, 10)) : String(i)
+    dynamic[kind === 'TCP' ? 'tcp' : 'udp'].push({ name: `${normalize(`${namespace}-${name}`)}-${key}@kubernetescrd`, priority: priority ?? 0, entryPoints, services: found })
+  }
+}
+
+function serviceOf(picture: Picture, namespace: string, name: string, port: string, protocol = 'TCP'): WeightedService | { error: string } {
   const service = picture.service(namespace, name)
   if (!service) return { error: 'service not found' }
   if (service.spec.type === 'ExternalName') return { error: `externalName services not allowed: ${namespace}/${name}` }
   const wanted = service.spec.ports?.find((p) => p.name === port || String(p.port) === port)
   if (!wanted) return { error: 'service port not found' }
   const scheme = wanted.port === 443 || wanted.name?.startsWith('https') ? 'https' : 'http'
-  return { weight: 1, scheme, passHost: true, endpoints: readyEndpoints(picture, service, port) }
+  return { weight: 1, scheme, passHost: true, endpoints: readyEndpoints(picture, service, port, protocol) }
 }
 
 function addCertificate(picture: Picture, namespace: string, name: string, dynamic: Dynamic, problem: (error: string) => void): void {

@@ -24,6 +24,7 @@ import type { SystemServices } from '../types.ts'
 import { isSimulated } from './middlewares.ts'
 import type { CustomObject, Dynamic, Problem, Router } from './model.ts'
 import { checkMiddlewares, mine, provide } from './providers.ts'
+import { PlainProxy } from './plain.ts'
 import { NOT_FOUND, Proxy } from './proxy.ts'
 
 /** traefik/traefik v3.3.6. */
@@ -105,7 +106,10 @@ class Traefik {
   #secrets!: Informer<Secret>
   #routes: Informer<CustomObject> | undefined
   #middlewares: Informer<CustomObject> | undefined
-  #dynamic: Dynamic = { routers: [], services: new Map(), middlewares: new Map(), certificates: [], problems: [] }
+  #tcpRoutes: Informer<CustomObject> | undefined
+  #udpRoutes: Informer<CustomObject> | undefined
+  #traefikServices: Informer<CustomObject> | undefined
+  #dynamic: Dynamic = { tcp: [], udp: [], routers: [], services: new Map(), middlewares: new Map(), certificates: [], problems: [] }
   #routers: readonly Router[] = []
   #own: Certificate | undefined
 
@@ -148,9 +152,12 @@ class Traefik {
     if (custom && this.#client.findResource('ingressroutes.traefik.io')) {
       this.#routes = this.#informers.of<CustomObject>('ingressroutes.traefik.io')
       this.#middlewares = this.#informers.of<CustomObject>('middlewares.traefik.io')
+      this.#tcpRoutes = this.#informers.of<CustomObject>('ingressroutetcps.traefik.io')
+      this.#udpRoutes = this.#informers.of<CustomObject>('ingressrouteudps.traefik.io')
+      this.#traefikServices = this.#informers.of<CustomObject>('traefikservices.traefik.io')
     }
     const look = (): void => this.#queue.add('sync')
-    for (const informer of [this.#ingresses, this.#classes, this.#services, this.#slices, this.#secrets, this.#routes, this.#middlewares]) (informer as Informer<KubeObject> | undefined)?.on({ onAdd: look, onUpdate: look, onDelete: look })
+    for (const informer of [this.#ingresses, this.#classes, this.#services, this.#slices, this.#secrets, this.#routes, this.#middlewares, this.#tcpRoutes, this.#udpRoutes, this.#traefikServices]) (informer as Informer<KubeObject> | undefined)?.on({ onAdd: look, onUpdate: look, onDelete: look })
     look()
     return undefined
   }
@@ -164,19 +171,27 @@ class Traefik {
   #listen(): string | undefined {
     const process = this.#process
     const proxy = new Proxy(process, () => ({ dynamic: this.#dynamic, routers: this.#routers }), this.#access)
+    const plain = new PlainProxy(process, (text) => this.#log('ERR', text))
+    const reaches = (name: string) => ({ entryPoints }: { entryPoints: readonly string[] }): boolean => entryPoints.length === 0 || entryPoints.includes(name)
     for (const [flag, address] of this.#flags) {
       const name = /^entrypoints\.([a-z]+)\.address$/.exec(flag)?.[1]
-      const at = name === undefined ? undefined : parseListen(address.replace(/\/tcp$/, ''))
+      const at = name === undefined ? undefined : parseListen(address.replace(/\/(tcp|udp)$/, ''))
       if (name === undefined) continue
       if (!at) return `command traefik error: error while building entryPoint ${name}: error preparing server: error opening listener: listen tcp: address ${address}: missing port in address`
       const tls = this.#flags.get(`entrypoints.${name}.http.tls`) === 'true'
       try {
-        if (name === 'traefik' || name === 'metrics') this.#servers.push(serveGo(process, 'traefik', at.port, at.address, (r) => this.#inside(name, splitTarget(r.target).path)))
+        if (address.endsWith('/udp')) this.#servers.push(plain.listen(at.port, () => this.#dynamic.udp.find(reaches(name))))
+        else if (name === 'traefik' || name === 'metrics') this.#servers.push(serveGo(process, 'traefik', at.port, at.address, (r) => this.#inside(name, splitTarget(r.target).path)))
         else {
           this.#servers.push(serveHttp(process, {
             port: at.port,
             program: 'traefik',
             h2c: true,
+            take: (connection) => {
+              const route = this.#dynamic.tcp.find(reaches(name))
+              if (route) plain.tcp(route, connection)
+              return route !== undefined
+            },
             handle: (request, respond) => proxy.handle({ name, tls }, request, respond),
             refuse: (status) => ({ status, headers: [['Content-Type', 'text/plain; charset=utf-8'], ['Connection', 'close']], body: encodeUtf8('400 Bad Request') }),
             ...(tls ? { tls: { select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), alpn: ['h2', 'http/1.1'], cipher: CIPHERS.aes128, tickets: [122], acknowledgesName: false, plain: () => this.#plain() } } : {}),
@@ -219,6 +234,9 @@ class Traefik {
       classes: [...this.#classes.values()],
       routes: [...(this.#routes?.values() ?? [])],
       middlewares: [...(this.#middlewares?.values() ?? [])],
+      tcpRoutes: [...(this.#tcpRoutes?.values() ?? [])],
+      udpRoutes: [...(this.#udpRoutes?.values() ?? [])],
+      traefikService: (namespace, name) => this.#traefikServices?.get(namespace, name),
       service: (namespace, name) => this.#services.get(namespace, name),
       slices: (namespace, service) => this.#slices.indexed('service', `${namespace}/${service}`),
       secret: (namespace, name) => this.#secrets.get(namespace, name),
