@@ -27,6 +27,7 @@ describe('kubectl as somebody else', () => {
     const note = 'podhop: not simulated: resource persistentvolumes (the answer is what the roles say of it)\n'
     expect(run('kubectl auth can-i list pv --as=jane')).toMatchObject({ stdout: 'yes\n', code: 0, stderr: `${note}Warning: resource 'persistentvolumes' is not namespace scoped\n\n` })
     expect(run('kubectl auth can-i delete persistentvolumes -A --as=jane')).toMatchObject({ stdout: 'no\n', code: 1, stderr: note })
+    expect(run('kubectl get --raw /api/v1/namespaces/default/resourcequotas')).toMatchObject({ stdout: '', stderr: 'podhop: not simulated: resource resourcequotas (kinds that Podhop serves: kubectl api-resources)\n', code: 69 })
     expect(run('kubectl auth can-i get nothings').stderr).toBe("Warning: the server doesn't have a resource type 'nothings'\n\n")
   })
 

@@ -75,7 +75,8 @@ export function* rawWithBody(k: Kubectl, method: string): Task<number> {
 function refused(code: number, text: string): StatusError {
   try {
     const status = JSON.parse(text) as Status
-    if (status.kind === 'Status') return new StatusError(status)
+    // over HTTP it is a 404, which every client understands
+    if (status.kind === 'Status') return new StatusError(status.message.startsWith('podhop: not simulated: ') ? { ...status, reason: 'NotSimulated' } : status)
   } catch {
     // no JSON
   }
