@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { SimulatedCluster } from '../../assembly/simulated-cluster.ts'
-import { createCluster, parseClusterConfig, type Pod } from '../../cluster.ts'
+import { createCluster, parseClusterConfig, type Node, type Pod } from '../../cluster.ts'
+import type { Event } from '../../kubernetes/types.ts'
 import { formatRoute } from '../../network/format.ts'
 
 /** Calico as a student meets it: whole clusters, and what its agents write on the nodes. */
@@ -136,6 +137,22 @@ describe('packets', () => {
     for (const end of ['--dport', '--sport']) netfilter.command(['-D', 'INPUT', '-p', 'tcp', end, '179', '-s', '172.18.0.4', '-j', 'DROP'])
     cluster.clock.runFor(300_000)
     expect(route()).toBe(true)
+  })
+
+  test('calico-node that ends says so at its Node, which gets no new Pods until the next one runs', () => {
+    const cluster = settled('IPIP')
+    const node = (): string[] => {
+      const { status, spec } = cluster.client.get<Node>('nodes', undefined, 'worker-1')
+      return [...status.conditions!.filter((c) => c.type === 'NetworkUnavailable').map((c) => `${c.status} ${c.reason}: ${c.message}`), ...(spec.taints ?? []).map((t) => t.key)]
+    }
+    expect(node()).toEqual(['False CalicoIsUp: Calico is running on this node'])
+    const [pod] = cluster.client.list<Pod>('pods', { namespace: 'kube-system', labelSelector: 'k8s-app=calico-node', fieldSelector: 'spec.nodeName=worker-1' }).items
+    cluster.client.delete('pods', 'kube-system', pod!.metadata.name)
+    cluster.clock.runFor(300)
+    expect(node()).toEqual(['True CalicoIsDown: Calico is shutting down on this node', 'node.kubernetes.io/network-unavailable'])
+    cluster.clock.runFor(30_000)
+    expect(node()).toEqual(['False CalicoIsUp: Calico is running on this node'])
+    expect(cluster.client.list<Event>('events', { namespace: 'kube-system' }).items.filter((e) => e.reason === 'FailedPreStopHook')).toEqual([])
   })
 
   test('BIRD puts back what somebody deletes, and Felix its rules', () => {

@@ -76,7 +76,7 @@ function calicoNode(services: SystemServices, running: ReadonlyMap<string, Runni
       return 69
     }
     if (flags.has('shutdown')) {
-      process.fs.writeFile('/var/lib/calico/shutdownTS', new Date(process.clock.wall()).toISOString())
+      node.machine.fs.writeFile('/var/lib/calico/shutdownTS', new Date(process.clock.wall()).toISOString())
       try {
         networkAvailable({ ...node, client: asManager(node.client, 'calico-node') }, false)
       } catch {

@@ -139,8 +139,10 @@ export class PodWorker {
     // nobody kills containers without containerd: when it is back
     if (this.host.runtimeDown !== undefined && !this.#over) return
     if (this.#over) return this.host.finished(this)
-    if (this.#killing) return this.#killing.shorten(graceSeconds)
-    this.#end(graceSeconds)
+    // calculateEffectiveGracePeriod: at least a second, in which preStop hooks run also of Pods that ask for none
+    const grace = Math.max(1, graceSeconds)
+    if (this.#killing) return this.#killing.shorten(grace)
+    this.#end(grace)
   }
 
   /** The machine lost its power: everything stops at once, and nobody is told. */
