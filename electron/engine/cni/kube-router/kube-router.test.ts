@@ -103,6 +103,16 @@ describe('kube-router', () => {
     expect(verdict(cluster, 'client', address, 80)).toBe('rejected')
   })
 
+  it('puts back within a minute what somebody deletes of its routes', () => {
+    const cluster = born()
+    const { routes } = cluster.nodes.get('worker-1')!.network
+    const lost = routes.list('main').filter((r) => r.protocol === '17')
+    expect(lost).toHaveLength(2)
+    for (const route of lost) routes.remove(route)
+    cluster.clock.runFor(61_000)
+    expect(routes.list('main').filter((r) => r.protocol === '17')).toEqual(lost)
+  })
+
   it('does both families', () => {
     const cluster = born({ ipFamilies: ['IPv4', 'IPv6'], podCIDR: '10.244.0.0/16,fd00:10:244::/56', serviceCIDR: '10.96.0.0/12,fd00:10:96::/112' })
     pod(cluster, 'web', 'worker-1')

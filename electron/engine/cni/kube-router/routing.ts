@@ -1,6 +1,7 @@
+import type { Timer } from '../../clock.ts'
 import type { Node } from '../../kubernetes/types.ts'
 import { cidrContains, compareIp, ipVersion } from '../../network/address.ts'
-import type { Cidr, Ip, Netfilter, SocketOwner } from '../../network/types.ts'
+import type { Cidr, Ip, Netfilter, Route, SocketOwner } from '../../network/types.ts'
 import { BgpSpeaker, type BgpRoute } from '../bgp/speaker.ts'
 import { internalIp } from '../bridge-link.ts'
 import type { NodeContext } from '../types.ts'
@@ -21,6 +22,8 @@ export type Log = (source: string, message: string, severity?: 'I' | 'W' | 'E') 
 /** RTPROT that kube-router marks its routes with: pkg/routes ZebraOriginator, 0x11. */
 const PROTOCOL = '17'
 const GRACEFUL_RESTART = 90
+/** --injected-routes-sync-period */
+const ROUTES_SYNC = 60_000
 const POD_SUBNETS = 'kube-router-pod-subnets'
 const NODE_IPS = 'kube-router-node-ips'
 
@@ -38,6 +41,9 @@ export class NetworkRoutesController {
   readonly #nodes = new Map<string, NodeInfo>()
   readonly #stopWatch: () => void
   #speaker: BgpSpeaker | undefined
+  /** What BGP has brought: routes that somebody deletes are written again (pkg/routes RouteSync). */
+  readonly #injected = new Map<Cidr, Route>()
+  #routesTimer: Timer | undefined
   #stopped = false
 
   constructor(context: NodeContext, log: Log, owner: SocketOwner | undefined, settings: Pick<Settings, 'asn' | 'gracefulRestart' | 'podEgress'>) {
@@ -56,6 +62,7 @@ export class NetworkRoutesController {
   stop(): void {
     this.#stopped = true
     this.#stopWatch()
+    this.#context.clock.cancel(this.#routesTimer)
     this.#speaker?.stop()
     if (speakers.get(this.#context.network) === this.#speaker) speakers.delete(this.#context.network)
   }
@@ -126,11 +133,23 @@ export class NetworkRoutesController {
       onPeer: (peer, why) => this.#log('logger.go:47', peer.state === 'Established' ? `Peer Up Key=${peer.address} State=BGP_FSM_OPENCONFIRM Topic=Peer` : `Peer Down Key=${peer.address} Reason=${why} State=BGP_FSM_ESTABLISHED Topic=Peer`),
     })
     speakers.set(network, this.#speaker)
+    this.#syncRoutesLater()
     for (const subnet of own.subnets) {
       const nextHop = own.ips.find((ip) => ipVersion(ip) === (subnet.includes(':') ? 6 : 4))
       if (nextHop !== undefined) this.#speaker.announce(subnet, nextHop)
     }
     for (const [name, { ip }] of this.#nodes) if (name !== this.#context.name) this.#speaker.addPeer(ip, this.#settings.asn)
+  }
+
+  #syncRoutesLater(): void {
+    const { clock, network } = this.#context
+    this.#routesTimer = clock.schedule(ROUTES_SYNC, () => {
+      for (const family of [4, 6] as const) {
+        const there = new Set(network.routes.list('main', family).map((r) => r.destination))
+        for (const [destination, route] of this.#injected) if (destination.includes(':') === (family === 6) && !there.has(destination) && network.links.get(route.device!)?.up) network.routes.add(route, { replace: true })
+      }
+      this.#syncRoutesLater()
+    }, { background: true })
   }
 
   #syncSets(): void {
@@ -147,9 +166,15 @@ export class NetworkRoutesController {
   #route(destination: Cidr, route: BgpRoute | undefined): void {
     const { routes, links } = this.#context.network
     try {
-      if (!route) return routes.remove({ destination, protocol: PROTOCOL })
+      if (!route) {
+        this.#injected.delete(destination)
+        return routes.remove({ destination, protocol: PROTOCOL })
+      }
       const link = [...links.values()].find((l) => l.addresses.some((a) => cidrContains(`${a.address}/${a.prefixLength}`, route.nextHop)))
-      if (link) routes.add({ destination, via: route.nextHop, device: link.name, protocol: PROTOCOL }, { replace: true })
+      if (!link) return
+      const injected = { destination, via: route.nextHop, device: link.name, protocol: PROTOCOL }
+      this.#injected.set(destination, injected)
+      routes.add(injected, { replace: true })
     } catch (error) {
       this.#log('network_routes_controller.go:488', `failed to inject routes due to: ${(error as Error).message}`, 'E')
     }
