@@ -64,6 +64,8 @@ class BridgeAgent implements Agent {
   readonly #peers: PeerReader<readonly PodRoute[]>
   /** Node → its routes here. */
   readonly #routes = new Map<string, readonly PodRoute[]>()
+  /** For which subnets bridge, rule and file stand since this agent started: the file outlives a restart of the machine, the others do not. */
+  #configured = ''
 
   constructor(context: NodeContext) {
     this.#context = context
@@ -71,7 +73,7 @@ class BridgeAgent implements Agent {
     this.#stop = context.client.watch<Node>('nodes', { fieldSelector: `metadata.name=${name}` }, (event) => {
       if (event.type !== 'ADDED' && event.type !== 'MODIFIED') return
       const subnets = podSubnets(event.object)
-      if (event.object.metadata.name === name && subnets.length > 0 && subnets.join() !== subnetsOf(context).join()) this.#configure(subnets)
+      if (event.object.metadata.name === name && subnets.length > 0 && subnets.join() !== this.#configured) this.#configure(subnets)
     })
     this.#peers = new PeerReader(context, ROUTES, {
       devices: [...network.links.values()].filter((l) => l.kind === 'nic').map((l) => l.name),
@@ -87,6 +89,7 @@ class BridgeAgent implements Agent {
 
   #configure(subnets: readonly Cidr[]): void {
     const { machine, network, config } = this.#context
+    this.#configured = subnets.join()
     ensureBridge(this.#context, configOf(subnets))
     const comment = 'kubenet: SNAT for outbound traffic from cluster'
     for (const cluster of config.podCIDR) {

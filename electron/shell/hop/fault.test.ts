@@ -97,6 +97,12 @@ describe('hop fault', () => {
     expect(sh(TRACE)).toBe('delivered -\n')
   })
 
+  it('a node of the plugin "bridge" masquerades again after a restart', () => {
+    const { sh } = small({ cni: 'bridge' })
+    sh('hop fault apply node-reboot worker-1; sleep 120')
+    expect(sh('hop trace default/client http://example.com -o json | jq -r .verdict')).toBe('delivered\n')
+  })
+
   it('conntrack-full leaves the kernel a message, and raising the limit mends it', () => {
     const { sh } = small()
     sh('hop fault apply conntrack-full worker-1')
