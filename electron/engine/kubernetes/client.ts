@@ -81,8 +81,8 @@ export abstract class LateWrite {
 export abstract class LateBody extends LateWrite {
   /** Somebody has looked. */
   taken = false
-  /** The server's. */
-  uid = ''
+  /** The server's: of its uid, which is made with it. */
+  number = 0
   abstract make(): object
 }
 /** A merge patch of what was created so and is not yet taken. It must change something. */

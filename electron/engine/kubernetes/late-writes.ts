@@ -1,3 +1,4 @@
+import { Random } from '../random.ts'
 import { type LateBody, LateChange, type LateWrite, type WriteOptions } from './client.ts'
 import { timestamp } from './human-duration.ts'
 import { deepFreeze } from './json.ts'
@@ -13,6 +14,9 @@ import { checkNamespace, decodeBody, type Server } from './writes.ts'
  */
 export class LateWrites {
   readonly #server: Server
+  /** What it made up to now, and what their uids come from. */
+  #count = 0
+  #seed: number | undefined
   readonly #makers = new Map<Kind, (write: LateWrite) => KubeObject>()
 
   constructor(server: Server) {
@@ -21,7 +25,8 @@ export class LateWrites {
 
   create(kind: Kind, namespace: string, body: LateBody, options: WriteOptions): void {
     checkNamespace(this.#server, kind, { namespace, name: '' })
-    body.uid = this.#server.uids.uuid()
+    this.#seed ??= this.#server.uids.fork('late').uint32()
+    body.number = this.#count++
     this.#put(kind, body, options)
   }
 
@@ -44,7 +49,8 @@ export class LateWrites {
     const object = decodeBody(kind, body.make(), undefined, optionsOf(body))
     const metadata: DraftMeta = object.metadata
     if (this.#server.recordsOwners) setEntries(object, ownersOfNew({ wall: () => wall }, kind, object, optionsOf(body)))
-    metadata.uid = body.uid
+    // Odd, so that no two of 4 billion come from one seed.
+    metadata.uid = new Random(this.#seed! + Math.imul(body.number, 0x9e3779b1)).uuid()
     metadata.creationTimestamp = timestamp(wall)
     body.taken = true
     return object

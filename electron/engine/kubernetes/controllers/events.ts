@@ -3,7 +3,7 @@ import { SparseMap } from '../../sparse.ts'
 import { ConnectionError, LateChange, StatusError, type KubernetesClient } from '../client.ts'
 import type { Event, KubeObject } from '../types.ts'
 import { microTimestamp, timestamp } from '../human-duration.ts'
-import { WrittenEvent, type ObjectReference } from './written-event.ts'
+import { EventGroup, WrittenEvent, type EventExtras, type ObjectReference, type Remembered, type Reporter } from './written-event.ts'
 
 export type { ObjectReference } from './written-event.ts'
 
@@ -30,20 +30,6 @@ function lastMicrosOf(clock: Clock): { at: number } {
   return last
 }
 
-/** What was written of one object with one reason; nearly always one text. */
-interface Group {
-  readonly fieldPath: string | undefined
-  readonly type: string
-  readonly reason: string
-  /** The texts since `since`. */
-  messages: string | readonly string[]
-  since: number
-  /** The events by their text, the first apart. */
-  first: string
-  seen: WrittenEvent | undefined
-  more: Map<string, WrittenEvent> | undefined
-}
-
 /**
  * Writes Events as client-go's tools/record does: an event that repeats is counted up, not written again, and many
  * that differ only in their text become one with "(combined from similar events): ".
@@ -51,76 +37,113 @@ interface Group {
 export class EventRecorder {
   readonly #client: KubernetesClient
   readonly #clock: Clock
-  readonly #source: { component: string; host?: string }
+  readonly #reporter: Reporter
   /** By the object's uid. */
-  readonly #groups = new Map<string, Group[]>()
+  readonly #written = new Map<string, Remembered>()
+  readonly #notes = new SparseMap<string, WrittenEvent>()
+  readonly #actions = new SparseMap<string, EventExtras>()
   readonly #lastMicros: { at: number }
   /** Several events in a row are of one object, and share what they say of it. */
   #last: { object: KubeObject | ObjectReference; fieldPath: string | undefined; about: ObjectReference } | undefined
-  readonly #notes = new SparseMap<string, WrittenEvent>()
   #lookAt = LOOK_AT
 
   constructor(client: KubernetesClient, clock: Clock, component: string, host?: string) {
     this.#client = client
     this.#clock = clock
-    this.#source = host === undefined ? { component } : { component, host }
+    this.#reporter = { component, ...(host !== undefined && { host }), epoch: clock.epoch }
     this.#lastMicros = lastMicrosOf(clock)
   }
 
   event(object: KubeObject | ObjectReference, type: 'Normal' | 'Warning', reason: string, message: string, options?: { fieldPath?: string; annotations?: Record<string, string> }): void {
     const about = this.#about(object, options?.fieldPath)
-    const group = this.#group(about, type, reason, message)
-    const isSpam = group.messages.length > SPAM.messages && typeof group.messages !== 'string'
+    const annotations = options?.annotations
+    const extras = annotations && { annotations }
+    const first = this.#written.get(about.uid)
+    let known = first
+    while (known && !(known.reason === reason && known.fieldPath === about.fieldPath && known.type === type)) known = known.next
+    if (known) return this.#again(about, first!, known, message, extras)
+    const made = this.#make(about, type, reason, message, extras)
+    // What the server refuses counts all the same.
+    const remembered = this.#create(made) ? made : new EventGroup(made, message, made.at)
+    if (first) {
+      remembered.next = first.next
+      first.next = remembered
+      return
+    }
+    this.#written.set(about.uid, remembered)
+    if (this.#written.size > this.#lookAt) this.#forgetOld()
+  }
+
+  /** An event of an object and reason that there was one of before. */
+  #again(about: ObjectReference, first: Remembered, known: Remembered, message: string, extras: EventExtras | undefined): void {
+    const { now } = this.#clock
+    const group = known instanceof EventGroup ? known : this.#grouped(about.uid, first, known)
+    if (now - group.since > SPAM.window) {
+      group.messages = [message]
+      group.since = now
+    } else if (group.messages.length <= SPAM.messages && !group.messages.includes(message)) group.messages = [...group.messages, message]
+    const isSpam = group.messages.length > SPAM.messages
     const text = isSpam ? `(combined from similar events): ${message}` : message
     const key = isSpam ? '(similar)' : message
-    const { now } = this.#clock
-    const seen = group.first === key ? group.seen : group.more?.get(key)
-    try {
-      if (seen && now - seen.seen < MEMORY && this.#countUp(seen, text)) return
-      const annotations = options?.annotations
-      const made = new WrittenEvent(about, this.#source, type, reason, text, this.#clock.wall(), this.#micros(), now, annotations && { annotations })
-      this.#create(made)
-      if (group.seen && group.first !== key) (group.more ??= new Map()).set(key, made)
-      else {
-        group.first = key
-        group.seen = made
-      }
-      if (this.#groups.size > this.#lookAt) this.#forgetOld()
-    } catch (error) {
-      if (!isRefusal(error)) throw error
+    const seen = group.events.get(key)
+    if (seen && now - seen.seen < MEMORY && this.#countUp(seen, text)) return
+    const made = this.#make(about, group.type, group.reason, text, extras)
+    if (this.#create(made)) group.events.set(key, made)
+  }
+
+  #grouped(uid: string, first: Remembered, single: WrittenEvent): EventGroup {
+    const group = new EventGroup(single, single.text, single.at)
+    group.events.set(single.text, single)
+    group.next = single.next
+    single.next = undefined
+    if (first === single) this.#written.set(uid, group)
+    else {
+      let before = first
+      while (before.next !== single) before = before.next!
+      before.next = group
     }
+    return group
   }
 
   /** As the new events API (events.k8s.io) writes them: the scheduler uses it. `related` is who it is about besides. */
   note(object: KubeObject | ObjectReference, type: 'Normal' | 'Warning', reason: string, action: string, message: string, related?: KubeObject): void {
     const about = 'metadata' in object ? referenceTo(object) : object
-    const key = [about.uid, type, reason, message].join('\n')
-    const seen = this.#notes.get(key)
+    const first = this.#notes.get(about.uid)
+    let seen = first
+    while (seen && !(seen.text === message && seen.reason === reason && seen.type === type)) seen = seen.next as WrittenEvent | undefined
     const { now } = this.#clock
-    try {
-      if (seen && now - seen.seen < 360_000) {
-        const series = { count: ++seen.count, lastObservedTime: microTimestamp(this.#clock.wall()) }
-        seen.seen = now
-        this.#patch(seen, { series })
-        return
-      }
-      const made = new WrittenEvent(about, this.#source, type, reason, message, this.#clock.wall(), this.#micros(), now, { action, related: related && referenceTo(related) })
-      this.#create(made)
-      this.#notes.set(key, made)
-      if (this.#notes.size > this.#lookAt) this.#forgetOld()
-    } catch (error) {
-      if (!isRefusal(error)) throw error
+    if (seen && now - seen.seen < 360_000) {
+      const series = { count: ++seen.count, lastObservedTime: microTimestamp(this.#clock.wall()) }
+      seen.seen = now
+      return void this.#patch(seen, { series })
     }
+    const made = this.#make(about, type, reason, message, related ? { action, related: referenceTo(related) } : this.#acting(action))
+    if (!this.#create(made)) return
+    // In the place of one that is too old to be counted up.
+    let left: WrittenEvent | undefined
+    for (let one = first; one; ) {
+      const next = one.next as WrittenEvent | undefined
+      if (one !== seen) {
+        one.next = left
+        left = one
+      }
+      one = next
+    }
+    made.next = left
+    this.#notes.set(about.uid, made)
+    if (this.#notes.size > this.#lookAt) this.#forgetOld()
   }
 
+  #acting(action: string): EventExtras {
+    let extras = this.#actions.get(action)
+    if (!extras) this.#actions.set(action, (extras = { action }))
+    return extras
+  }
+
+  /** False: somebody deleted it, or it is too old, so a new one is written. */
   #countUp(seen: WrittenEvent, message: string): boolean {
-    try {
-      this.#patch(seen, { count: seen.count + 1, lastTimestamp: timestamp(this.#clock.wall()), message })
-    } catch (error) {
-      // Somebody deleted it, or it is too old: a new one is written.
-      if (error instanceof StatusError && error.status.code === 404) return false
-      throw error
-    }
+    const refusal = this.#patch(seen, { count: seen.count + 1, lastTimestamp: timestamp(this.#clock.wall()), message })
+    if (refusal) return !(refusal instanceof StatusError && refusal.status.code === 404)
     seen.count++
     seen.seen = this.#clock.now
     return true
@@ -133,34 +156,20 @@ export class EventRecorder {
     return about
   }
 
-  #group({ uid, fieldPath }: ObjectReference, type: string, reason: string, message: string): Group {
-    let groups = this.#groups.get(uid)
-    if (!groups) this.#groups.set(uid, (groups = []))
-    let group = groups.find((one) => one.reason === reason && one.fieldPath === fieldPath && one.type === type)
-    if (!group) groups.push((group = { fieldPath, type, reason, messages: message, since: this.#clock.now, first: '', seen: undefined, more: undefined }))
-    if (this.#clock.now - group.since > SPAM.window) {
-      group.messages = message
-      group.since = this.#clock.now
-    }
-    const { messages } = group
-    if (typeof messages !== 'string') {
-      if (messages.length <= SPAM.messages && !messages.includes(message)) group.messages = [...messages, message]
-    } else if (messages !== message) group.messages = [messages, message]
-    return group
+  #make(about: ObjectReference, type: string, reason: string, text: string, extras: EventExtras | undefined): WrittenEvent {
+    return new WrittenEvent(about, this.#reporter, type, reason, text, this.#clock.now, this.#micros(), extras)
   }
 
-  /** Most of them nobody reads: the server has them made when somebody does. */
-  #create(event: WrittenEvent): void {
-    if (event.hasFittingName) this.#client.create<Event>('events', event.namespace, event, UNCHECKED)
-    else {
-      event.taken = true
-      this.#client.create<Event>('events', event.namespace, event.make(), UNCHECKED)
-    }
+  /** Most of them nobody reads: the server has them made when somebody does. Tells whether the server took it. */
+  #create(event: WrittenEvent): boolean {
+    const body = event.hasFittingName ? event : event.make()
+    event.taken = body !== event
+    return !refusalOf(() => this.#client.create<Event>('events', event.namespace, body, UNCHECKED))
   }
 
-  #patch(event: WrittenEvent, patch: object): void {
+  #patch(event: WrittenEvent, patch: object): Error | undefined {
     const late = event.taken ? undefined : new LateChange(() => ({ namespace: event.namespace, name: event.name, patch }))
-    this.#client.patch('events', event.namespace, late ? '' : event.name, 'application/merge-patch+json', late ?? patch)
+    return refusalOf(() => this.#client.patch('events', event.namespace, late ? '' : event.name, 'application/merge-patch+json', late ?? patch))
   }
 
   #micros(): number {
@@ -170,19 +179,31 @@ export class EventRecorder {
   /** Seldom, when all of them are young: each look goes through all. */
   #forgetOld(): void {
     const { now } = this.#clock
-    const isOld = (event: WrittenEvent | undefined): boolean => !event || now - event.seen > MEMORY
-    const isForgotten = ({ seen, since, more }: Group): boolean => isOld(seen) && now - since > SPAM.window && [...(more?.values() ?? [])].every(isOld)
-    for (const [uid, groups] of this.#groups) {
-      const left = groups.filter((group) => !isForgotten(group))
-      if (left.length === 0) this.#groups.delete(uid)
-      else if (left.length < groups.length) this.#groups.set(uid, left)
-    }
-    for (const [key, seen] of this.#notes) if (isOld(seen)) this.#notes.delete(key)
-    this.#lookAt = Math.max(LOOK_AT, 2 * Math.max(this.#groups.size, this.#notes.size))
+    const isOld = (event: WrittenEvent): boolean => now - event.seen > MEMORY
+    const isForgotten = (one: Remembered): boolean =>
+      one instanceof EventGroup ? now - one.since > SPAM.window && [...one.events.values()].every(isOld) : isOld(one)
+    for (const [uid, first] of this.#written) keep(this.#written, uid, first, isForgotten)
+    for (const [uid, first] of this.#notes) keep(this.#notes, uid, first, isForgotten)
+    this.#lookAt = Math.max(LOOK_AT, 2 * Math.max(this.#written.size, this.#notes.size))
   }
 }
 
+/** Takes out of a chain what is forgotten. */
+function keep<T extends Remembered>(all: { set(uid: string, first: T): unknown; delete(uid: string): unknown }, uid: string, first: T, isForgotten: (one: T) => boolean): void {
+  const left: T[] = []
+  for (let one: T | undefined = first; one; one = one.next as T | undefined) if (!isForgotten(one)) left.push(one)
+  left.forEach((one, i) => (one.next = left[i + 1]))
+  if (!left[0]) all.delete(uid)
+  else if (left[0] !== first) all.set(uid, left[0])
+}
+
 /** Events are best effort: what the server refuses (a namespace that goes) is dropped. */
-function isRefusal(error: unknown): boolean {
-  return error instanceof StatusError || error instanceof ConnectionError
+function refusalOf(write: () => void): Error | undefined {
+  try {
+    write()
+    return undefined
+  } catch (error) {
+    if (error instanceof StatusError || error instanceof ConnectionError) return error
+    throw error
+  }
 }

@@ -11,38 +11,63 @@ export interface ObjectReference {
   fieldPath?: string
 }
 
-export interface EventSource { component: string; host?: string }
+/** Who writes events; `epoch` is the clock's, in ms since 1970. */
+export interface Reporter { component: string; host?: string; epoch: number }
+
+/** What few events have. `action`: an event of the new API (events.k8s.io); `related`: who it is about besides. */
+export interface EventExtras { annotations?: Record<string, string> | undefined; action?: string; related?: ObjectReference | undefined }
 
 /** Of an object's name, that the event's is not longer than a name may be. */
 const LONGEST = 253 - 1 - 16
 
-/** An Event that was written: what its recorder remembers of it, and what it is made of once somebody looks. */
+/**
+ * An Event that was written: what its recorder remembers of it, and what it is made of once somebody looks. A cluster has
+ * seven for each Pod, so it has no field that can be told from the others.
+ */
 export class WrittenEvent extends LateBody {
   readonly #about: ObjectReference
-  readonly #source: EventSource
-  readonly #type: string
-  readonly #reason: string
-  readonly #text: string
-  /** When it was written, in ms since 1970; and in µs, as no other one was. */
-  readonly #wall: number
-  readonly #micros: number
-  /** `action`: an event of the new API (events.k8s.io). */
-  readonly #more: { annotations?: Record<string, string> | undefined; action?: string; related?: ObjectReference | undefined } | undefined
+  readonly #reporter: Reporter
+  readonly type: string
+  readonly reason: string
+  readonly text: string
+  /** Its name's time in µs, less the time at which it was written. */
+  readonly #ahead: number
+  readonly #extras: EventExtras | undefined
   count = 1
-  /** When it was seen last, in virtual time. */
-  seen: number
+  /** When it was last seen again, in virtual time. */
+  #seen: number | undefined = undefined
+  /** What its recorder remembers besides of the same object. */
+  next: Remembered | undefined = undefined
 
-  constructor(about: ObjectReference, source: EventSource, type: string, reason: string, text: string, wall: number, micros: number, seen: number, more?: { annotations?: Record<string, string> | undefined; action?: string; related?: ObjectReference | undefined }) {
+  constructor(about: ObjectReference, reporter: Reporter, type: string, reason: string, text: string, now: number, micros: number, extras: EventExtras | undefined) {
     super()
+    this.at = now
     this.#about = about
-    this.#source = source
-    this.#type = type
-    this.#reason = reason
-    this.#text = text
-    this.#wall = wall
-    this.#micros = micros
-    this.seen = seen
-    this.#more = more
+    this.#reporter = reporter
+    this.type = type
+    this.reason = reason
+    // Put together from pieces, a text stays a tree of them until somebody looks into it.
+    text.charCodeAt(0)
+    this.text = text
+    this.#ahead = micros - this.#writtenMicros()
+    this.#extras = extras
+  }
+
+  #writtenMicros(): number {
+    return Math.round((this.#reporter.epoch + this.at) * 1000)
+  }
+
+  /** When it was seen last, in virtual time. */
+  get seen(): number {
+    return this.#seen ?? this.at
+  }
+
+  set seen(now: number) {
+    this.#seen = now
+  }
+
+  get fieldPath(): string | undefined {
+    return this.#about.fieldPath
   }
 
   get namespace(): string {
@@ -50,7 +75,7 @@ export class WrittenEvent extends LateBody {
   }
 
   get name(): string {
-    return `${this.#about.name}.${(BigInt(this.#micros) * 1000n).toString(16)}`
+    return `${this.#about.name}.${(BigInt(this.#writtenMicros() + this.#ahead) * 1000n).toString(16)}`
   }
 
   get hasFittingName(): boolean {
@@ -58,16 +83,46 @@ export class WrittenEvent extends LateBody {
   }
 
   make(): object {
-    const { component, host = '' } = this.#source
-    const { annotations, action, related } = this.#more ?? {}
+    const { component, host, epoch } = this.#reporter
+    const { annotations, action, related } = this.#extras ?? {}
+    const { type, reason, text } = this
+    const wall = epoch + this.at
     const metadata = { name: this.name, namespace: this.namespace, ...(annotations ? { annotations } : {}) }
-    const head = { apiVersion: 'v1', kind: 'Event', metadata, involvedObject: this.#about, reason: this.#reason, message: this.#text }
-    const type = this.#type
+    const head = { apiVersion: 'v1', kind: 'Event', metadata, involvedObject: this.#about, reason, message: text }
     if (action !== undefined) {
-      const eventTime = microTimestamp(this.#wall)
-      return { ...head, source: {}, firstTimestamp: null, lastTimestamp: null, type, eventTime, action, ...(related ? { related } : {}), reportingComponent: component, reportingInstance: `${component}-${host}` }
+      const eventTime = microTimestamp(wall)
+      return { ...head, source: {}, firstTimestamp: null, lastTimestamp: null, type, eventTime, action, ...(related ? { related } : {}), reportingComponent: component, reportingInstance: `${component}-${host ?? ''}` }
     }
-    const time = timestamp(this.#wall)
-    return { ...head, source: this.#source, firstTimestamp: time, lastTimestamp: time, count: 1, type, eventTime: null, reportingComponent: component, reportingInstance: host }
+    const time = timestamp(wall)
+    const source = host === undefined ? { component } : { component, host }
+    return { ...head, source, firstTimestamp: time, lastTimestamp: time, count: 1, type, eventTime: null, reportingComponent: component, reportingInstance: host ?? '' }
   }
 }
+
+/** What was written of one object with one reason, once it is more than one event. */
+export class EventGroup {
+  readonly fieldPath: string | undefined
+  readonly type: string
+  readonly reason: string
+  /** The texts since `since`. */
+  messages: readonly string[]
+  since: number
+  readonly #events = new Map<string, WrittenEvent>()
+  next: Remembered | undefined = undefined
+
+  constructor({ fieldPath, type, reason }: Pick<EventGroup, 'fieldPath' | 'type' | 'reason'>, message: string, since: number) {
+    this.fieldPath = fieldPath
+    this.type = type
+    this.reason = reason
+    this.messages = [message]
+    this.since = since
+  }
+
+  /** By their text, or by the word for those that were put together. */
+  get events(): Map<string, WrittenEvent> {
+    return this.#events
+  }
+}
+
+/** A chain of these is what a recorder remembers of one object. */
+export type Remembered = WrittenEvent | EventGroup
