@@ -1,6 +1,6 @@
 import type { EndpointSlice } from '../kubernetes/types.ts'
 import { joinHostPort } from '../network/address.ts'
-import type { Ip } from '../network/types.ts'
+import type { ChainBlock, Ip } from '../network/types.ts'
 import { usesClusterEndpoints, usesLocalEndpoints, type ServicePortInfo } from './service-ports.ts'
 
 /** An endpoint of a Service's port: pkg/proxy/endpoint.go and endpointslicecache.go of Kubernetes v1.33. */
@@ -14,6 +14,8 @@ export interface EndpointInfo {
   terminating: boolean
   nodeName: string | undefined
   zones: readonly string[]
+  /** What iptables mode has made of it. */
+  chain: ChainBlock | undefined
 }
 
 type ByPort = ReadonlyMap<string, readonly EndpointInfo[]>
@@ -56,6 +58,8 @@ function readSlice(slice: EndpointSlice): ByPort {
   return merge(sets)
 }
 
+const NO_ZONES: readonly string[] = []
+
 function infoOf(endpoint: EndpointSlice['endpoints'][number], port: number): EndpointInfo | undefined {
   const known = infos.get(endpoint)
   const same = known?.find((info) => info.port === port)
@@ -71,7 +75,8 @@ function infoOf(endpoint: EndpointSlice['endpoints'][number], port: number): End
     serving: serving ?? true,
     terminating: terminating ?? false,
     nodeName: endpoint.nodeName,
-    zones: (endpoint.hints?.forZones ?? []).map((z) => z.name),
+    zones: endpoint.hints?.forZones?.map((z) => z.name) ?? NO_ZONES,
+    chain: undefined,
   }
   if (known) known.push(info)
   else infos.set(endpoint, [info])

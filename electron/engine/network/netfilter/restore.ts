@@ -39,7 +39,7 @@ export function restore(text: Input, host: RestoreHost, options: RestoreOptions)
       if (typeof item !== 'string') {
         if (!table) throw new RestoreError({ code: 1, text: `${tool}: line ${line} failed\n` })
         block(table, item, host, options, line)
-        line += item.rules.length
+        line += item.count
         continue
       }
       const content = item.endsWith('\r') ? item.slice(0, -1) : item
@@ -161,7 +161,7 @@ class UnreadBlock implements ReadBlock {
   }
 
   get count(): number {
-    return this.#block.rules.length
+    return this.#block.count
   }
 
   get rules(): readonly Rule[] {
@@ -180,7 +180,7 @@ class UnreadBlock implements ReadBlock {
 }
 
 function block(table: Table, written: ChainBlock, host: RestoreHost, options: RestoreOptions, line: number): void {
-  const { chain, rules } = written
+  const { chain } = written
   const known = written.read as ReadBlock | undefined
   if (known?.table === table.name && known.family === host.family()) return table.adopt(chain, known, line)
   if (written.jumps) {
@@ -189,6 +189,7 @@ function block(table: Table, written: ChainBlock, host: RestoreHost, options: Re
     return table.adopt(chain, unread, line)
   }
   declare(table, `:${chain} - [0:0]`, options, line, 'iptables-restore')
+  const { rules } = written
   rules.forEach((words, i) => append(table, words, host, line + 1 + i))
   const read = table.chain(chain).rules
   // Else a line of it is about another chain, or keeps a count of its own.

@@ -123,7 +123,7 @@ describe('blocks of a whole chain', () => {
     .map(({ at, vouched, rules }): ChainBlock => {
       const jumps = rules.map(([, to]) => (to === 'next' ? (names[at + 1] ?? 'DROP') : to))
       return {
-        chain: names[at]!,
+        chain: names[at]!, count: rules.length,
         rules: rules.map(([port], i) => `-A ${names[at]} -p udp --dport ${port} -j ${jumps[i]}`),
         ...(vouched && { jumps: [...new Set(jumps)] }),
       }

@@ -18,12 +18,14 @@ export type HookVerdict = 'accept' | 'drop' | 'stolen'
  */
 export interface ChainBlock {
   readonly chain: string
+  /** How many rules it has; {@link rules} may be put together each time somebody asks. */
+  readonly count: number
   readonly rules: readonly string[]
   /**
    * The chains and verdicts that its rules jump to, each once. Who names them vouches for the rules: each is well-formed, is
    * appended to this chain and keeps no state of its own. They are read when a packet or a person first comes to them.
    */
-  readonly jumps?: readonly string[]
+  readonly jumps?: readonly string[] | undefined
   /** What netfilter made of it. */
   read?: object
 }

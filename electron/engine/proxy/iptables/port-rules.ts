@@ -2,7 +2,8 @@ import { cidrContains } from '../../network/address.ts'
 import type { ChainBlock, Cidr, Ip } from '../../network/types.ts'
 import { chooseEndpoints, type EndpointInfo } from '../endpoints.ts'
 import { isExternallyAccessible, usesClusterEndpoints, usesLocalEndpoints, type ServicePortInfo } from '../service-ports.ts'
-import { endpointChain, serviceChain } from './names.ts'
+import { serviceChain } from './names.ts'
+import { BalancingChain, chainOf } from './service-chains.ts'
 
 export interface RuleOptions {
   node: { name: string; zone: string; ip: Ip }
@@ -59,11 +60,6 @@ function dependsOnNode(port: ServicePortInfo, endpoints: readonly EndpointInfo[]
   return usesLocalEndpoints(port) || port.sourceRanges.length > 0 || endpoints.some((e) => e.zones.length > 0)
 }
 
-/** Go's %0.10f of 1/n. */
-function probability(n: number): string {
-  return (1 / n).toFixed(10)
-}
-
 class Writer {
   readonly #port: ServicePortInfo
   readonly #endpoints: readonly EndpointInfo[]
@@ -99,8 +95,11 @@ class Writer {
     const policies: [string, readonly EndpointInfo[]][] = []
     if (cluster.length > 0 && usesClusterEndpoints(port)) policies.push([chain('KUBE-SVC'), cluster])
     if (local.length > 0 && usesLocalEndpoints(port)) policies.push([chain('KUBE-SVL'), local])
-    for (const [name, endpoints] of policies) this.#balance(name, endpoints, hasInternal && name === internalPolicy)
-    for (const endpoint of reachable) this.#chains.push(this.#endpoint(endpoint))
+    for (const [name, endpoints] of policies) {
+      const masquerade = hasInternal && name === internalPolicy ? this.#masquerade(name) : []
+      this.#chains.push(new BalancingChain(name, masquerade, endpoints, port, this.#large))
+    }
+    for (const endpoint of reachable) this.#chains.push(chainOf(endpoint, port, this.#large))
     return { filter: this.#filter, nat: this.#nat, chains: this.#chains }
   }
 
@@ -157,7 +156,7 @@ class Writer {
       rules.push(`-A ${chain} -m comment --comment "route LOCAL traffic for ${name} external destinations" -m addrtype --src-type LOCAL -j ${cluster}`)
     }
     if (hasEndpoints) rules.push(`-A ${chain} -j ${policy}`)
-    this.#chains.push({ chain, rules })
+    this.#chains.push({ chain, count: rules.length, rules })
   }
 
   #firewall(chain: string, external: string): void {
@@ -168,49 +167,6 @@ class Writer {
       for (const ip of loadBalancerIPs) rules.push(`${start} -s ${ip} -j ${external}`)
     }
     rules.push(`-A ${chain} -m comment --comment "other traffic to ${name} will be dropped by KUBE-PROXY-FIREWALL"`)
-    this.#chains.push({ chain, rules })
-  }
-
-  #balance(chain: string, endpoints: readonly EndpointInfo[], masquerade: boolean): void {
-    const { name, protocol, stickySeconds } = this.#port
-    const rules = masquerade ? this.#masquerade(chain) : []
-    const jumps = rules.length > 0 ? [...MASQUERADES] : []
-    const comment = (e: EndpointInfo): string => (this.#large ? '' : ` -m comment --comment "${name} -> ${e.address}"`)
-    if (stickySeconds !== undefined) {
-      for (const e of endpoints) {
-        const to = endpointChain(name, protocol, e.address)
-        rules.push(`-A ${chain}${comment(e)} -m recent --name ${to} --rcheck --seconds ${stickySeconds} --reap -j ${to}`)
-      }
-    }
-    endpoints.forEach((e, i) => {
-      const left = endpoints.length - i
-      const chance = left > 1 ? ` -m statistic --mode random --probability ${probability(left)}` : ''
-      const to = endpointChain(name, protocol, e.address)
-      jumps.push(to)
-      rules.push(`-A ${chain}${comment(e)}${chance} -j ${to}`)
-    })
-    if (stickySeconds !== undefined) this.#chains.push({ chain, rules })
-    else this.#chains.push({ chain, rules, jumps })
-  }
-
-  /** An endpoint that stays has the same chain whatever becomes of the others. */
-  #endpoint(endpoint: EndpointInfo): ChainBlock {
-    const { name, protocol, stickySeconds } = this.#port
-    const known = endpointBlocks.get(endpoint)
-    if (known && known.name === name && known.protocol === protocol && known.large === this.#large && known.stickySeconds === stickySeconds) return known.block
-    const chain = endpointChain(name, protocol, endpoint.address)
-    const start = `-A ${chain}${this.#large ? '' : ` -m comment --comment ${name}`}`
-    const remember = stickySeconds === undefined ? '' : ` -m recent --name ${chain} --set`
-    const block: ChainBlock = {
-      chain,
-      rules: [`${start} -s ${endpoint.ip} -j KUBE-MARK-MASQ`, `${start}${remember} -m ${protocol} -p ${protocol} -j DNAT --to-destination ${endpoint.address}`],
-      ...(stickySeconds === undefined && { jumps: MASQUERADES }),
-    }
-    endpointBlocks.set(endpoint, { name, protocol, large: this.#large, stickySeconds, block })
-    return block
+    this.#chains.push({ chain, count: rules.length, rules })
   }
 }
-
-const MASQUERADES: readonly string[] = ['KUBE-MARK-MASQ']
-
-const endpointBlocks = new WeakMap<EndpointInfo, { name: string; protocol: string; large: boolean; stickySeconds: number | undefined; block: ChainBlock }>()
