@@ -2,18 +2,16 @@ import { sleep, type Task } from '../../machine/task.ts'
 import type { ExitStatus } from '../../machine/types.ts'
 import { timestamp } from '../human-duration.ts'
 import { ContainerRun, CreateError, StartError } from './container.ts'
-import type { Environment } from '../../machine/environment.ts'
-import { ConfigError, environmentOf } from './environment.ts'
-import { visibleServices } from './service-environment.ts'
+import { environmentIn, PodContainerSetup, surroundingsNow } from './container-setup.ts'
+import { ConfigError } from './environment.ts'
 import { goDuration } from './go-duration.ts'
 import { runHook } from './hooks.ts'
-import { factsFor, podText } from './host.ts'
+import { podText } from './host.ts'
 import { PullError } from './image-manager.ts'
-import { hostnameOf, podFiles, writePodFiles } from './pod-files.ts'
 import { startProbes } from './pod-probes.ts'
 import type { PodWorker } from './pod-worker.ts'
 import type { ContainerRecord } from './record.ts'
-import { containerUser, identityOf, verifyNonRoot } from './security.ts'
+import { containerUser, verifyNonRoot } from './security.ts'
 import { stopContainer } from './kill-container.ts'
 
 /** What containerd takes, in virtual ms. */
@@ -63,11 +61,9 @@ function onStartFailed(worker: PodWorker, c: ContainerRecord, error: unknown): v
 
 function* runContainer(worker: PodWorker, c: ContainerRecord, image: ContainerRun['image']): Task {
   const { host, pod, clock } = worker
-  const sandbox = worker.sandbox!
-  const { hostname } = hostnameOf(pod, host.context.machine.hostname)
-  const environment = environmentAsOfNow(worker, c, image, hostname)
+  const surroundings = surroundingsNow(worker, c, image)
   verifyNonRoot(pod, c.spec, image)
-  worker.volumes.checkSubPaths(c.spec, environment)
+  worker.volumes.checkSubPaths(c.spec, () => environmentIn(surroundings, worker, c.spec, image, worker.ips))
   c.image = image
   yield sleep(clock, LATENCY.create)
   worker.event('Normal', 'Created', `Created container: ${c.spec.name}`, c)
@@ -75,24 +71,8 @@ function* runContainer(worker: PodWorker, c: ContainerRecord, image: ContainerRu
   if (c.lastEnd || c.ran) c.restarts++
   c.previousLog = c.log
   const id = host.random.hex(64)
-  const { volumes } = worker
-  const files = podFiles(worker, c, hostname)
-  const target = (c.spec as { targetContainerName?: string }).targetContainerName
   try {
-    c.run = new ContainerRun(
-      {
-        clock, pod, container: c.spec, image, id, hostname, sandbox, programs: host.context.machine.programs, environment,
-        user: identityOf(pod, c.spec, image),
-        memory: host.capacity.memory,
-        pids: target ? worker.record(target)?.run?.machine.pids : pod.spec.hostPID ? host.context.machine.pids : sandbox.pids,
-        quiet: image.quiet && isQuiet(worker, c),
-        prepare: (fs, values) => {
-          writePodFiles(files, fs)
-          volumes.mount(pod, c.spec, fs, values)
-        },
-      },
-      (status) => onExit(worker, c, status),
-    )
+    c.run = new ContainerRun(new PodContainerSetup(worker, c, image, id, surroundings, onExit))
   } catch (error) {
     if (!(error instanceof StartError)) throw error
     return onRunFailed(worker, c, id, error)
@@ -108,31 +88,6 @@ function* runContainer(worker: PodWorker, c: ContainerRecord, image: ContainerRu
     if (c.run?.running) startProbes(worker, c)
   }
   host.changed(worker)
-}
-
-/** Of a container that asks for nothing it is put together when it is wanted, of the Services that there are now. */
-function environmentAsOfNow({ pod, host, sandbox }: PodWorker, { spec }: ContainerRecord, image: ContainerRun['image'], hostname: string): () => Environment {
-  const facts = factsFor(host, sandbox!.ips)
-  if (spec.env?.length || spec.envFrom?.length) {
-    const made = environmentOf(pod, spec, image, hostname, facts, host)
-    return () => made
-  }
-  const services = visibleServices(host, pod.metadata.namespace, pod.spec.enableServiceLinks ?? true)
-  return () => environmentOf(pod, spec, image, hostname, facts, { ...NOTHING, services: () => services })
-}
-
-const NOTHING = { configMap: () => undefined, secret: () => undefined, token: () => '' }
-
-/** Nobody looks into it, and nothing but its program's own ways decide what it does. */
-function isQuiet({ pod, init, volumes }: PodWorker, { spec, kind }: ContainerRecord): boolean {
-  return (
-    kind === 'main' && init.length === 0 && pod.spec.containers.length === 1 && !pod.spec.hostNetwork && !pod.spec.hostPID && !pod.spec.shareProcessNamespace &&
-    !spec.command && !spec.args && !spec.workingDir && !spec.stdin && !spec.tty && !spec.lifecycle && !hasOwn(spec.securityContext) && !hasOwn(pod.spec.securityContext) && volumes.onlyTokens
-  )
-}
-
-function hasOwn(value: object | undefined): boolean {
-  return value !== undefined && Object.keys(value).length > 0
 }
 
 /** The container is there and has nothing to run. */

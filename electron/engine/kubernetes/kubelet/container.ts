@@ -30,7 +30,7 @@ export interface ContainerSetup {
   /** Whose network it is in. */
   sandbox: { readonly network: NetworkNamespace; beforeTouch(work: () => void): void }
   programs: ProgramTable
-  environment: () => Environment
+  environment(): Environment
   user: Credentials
   /** What there is without a limit: the node's, in bytes. */
   memory?: number | undefined
@@ -40,6 +40,8 @@ export interface ContainerSetup {
   quiet?: boolean | undefined
   /** Mounts volumes and writes the kubelet's files. */
   prepare(fs: MemoryFilesystem, environment: Environment): void
+  /** Its first process has ended. */
+  exited(status: ExitStatus): void
 }
 
 /** What containerd says when it cannot make the container: the state CreateContainerError. */
@@ -67,18 +69,16 @@ export class ContainerRun {
   readonly user: Credentials
   #live: Live | undefined
   #setup: ContainerSetup | undefined
-  readonly #onExit: (status: ExitStatus) => void
   #lost = false
 
   /** Throws {@link StartError} and {@link CreateError}. */
-  constructor(setup: ContainerSetup, onExit: (status: ExitStatus) => void) {
+  constructor(setup: ContainerSetup) {
     const { clock, image } = setup
     this.id = setup.id
     this.image = image
     this.user = setup.user
     this.stopSignal = image.stopSignal ?? 'SIGTERM'
     this.startedAt = clock.now
-    this.#onExit = onExit
     this.#setup = setup
     if (setup.quiet) setup.sandbox.beforeTouch(() => this.#wake())
     else this.#wake()
@@ -130,7 +130,8 @@ export class ContainerRun {
   }
 
   #start(setup: ContainerSetup): void {
-    const { clock, container, image, user } = setup
+    const { clock, container, image } = setup
+    const { user } = this
     const environment = setup.environment()
     const log = new ContainerLog(clock)
     const fs = new MemoryFilesystem({ clock, base: imageLayer(image) })
@@ -169,18 +170,18 @@ export class ContainerRun {
     }
     if (terminal) terminal.foreground = process.group
     this.#live = { machine, log, process, input, terminal }
-    this.#whenOver(clock, this.#live)
+    this.#whenOver(setup, this.#live)
   }
 
   /** In a function of its own: what it is called with stays as long as the container, and nothing else does. */
-  #whenOver(clock: Clock, { machine, process, log }: Live): void {
+  #whenOver(setup: ContainerSetup, { machine, process, log }: Live): void {
     process.onExit(() => {
       const status = process.status!
       // Whoever notices does so after the process is gone altogether.
-      clock.schedule(0, () => {
+      setup.clock.schedule(0, () => {
         machine.halt()
         log.close()
-        if (!this.#lost) this.#onExit(status)
+        if (!this.#lost) setup.exited(status)
       })
     })
   }

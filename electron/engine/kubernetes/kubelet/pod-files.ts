@@ -3,7 +3,6 @@ import { decodeUtf8, encodeUtf8 } from '../../text.ts'
 import type { Pod } from '../types.ts'
 import type { PodHost } from './host.ts'
 import type { PodWorker } from './pod-worker.ts'
-import type { ContainerRecord } from './record.ts'
 
 /** The files that the kubelet writes for a container: pkg/kubelet/kubelet_pods.go, pkg/kubelet/network/dns. */
 export const CLUSTER_DOMAIN = 'cluster.local'
@@ -112,14 +111,23 @@ export function resolvConf(pod: Pod, clusterDns: string, nodeResolvConf: string)
 }
 
 /** What the kubelet's own files of a container are made of, as it is now. */
-export interface PodFiles { pod: Pod; ips: readonly string[]; clusterDns: string; nodeHosts: (() => Uint8Array) | undefined; nodeResolvConf: string; hostname: string; message: string }
+export interface PodFiles extends NodeFiles { pod: Pod; ips: readonly string[]; clusterDns: string; hostname: string; message: string }
 
-export function podFiles({ pod, host, ips }: PodWorker, c: ContainerRecord, hostname: string): PodFiles {
-  return {
-    pod, ips, clusterDns: host.clusterDns, hostname, message: c.spec.terminationMessagePath ?? '/dev/termination-log',
-    nodeHosts: pod.spec.hostNetwork && host.fs.exists('/etc/hosts') ? host.fs.snapshot('/etc/hosts') : undefined, nodeResolvConf: nodeFile(host, '/etc/resolv.conf'),
-  }
+/** What the node has of them. */
+export interface NodeFiles { nodeHosts: (() => Uint8Array) | undefined; nodeResolvConf: string }
+
+/** As they are now; containers that find the same share it. */
+export function nodeFiles({ pod, host }: PodWorker): NodeFiles {
+  const nodeResolvConf = nodeFile(host, '/etc/resolv.conf')
+  if (pod.spec.hostNetwork && host.fs.exists('/etc/hosts')) return { nodeHosts: host.fs.snapshot('/etc/hosts'), nodeResolvConf }
+  const known = latest.get(host)
+  if (known?.nodeResolvConf === nodeResolvConf) return known
+  const made = { nodeHosts: undefined, nodeResolvConf }
+  latest.set(host, made)
+  return made
 }
+
+const latest = new WeakMap<PodHost, NodeFiles>()
 
 /** Puts them into its filesystem. */
 export function writePodFiles({ pod, ips, clusterDns, nodeHosts, nodeResolvConf, hostname, message }: PodFiles, fs: MemoryFilesystem): void {

@@ -383,7 +383,7 @@ export class PodWorker {
     yield sleep(this.clock, SANDBOX_LATENCY)
     if (pod.spec.dnsConfig) for (const problem of dnsProblems(pod, host)) this.event('Warning', 'DNSConfigForming', problem)
     try {
-      this.sandbox = new PodSandbox(pod, hostnameOf(pod, host.context.machine.hostname).hostname, host.context, host.plugin, (name) => host.reserveSandboxNetwork(name), host.random)
+      this.sandbox = new PodSandbox(this, hostnameOf(pod, host.context.machine.hostname).hostname, host.context, host.plugin, (name) => host.reserveSandboxNetwork(name), host.random)
     } catch (error) {
       if (!(error instanceof SandboxError)) throw error
       this.event('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${error.message}`)

@@ -27,7 +27,8 @@ export class SandboxError extends Error {}
 export class PodSandbox implements Sandbox {
   readonly id: string
   readonly ips: readonly string[]
-  readonly #pod: Pod
+  /** Whose it is; what it asks of the Pod no new version changes. */
+  readonly #owner: { readonly pod: Pod }
   readonly #hostname: string
   readonly #context: NodeContext
   readonly #since: number
@@ -39,9 +40,10 @@ export class PodSandbox implements Sandbox {
   #mapped = false
 
   /** Throws {@link SandboxError}. */
-  constructor(pod: Pod, hostname: string, context: NodeContext, plugin: CniPlugin, reserveNetwork: (name: string) => () => NetworkNamespace, random: Random) {
+  constructor(owner: { readonly pod: Pod }, hostname: string, context: NodeContext, plugin: CniPlugin, reserveNetwork: (name: string) => () => NetworkNamespace, random: Random) {
     this.id = random.hex(64)
-    this.#pod = pod
+    const { pod } = owner
+    this.#owner = owner
     this.#hostname = hostname
     this.#context = context
     this.#since = context.clock.now
@@ -56,15 +58,15 @@ export class PodSandbox implements Sandbox {
   }
 
   get podName(): string {
-    return this.#pod.metadata.name
+    return this.#owner.pod.metadata.name
   }
 
   get podNamespace(): string {
-    return this.#pod.metadata.namespace
+    return this.#owner.pod.metadata.namespace
   }
 
   get podUid(): string {
-    return this.#pod.metadata.uid
+    return this.#owner.pod.metadata.uid
   }
 
   /** Where containerd keeps the network namespace. */
@@ -86,7 +88,7 @@ export class PodSandbox implements Sandbox {
 
   /** Where the Pod's containers share their processes (shareProcessNamespace): the pause container's. */
   get pids(): PidNamespace | undefined {
-    return this.#pod.spec.shareProcessNamespace ? this.pause.machine.pids : undefined
+    return this.#owner.pod.spec.shareProcessNamespace ? this.pause.machine.pids : undefined
   }
 
   /** As {@link NetworkNamespace.beforeTouch}, of one that may not be made yet. */
@@ -109,7 +111,7 @@ export class PodSandbox implements Sandbox {
     const context = this.#context
     try {
       requireCniBinary(context.machine.fs, plugin.name)
-      const plan = ports.length > 0 || this.#pod.spec.securityContext?.sysctls?.length ? undefined : plugin.plan?.(context, this)
+      const plan = ports.length > 0 || this.#owner.pod.spec.securityContext?.sysctls?.length ? undefined : plugin.plan?.(context, this)
       if (plan) {
         context.network.defer(() => context.clock.past(this.#since, () => plan.wire((this.#network = this.#made()))))
         return plan.ips
@@ -130,7 +132,7 @@ export class PodSandbox implements Sandbox {
     const network = this.#make!()
     this.#make = undefined
     network.setUp('lo', true)
-    for (const { name: key, value } of this.#pod.spec.securityContext?.sysctls ?? []) network.setSysctl(sysctlName(key), value)
+    for (const { name: key, value } of this.#owner.pod.spec.securityContext?.sysctls ?? []) network.setSysctl(sysctlName(key), value)
     if (this.#beforeTouch) network.beforeTouch(this.#beforeTouch)
     this.#beforeTouch = undefined
     return network
@@ -141,7 +143,7 @@ export class PodSandbox implements Sandbox {
     return new ContainerRun(
       {
         clock: this.#context.clock,
-        pod: this.#pod,
+        pod: this.#owner.pod,
         container: { name: 'POD', image: PAUSE_IMAGE },
         image,
         id: this.id,
@@ -151,8 +153,8 @@ export class PodSandbox implements Sandbox {
         programs: this.#context.machine.programs,
         environment: () => new Environment(PAUSE_ENVIRONMENT),
         prepare: () => undefined,
+        exited: () => undefined,
       },
-      () => undefined,
     )
   }
 }
