@@ -65,7 +65,7 @@ export class PodWorker {
     this.init = (pod.spec.initContainers ?? []).map((c) => new ContainerRecord(c, (c as { restartPolicy?: string }).restartPolicy === 'Always' ? 'sidecar' : 'init'))
     this.main = pod.spec.containers.map((c) => new ContainerRecord(c, 'main'))
     if (this.init.length > 0) for (const c of [...this.init, ...this.main]) c.state = { waiting: { reason: 'PodInitializing' } }
-    this.volumes = new PodVolumes(this.clock, host, host.fs)
+    this.volumes = new PodVolumes(this)
     this.startTime = pod.status.startTime ?? timestamp(this.clock.wall())
     this.#takeSpec(pod)
     host.changed(this)

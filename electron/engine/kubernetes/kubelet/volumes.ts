@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import { MemoryFilesystem } from '../../machine/filesystem.ts'
+import { own } from '../../own.ts'
 import { Random } from '../../random.ts'
 import { decodeBase64 } from '../base64.ts'
 import { timestamp } from '../human-duration.ts'
@@ -9,57 +10,79 @@ import { ConfigError, fieldOf, resourceOf, type HostFacts, type Secret, type Sou
 import { expand } from './expansion.ts'
 
 type Volume = NonNullable<Pod['spec']['volumes']>[number]
-interface Mounted { readonly fs: MemoryFilesystem; readonly at: string }
+/** Under its name in the Pod. */
+interface Mounted { readonly name: string; readonly fs: MemoryFilesystem; readonly at: string }
 
 const KINDS: Readonly<Record<string, string>> = { Directory: 'directory', File: 'file', Socket: 'socket file', CharDevice: 'character device', BlockDevice: 'block device' }
 const DEFAULT_MODE = 0o644
+/** How the API server's admission names the volume of a ServiceAccount's token. */
+const TOKENS = 'kube-api-access-'
+const NONE: readonly Mounted[] = []
 
 /** A volume that cannot be set up yet: the Pod waits in ContainerCreating, with an event FailedMount. */
 export class MountError extends Error {}
 
-/** A volume of a Pod's own, with what it held when it was set up; laid out when somebody mounts it. */
+/**
+ * A volume of a Pod's own, with what it held when it was set up; laid out when somebody mounts it. There is one for each Pod
+ * at least: it has nothing that can be told later.
+ */
 class PodVolume implements Mounted {
-  readonly at = '/volume'
-  // there is one for each Pod at least: nothing here that others have, too
-  readonly #clock: Clock
+  readonly #set: PodVolumes
+  readonly #volume: Volume
   readonly #since: number
-  readonly #uid: string
-  readonly #name: string
-  readonly #group: number | undefined
-  readonly #inMemory: boolean
+  /** Absent of an emptyDir, and of a ServiceAccount's token before somebody looks: then there is the ConfigMap beside it. */
   #content: Content | undefined
+  readonly #map: ConfigMap | undefined
   #fs: MemoryFilesystem | undefined
 
-  /** Without content it is an emptyDir. */
-  constructor(clock: Clock, { metadata: { uid }, spec: { securityContext } }: Pod, { name, emptyDir, configMap }: Volume, content: Content | undefined) {
-    this.#clock = clock
-    this.#since = clock.now
-    this.#uid = uid
-    this.#name = name
-    this.#group = securityContext?.fsGroup
-    this.#inMemory = emptyDir ? emptyDir.medium === 'Memory' : !configMap
+  constructor(set: PodVolumes, volume: Volume, content: Content | undefined, map: ConfigMap | undefined) {
+    this.#set = set
+    this.#volume = volume
+    this.#since = set.clock.now
     this.#content = content
+    this.#map = map
+  }
+
+  get name(): string {
+    return this.#volume.name
+  }
+
+  get at(): string {
+    return '/volume'
   }
 
   get fs(): MemoryFilesystem {
-    if (!this.#fs) this.#clock.past(this.#since, () => (this.#fs = this.#layOut()))
+    if (!this.#fs) this.#then(() => (this.#fs = this.#layOut()))
     return this.#fs!
   }
 
   /** What it holds from now on. */
   update(content: Content): void {
-    const former = this.#content ?? new Map<string, VolumeFile>()
+    const former = this.#held() ?? new Map<string, VolumeFile>()
     if (isSameContent(former, content)) return
     const { fs } = this
     // a token is renewed in its own time
     this.#content = new Map([...content].map(([path, file]) => [path, typeof file.data === 'function' ? (former.get(path) ?? file) : file]))
-    this.#write(fs)
+    this.#write(fs, this.#content)
+  }
+
+  /** When it was set up. */
+  #then(work: () => void): void {
+    this.#set.clock.past(this.#since, work)
+  }
+
+  #held(): Content | undefined {
+    const map = this.#map
+    if (!this.#content && map) this.#then(() => (this.#content = this.#set.tokens(this.#volume, map)))
+    return this.#content
   }
 
   #layOut(): MemoryFilesystem {
-    const group = this.#group
-    const fs = new MemoryFilesystem({ clock: this.#clock, inMemory: this.#inMemory })
-    const mode = this.#inMemory ? 0o1777 : 0o777
+    const { emptyDir, configMap } = this.#volume
+    const inMemory = emptyDir ? emptyDir.medium === 'Memory' : !configMap
+    const group = this.#set.pod.spec.securityContext?.fsGroup
+    const fs = new MemoryFilesystem({ clock: this.#set.clock, inMemory })
+    const mode = inMemory ? 0o1777 : 0o777
     fs.makeDirectory('/volume', { mode })
     if (group !== undefined) {
       // pkg/volume SetVolumeOwnership: the group's, and what is made in it too
@@ -67,48 +90,61 @@ class PodVolume implements Mounted {
       fs.chmod('/volume', mode | 0o2550)
       fs.owner = { uid: 0, gid: group }
     }
-    if (this.#content) this.#write(fs)
+    const content = this.#held()
+    if (content) this.#write(fs, content)
     return fs
   }
 
-  #write(fs: MemoryFilesystem): void {
-    const at = timestamp(this.#clock.wall())
-    const content = this.#group === undefined ? this.#content! : new Map([...this.#content!].map(([path, file]) => [path, { ...file, mode: file.mode | 0o440 }]))
-    writeAtomically(fs, '/volume', content, { at, suffix: new Random(0).fork(`${this.#uid} ${this.#name} ${at}`).uint32() })
+  #write(fs: MemoryFilesystem, content: Content): void {
+    const { clock, pod } = this.#set
+    const at = timestamp(clock.wall())
+    const isGroups = pod.spec.securityContext?.fsGroup !== undefined
+    const files = isGroups ? new Map([...content].map(([path, file]) => [path, { ...file, mode: file.mode | 0o440 }])) : content
+    writeAtomically(fs, '/volume', files, { at, suffix: new Random(0).fork(`${pod.metadata.uid} ${this.name} ${at}`).uint32() })
   }
 }
 
+/** Of whom it is the kubelet's. */
+interface Owner { readonly pod: Pod; readonly host: Sources & { readonly fs: MemoryFilesystem; readonly context: { readonly clock: Clock } } }
+
 /** The volumes of one Pod: each a filesystem that its containers share. */
 export class PodVolumes {
-  readonly #clock: Clock
-  readonly #sources: Sources
-  readonly #hostFs: MemoryFilesystem
-  readonly #volumes = new Map<string, Mounted>()
+  readonly #owner: Owner
+  #volumes: readonly Mounted[] = NONE
 
-  constructor(clock: Clock, sources: Sources, hostFs: MemoryFilesystem) {
-    this.#clock = clock
-    this.#sources = sources
-    this.#hostFs = hostFs
+  constructor(owner: Owner) {
+    this.#owner = owner
+  }
+
+  get clock(): Clock {
+    return this.#owner.host.context.clock
+  }
+
+  get pod(): Pod {
+    return this.#owner.pod
   }
 
   /** Nothing but the ServiceAccount's token is mounted. */
   get onlyTokens(): boolean {
-    for (const name of this.#volumes.keys()) if (!name.startsWith('kube-api-access-')) return false
-    return true
+    return this.#volumes.every(({ name }) => name.startsWith(TOKENS))
+  }
+
+  #find(name: string): Mounted | undefined {
+    return this.#volumes.find((volume) => volume.name === name)
   }
 
   /** Throws {@link MountError} for the first that lacks something. */
   setUp(pod: Pod, facts: HostFacts): void {
-    for (const volume of pod.spec.volumes ?? []) if (!this.#volumes.has(volume.name)) this.#volumes.set(volume.name, this.#make(pod, volume, facts))
+    for (const volume of pod.spec.volumes ?? []) if (!this.#find(volume.name)) this.#volumes = [...this.#volumes, this.#make(pod, volume, facts)]
   }
 
   /** Writes ConfigMaps, Secrets and the like again, as they are now. */
   refresh(pod: Pod, facts: HostFacts): void {
     for (const volume of pod.spec.volumes ?? []) {
-      const present = this.#volumes.get(volume.name)
+      const present = this.#find(volume.name)
       if (!(present instanceof PodVolume) || volume.emptyDir) continue
       try {
-        present.update(this.#content(pod, volume, facts))
+        present.update(this.#content(pod, volume, facts, this.#owner.host))
       } catch (error) {
         // What was there stays while its object is missing.
         if (!(error instanceof MountError)) throw error
@@ -118,7 +154,7 @@ export class PodVolumes {
 
   /** After a restart of the machine everything is set up anew; what emptyDirs hold is on its disk. */
   forget(): void {
-    for (const [name, { at }] of this.#volumes) if (at !== '/volume') this.#volumes.delete(name)
+    this.#volumes = this.#volumes.filter(({ at }) => at === '/volume')
   }
 
   /** Throws {@link ConfigError} for a subPath that cannot be (pkg/volume/util/subpath). */
@@ -132,7 +168,7 @@ export class PodVolumes {
 
   mount(pod: Pod, container: Container, fs: MemoryFilesystem, environment: ReadonlyMap<string, string>): void {
     for (const { name, mountPath, subPath, subPathExpr, readOnly } of container.volumeMounts ?? []) {
-      const found = this.#volumes.get(name)
+      const found = this.#find(name)
       if (!found) continue
       const volume = pod.spec.volumes?.find((v) => v.name === name)
       const below = subPathExpr ? expand(subPathExpr, (v) => environment.get(v)) : subPath
@@ -145,12 +181,33 @@ export class PodVolumes {
 
   #make(pod: Pod, volume: Volume, facts: HostFacts): Mounted {
     if (volume.hostPath) return this.#host(volume.name, volume.hostPath.path, volume.hostPath.type)
-    const content = volume.emptyDir ? undefined : this.#content(pod, volume, facts)
-    return new PodVolume(this.#clock, pod, volume, content)
+    if (volume.emptyDir) return new PodVolume(this, volume, undefined, undefined)
+    const map = volume.name.startsWith(TOKENS) ? this.#tokensMap(pod, volume) : undefined
+    return new PodVolume(this, volume, map ? undefined : this.#content(pod, volume, facts, this.#owner.host), map)
+  }
+
+  /** The ConfigMap of a volume that holds a ServiceAccount's token, it and the Pod's namespace; if nothing is amiss. */
+  #tokensMap(pod: Pod, { projected }: Volume): ConfigMap | undefined {
+    let found: ConfigMap | undefined
+    for (const { configMap, secret, downwardAPI } of projected?.sources ?? []) {
+      if (secret || downwardAPI?.items?.some((item) => item.fieldRef?.fieldPath !== 'metadata.namespace')) return undefined
+      if (!configMap) continue
+      if (found) return undefined
+      found = this.#owner.host.configMap(pod.metadata.namespace, configMap.name ?? '')
+      if (!found || !configMap.items?.every(({ key }) => own(found!.data ?? {}, key) !== undefined)) return undefined
+    }
+    return found
+  }
+
+  /** What such a volume holds. */
+  tokens(volume: Volume, map: ConfigMap): Content {
+    const { host, pod } = this.#owner
+    const facts = { nodeName: '', hostIPs: [], podIPs: [], cpu: 0, memory: 0 }
+    return this.#content(pod, volume, facts, { configMap: () => map, secret: () => undefined, services: () => [], token: (...args) => host.token(...args) })
   }
 
   #host(name: string, path: string, type: string | undefined): Mounted {
-    const fs = this.#hostFs
+    const { fs } = this.#owner.host
     const failed = (what: string): MountError => new MountError(`MountVolume.SetUp failed for volume "${name}" : hostPath type check failed: ${path} is not a ${what}`)
     if (!fs.exists(path)) {
       if (type === 'FileOrCreate') {
@@ -159,29 +216,29 @@ export class PodVolumes {
         fs.writeFile(path, '')
       } else if (!type || type === 'DirectoryOrCreate') fs.makeDirectory(path, { parents: true })
       else throw failed(KINDS[type] ?? type)
-      return { fs, at: path }
+      return { name, fs, at: path }
     }
     const is = fs.stat(path).type
     if ((type === 'Directory' || type === 'DirectoryOrCreate') && is !== 'directory') throw failed('directory')
     if ((type === 'File' || type === 'FileOrCreate') && is !== 'file') throw failed('file')
     if (type === 'CharDevice' && is !== 'device') throw failed('character device')
     if (type === 'Socket' || type === 'BlockDevice') throw failed(KINDS[type]!)
-    return { fs, at: path }
+    return { name, fs, at: path }
   }
 
-  #content(pod: Pod, volume: Volume, facts: HostFacts): Content {
+  #content(pod: Pod, volume: Volume, facts: HostFacts, sources: Sources): Content {
     const out = new Map<string, VolumeFile>()
     const { configMap, secret, downwardAPI, projected } = volume
-    if (configMap) this.#configMap(pod, volume.name, configMap, configMap.defaultMode, out)
-    else if (secret) this.#secret(pod, volume.name, { name: secret.secretName, items: secret.items, optional: secret.optional }, secret.defaultMode, out)
+    if (configMap) this.#configMap(pod, volume.name, configMap, configMap.defaultMode, out, sources)
+    else if (secret) this.#secret(pod, volume.name, { name: secret.secretName, items: secret.items, optional: secret.optional }, secret.defaultMode, out, sources)
     else if (downwardAPI) this.#downward(pod, downwardAPI.items ?? [], downwardAPI.defaultMode, facts, out)
     else if (projected) {
       const mode = projected.defaultMode
       for (const source of projected.sources ?? []) {
-        if (source.configMap) this.#configMap(pod, volume.name, source.configMap, mode, out)
-        if (source.secret) this.#secret(pod, volume.name, source.secret, mode, out)
+        if (source.configMap) this.#configMap(pod, volume.name, source.configMap, mode, out, sources)
+        if (source.secret) this.#secret(pod, volume.name, source.secret, mode, out, sources)
         this.#downward(pod, source.downwardAPI?.items ?? [], mode, facts, out)
-        if (source.serviceAccountToken) out.set(source.serviceAccountToken.path, { data: this.#token(pod, source.serviceAccountToken), ...tokenOwner(pod, mode ?? DEFAULT_MODE) })
+        if (source.serviceAccountToken) out.set(source.serviceAccountToken.path, { data: this.#token(pod, source.serviceAccountToken, sources), ...tokenOwner(pod, mode ?? DEFAULT_MODE) })
       }
     } else {
       const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'this kind'
@@ -191,16 +248,16 @@ export class PodVolumes {
   }
 
   /** Made when it is read, and anew as kubelets do it, after 80 % of its life (pkg/kubelet/token/token_manager.go). */
-  #token(pod: Pod, { audience, expirationSeconds }: { audience?: string; expirationSeconds?: number }): () => string {
-    const begun = this.#clock.wall()
+  #token(pod: Pod, { audience, expirationSeconds }: { audience?: string; expirationSeconds?: number }, sources: Sources): () => string {
+    const begun = this.clock.wall()
     const seconds = expirationSeconds ?? 3600
     let known = { issued: 0, token: '' }
     return () => {
       const renewal = seconds * 800
-      const issued = Math.floor((begun + Math.floor((this.#clock.wall() - begun) / renewal) * renewal) / 1000)
+      const issued = Math.floor((begun + Math.floor((this.clock.wall() - begun) / renewal) * renewal) / 1000)
       if (known.issued === issued) return known.token
       try {
-        known = { issued, token: this.#sources.token(pod, audience ? [audience] : undefined, issued, seconds) }
+        known = { issued, token: sources.token(pod, audience ? [audience] : undefined, issued, seconds) }
       } catch {
         // the API is not reached, or the account is gone: the old one stays
       }
@@ -216,8 +273,8 @@ export class PodVolumes {
     }
   }
 
-  #configMap(pod: Pod, volume: string, ref: Reference, defaultMode: number | undefined, out: Map<string, VolumeFile>): void {
-    const map: ConfigMap | undefined = this.#sources.configMap(pod.metadata.namespace, ref.name ?? '')
+  #configMap(pod: Pod, volume: string, ref: Reference, defaultMode: number | undefined, out: Map<string, VolumeFile>, sources: Sources): void {
+    const map: ConfigMap | undefined = sources.configMap(pod.metadata.namespace, ref.name ?? '')
     if (!map) {
       if (ref.optional) return
       throw new MountError(`MountVolume.SetUp failed for volume "${volume}" : configmap "${ref.name}" not found`)
@@ -227,8 +284,8 @@ export class PodVolumes {
     pick(all, ref, volume, `configmap references non-existent config key`, defaultMode, out)
   }
 
-  #secret(pod: Pod, volume: string, ref: Reference, defaultMode: number | undefined, out: Map<string, VolumeFile>): void {
-    const secret: Secret | undefined = this.#sources.secret(pod.metadata.namespace, ref.name ?? '')
+  #secret(pod: Pod, volume: string, ref: Reference, defaultMode: number | undefined, out: Map<string, VolumeFile>, sources: Sources): void {
+    const secret: Secret | undefined = sources.secret(pod.metadata.namespace, ref.name ?? '')
     if (!secret) {
       if (ref.optional) return
       throw new MountError(`MountVolume.SetUp failed for volume "${volume}" : secret "${ref.name}" not found`)
