@@ -100,8 +100,13 @@ export class Random {
 
   /** An own stream, so that one part's use of chance does not move another's. */
   fork(name: string): Random {
+    return new Random(this.forkSeed(name))
+  }
+
+  /** The seed of a {@link fork}, to make it later. */
+  forkSeed(name: string): number {
     let h = 2166136261
     for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 16777619)
-    return new Random((h ^ this.#a) | 0)
+    return (h ^ this.#a) | 0
   }
 }

@@ -199,7 +199,7 @@ export class SimulatedCluster implements Cluster {
       plugin,
       staticPods: pods.files,
       images: [...systemImages(manifests), ...pods.images],
-      reserveSandboxNetwork: (name) => this.#network.reserveNamespace({ name, kind: 'pod' }),
+      reserveSandboxNetwork: (name) => this.#network.reserveNamespace(name),
     })
     this.#kubelets.set(node.name, kubelet)
     const facts = { config: this.config, role: node.role, apiServer: (this.config.nodes.find((n) => n.role === 'control-plane') ?? this.config.nodes[0]!).ip }

@@ -54,8 +54,31 @@ export function planOnBridge(context: NodeContext, sandbox: Pick<Sandbox, 'id'>,
   // one that has a port in use keeps its carrier until somebody looks
   if (!context.network.hasDeferred && !context.network.links.get(config.bridge)?.carrier) return undefined
   const ips = allocate(context, sandbox, config)
-  const macs: [Mac, Mac] = [context.fabric.randomMac(), context.fabric.randomMac()]
-  return { ips, wire: (network) => void wire(context, { id: sandbox.id, network }, config, ips, ensureBridge(context, config), macs) }
+  return new BridgePlan(context, sandbox, config, ips)
+}
+
+class BridgePlan implements CniPlan {
+  readonly ips: Ip[]
+  readonly #context: NodeContext
+  readonly #sandbox: Pick<Sandbox, 'id'>
+  readonly #config: BridgeConfig
+  /** The Pod's, and the bridge's port's. */
+  readonly #mac: Mac
+  readonly #hostMac: Mac
+
+  constructor(context: NodeContext, sandbox: Pick<Sandbox, 'id'>, config: BridgeConfig, ips: Ip[]) {
+    this.ips = ips
+    this.#context = context
+    this.#sandbox = sandbox
+    this.#config = config
+    this.#mac = context.fabric.randomMac()
+    this.#hostMac = context.fabric.randomMac()
+  }
+
+  wire(network: NetworkNamespace): void {
+    const context = this.#context
+    wire(context, { id: this.#sandbox.id, network }, this.#config, this.ips, ensureBridge(context, this.#config), [this.#mac, this.#hostMac])
+  }
 }
 
 function allocate(context: NodeContext, sandbox: Pick<Sandbox, 'id'>, config: BridgeConfig): Ip[] {

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import { Journeys } from '../journey/log.ts'
 import { JourneyRecorder } from '../journey/recorder.ts'
 import { SystemError } from '../machine/errors.ts'
-import type { Random } from '../random.ts'
+import { Random } from '../random.ts'
 import { LinuxBridge } from './bridge.ts'
 import type { Layers } from './layers.ts'
 import { Geneve, GENEVE_OVERHEAD } from './geneve.ts'
@@ -25,6 +25,25 @@ import { Wireguard } from './wireguard.ts'
 /** The first network namespace's inode is init_net's; later ones count up from a number as real kernels show. */
 const FIRST_INODE = 4026531840
 const LATER_INODES = 4026532200
+
+interface NamespaceOptions { name: string; kind: NetworkNamespace['kind']; machine?: string; ipv6?: boolean }
+
+/** A network namespace that may be made later. Every Pod has one that nobody may ever look into. */
+export class Reservation {
+  readonly #network: Network
+  readonly #id: number
+  readonly #seed: number
+
+  constructor(network: Network, id: number, seed: number) {
+    this.#network = network
+    this.#id = id
+    this.#seed = seed
+  }
+
+  make(options: NamespaceOptions): Namespace {
+    return this.#network.make(this.#id, new Random(this.#seed), options)
+  }
+}
 
 /** The network of one cluster: makes network namespaces and the links between them. */
 export class Network {
@@ -59,19 +78,19 @@ export class Network {
     return this.#switches
   }
 
-  createNamespace(options: { name: string; kind: NetworkNamespace['kind']; machine?: string; ipv6?: boolean }): Namespace {
-    return this.reserveNamespace(options)()
+  createNamespace(options: NamespaceOptions): Namespace {
+    return this.reserveNamespace(options.name).make(options)
   }
 
-  /** What makes it: what it depends on is as it is now, whenever it is called. */
-  reserveNamespace(options: { name: string; kind: NetworkNamespace['kind']; machine?: string; ipv6?: boolean }): () => Namespace {
+  /** Its place: what a network namespace depends on is as it is now, whenever it is made. */
+  reserveNamespace(name: string): Reservation {
     const id = this.#made === 0 ? FIRST_INODE : LATER_INODES + this.#made * 61
     this.#made++
-    const random = this.clock.random.fork(`network ${id} ${options.name}`)
-    return () => this.#make(id, random, options)
+    return new Reservation(this, id, this.clock.random.forkSeed(`network ${id} ${name}`))
   }
 
-  #make(id: number, random: Random, options: { name: string; kind: NetworkNamespace['kind']; machine?: string; ipv6?: boolean }): Namespace {
+  /** For a {@link Reservation}. */
+  make(id: number, random: Random, options: NamespaceOptions): Namespace {
     const namespace = new Namespace({
       clock: this.clock,
       recorder: this.recorder,

@@ -75,7 +75,7 @@ export class Namespace implements NetworkNamespace, StackHost {
   readonly addrconf: Addrconf
   readonly #sockets: Sockets
   #onTouch: (() => void) | undefined
-  #deferred: (() => void)[] | undefined
+  #deferred: { run(): void }[] | undefined
   readonly vxlans = new SparseSet<Vxlan>()
   #tunnels: Set<BaseLink> | undefined
   #sctp: SctpStack | undefined
@@ -149,7 +149,7 @@ export class Namespace implements NetworkNamespace, StackHost {
    * `work` makes links without addresses and puts them into bridges, in a way that nobody could tell the moment from. It is
    * done, in order, before somebody looks at all links here or a bridge sends to all its ports.
    */
-  defer(work: () => void): void {
+  defer(work: { run(): void }): void {
     ;(this.#deferred ??= []).push(work)
   }
 
@@ -162,7 +162,7 @@ export class Namespace implements NetworkNamespace, StackHost {
     while (this.#deferred !== undefined) {
       const works = this.#deferred
       this.#deferred = undefined
-      for (const work of works) work()
+      for (const work of works) work.run()
     }
   }
 

@@ -1,19 +1,19 @@
 import type { CniPlugin, NodeContext } from '../../cni/types.ts'
 import type { MemoryFilesystem } from '../../machine/filesystem.ts'
-import type { NetworkNamespace } from '../../network/types.ts'
 import type { Random } from '../../random.ts'
 import type { EventRecorder } from '../controllers/events.ts'
 import type { Pod } from '../types.ts'
 import type { HostFacts, Sources } from './environment.ts'
 import type { ImageManager } from './image-manager.ts'
+import type { ReservedNetwork } from './sandbox.ts'
 
 /** What the kubelet gives to its Pods' workers. */
 export interface PodHost extends Sources {
   readonly context: NodeContext
   readonly fs: MemoryFilesystem
   readonly plugin: CniPlugin
-  /** What makes a Pod's network namespace; it may be called later. */
-  reserveSandboxNetwork(name: string): () => NetworkNamespace
+  /** The place of a Pod's network namespace. */
+  reserveSandboxNetwork(name: string): ReservedNetwork
   /** The kubelet does not run: what happens is not acted on. */
   readonly stopped: boolean
   /** Since when containerd does not answer, in virtual ms. */

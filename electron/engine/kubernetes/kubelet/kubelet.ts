@@ -27,7 +27,7 @@ import { MachineIdentity } from './machine-identity.ts'
 import { EVICTION_MEMORY, NodeStatus } from './node-status.ts'
 import { PodWorker } from './pod-worker.ts'
 import { RuntimeState } from './runtime-state.ts'
-import { PAUSE_IMAGE } from './sandbox.ts'
+import { PAUSE_IMAGE, type ReservedNetwork } from './sandbox.ts'
 import { serveKubelet } from './server.ts'
 import { isMirror, isStatic, MANIFESTS, StaticPods } from './static-pods.ts'
 import { StatusManager } from './status-manager.ts'
@@ -44,7 +44,7 @@ export interface KubeletOptions {
   staticPods: Readonly<Record<string, string>>
   /** Images that are on the node before anything is pulled. */
   images: readonly string[]
-  reserveSandboxNetwork(name: string): () => NetworkNamespace
+  reserveSandboxNetwork(name: string): ReservedNetwork
   /** The number of its process. */
   pid(): number
   /** Where it writes what it does (journalctl -u kubelet). */
@@ -248,7 +248,7 @@ export class Kubelet implements PodHost {
     return podToken(pod, account, client.get('nodes', undefined, name), audiences, issued, seconds)
   }
 
-  reserveSandboxNetwork(name: string): () => NetworkNamespace {
+  reserveSandboxNetwork(name: string): ReservedNetwork {
     return this.#options.reserveSandboxNetwork(name)
   }
 

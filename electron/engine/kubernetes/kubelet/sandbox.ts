@@ -1,6 +1,6 @@
 import { Environment } from '../../machine/environment.ts'
 import { requireCniBinary } from '../../cni/binaries.ts'
-import type { CniPlugin, NodeContext, Sandbox } from '../../cni/types.ts'
+import type { CniPlan, CniPlugin, NodeContext, Sandbox } from '../../cni/types.ts'
 import { nodeIps } from '../../config.ts'
 import type { NetworkNamespace } from '../../network/types.ts'
 import { findImage } from '../../programs/images/catalog.ts'
@@ -16,6 +16,9 @@ import { sysctlName } from './security.ts'
 const PAUSE_ENVIRONMENT = new Environment([['PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin']])
 
 export const PAUSE_IMAGE = 'registry.k8s.io/pause:3.10'
+
+/** A network namespace that is made when somebody needs it. */
+export interface ReservedNetwork { make(options: { name: string; kind: 'pod' }): NetworkNamespace }
 
 /** What stands in an event FailedCreatePodSandBox. */
 export class SandboxError extends Error {}
@@ -34,13 +37,14 @@ export class PodSandbox implements Sandbox {
   readonly #since: number
   readonly #plugin: CniPlugin | undefined
   #network: NetworkNamespace | undefined
-  #make: (() => NetworkNamespace) | undefined
+  #reserved: ReservedNetwork | undefined
+  #plan: CniPlan | undefined
   #beforeTouch: (() => void) | undefined
   #pause: ContainerRun | undefined
   #mapped = false
 
   /** Throws {@link SandboxError}. */
-  constructor(owner: { readonly pod: Pod }, hostname: string, context: NodeContext, plugin: CniPlugin, reserveNetwork: (name: string) => () => NetworkNamespace, random: Random) {
+  constructor(owner: { readonly pod: Pod }, hostname: string, context: NodeContext, plugin: CniPlugin, reserveNetwork: (name: string) => ReservedNetwork, random: Random) {
     this.id = random.hex(64)
     const { pod } = owner
     this.#owner = owner
@@ -52,7 +56,7 @@ export class PodSandbox implements Sandbox {
       this.ips = nodeIps(context.config.nodes.find((n) => n.name === context.name)!)
     } else {
       this.#plugin = plugin
-      this.#make = reserveNetwork(`${this.podNamespace}/${this.podName}`)
+      this.#reserved = reserveNetwork(`${this.podNamespace}/${this.podName}`)
       this.ips = this.#connect(plugin, mappedPorts(pod))
     }
   }
@@ -113,7 +117,8 @@ export class PodSandbox implements Sandbox {
       requireCniBinary(context.machine.fs, plugin.name)
       const plan = ports.length > 0 || this.#owner.pod.spec.securityContext?.sysctls?.length ? undefined : plugin.plan?.(context, this)
       if (plan) {
-        context.network.defer(() => context.clock.past(this.#since, () => plan.wire((this.#network = this.#made()))))
+        this.#plan = plan
+        context.network.defer(this)
         return plan.ips
       }
       // that of the node's primary family first, whatever the plugin's order (sortPodIPs)
@@ -128,9 +133,16 @@ export class PodSandbox implements Sandbox {
     }
   }
 
+  /** What its node puts off until somebody looks at its links. */
+  run(): void {
+    const plan = this.#plan!
+    this.#plan = undefined
+    this.#context.clock.past(this.#since, () => plan.wire((this.#network = this.#made())))
+  }
+
   #made(): NetworkNamespace {
-    const network = this.#make!()
-    this.#make = undefined
+    const network = this.#reserved!.make({ name: `${this.podNamespace}/${this.podName}`, kind: 'pod' })
+    this.#reserved = undefined
     network.setUp('lo', true)
     for (const { name: key, value } of this.#owner.pod.spec.securityContext?.sysctls ?? []) network.setSysctl(sysctlName(key), value)
     if (this.#beforeTouch) network.beforeTouch(this.#beforeTouch)

@@ -40,7 +40,7 @@ export interface NetworkNamespace {
    * `work` makes links without addresses and puts them into bridges, in a way that nobody could tell the moment from: it is
    * done, in order, before somebody looks at all links here or a bridge sends to all its ports.
    */
-  defer(work: () => void): void
+  defer(work: { run(): void }): void
   readonly hasDeferred: boolean
   /** Does what was deferred. */
   look(): void
