@@ -39,14 +39,30 @@ function variable(name: string): string {
   return name.toUpperCase().replace(/-/g, '_')
 }
 
-/** Services of the Pod's own namespace hide those of the same name that every Pod sees; by name. */
-export function visibleServices(sources: Pick<Sources, 'services'>, namespace: string, links: boolean): Service[] {
+/**
+ * Services of the Pod's own namespace hide those of the same name that every Pod sees; by name. Containers that are started
+ * one after the other see the same list.
+ */
+export function visibleServices(sources: Pick<Sources, 'services'>, namespace: string, links: boolean): readonly Service[] {
   const visible = links ? sources.services(namespace).slice() : []
-  if (!visible.some((service) => service.metadata.name === 'kubernetes')) {
-    const everywhere = sources.services('default').find((service) => service.metadata.name === 'kubernetes')
-    if (everywhere) return [...visible, everywhere].sort(byName)
-  }
-  return visible.sort(byName)
+  const everywhere = visible.find(isKubernetes) ?? sources.services('default').find(isKubernetes)
+  if (!everywhere) return visible.sort(byName)
+  if (!visible.includes(everywhere)) visible.push(everywhere)
+  visible.sort(byName)
+  let lists = latest.get(everywhere)
+  if (!lists) latest.set(everywhere, (lists = new Map()))
+  const key = links ? namespace : ''
+  const list = lists.get(key)
+  if (list?.length === visible.length && list.every((service, i) => service === visible[i])) return list
+  lists.set(key, visible)
+  return visible
+}
+
+/** By the Service that every Pod sees, then by namespace. */
+const latest = new WeakMap<Service, Map<string, readonly Service[]>>()
+
+function isKubernetes(service: Service): boolean {
+  return service.metadata.name === 'kubernetes'
 }
 
 function byName(a: Service, b: Service): number {
