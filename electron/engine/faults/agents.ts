@@ -80,7 +80,8 @@ export const cniDown: FaultKind = {
     return {
       text: `the network plugin of ${name} is gone`,
       nodes: [name!],
-      broken: () => !fs.exists(path),
+      // an init container may bring the executable back, and the agent still has no program
+      broken: () => !fs.exists(path) || (agentProgram !== undefined && node.kubelet.images.isSpoilt(agentProgram)),
       clear: () => {
         if (!fs.exists(path)) fs.installProgram(path, program)
         if (agentProgram !== undefined) return mendProgram(node, agentProgram)

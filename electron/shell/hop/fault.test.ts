@@ -97,6 +97,14 @@ describe('hop fault', () => {
     expect(sh(TRACE)).toBe('delivered -\n')
   })
 
+  it.each(['calico', 'antrea'])('cni-down of %s lasts over a restart, whose init container brings the executable back, until it is cleared', (cni) => {
+    const { sh, cluster } = small({ cni })
+    sh('hop fault apply cni-down worker-1; hop fault apply node-reboot worker-1 --for 5s; sleep 90')
+    expect(cluster.faults.active.map((f) => f.id)).toEqual(['cni-down/worker-1'])
+    sh('hop fault clear --all; sleep 400')
+    expect(sh(`kubectl get pods -A -o wide | grep worker-1 | grep -v Running`)).toBe('')
+  })
+
   it('a node of the plugin "bridge" masquerades again after a restart', () => {
     const { sh } = small({ cni: 'bridge' })
     sh('hop fault apply node-reboot worker-1; sleep 120')
