@@ -9,7 +9,7 @@ export const WAITING = [
   'tests/conformance/nettools-trace.test.ts', 'tests/conformance/nettools-legacy.test.ts', 'tests/conformance/nettools-transfers.test.ts',
   'tests/conformance/nettools-wget.test.ts', 'tests/conformance/nettools-ip.test.ts', 'tests/conformance/nettools-options.test.ts',
   'tests/conformance/nettools-dns.test.ts', 'tests/conformance/readline.test.ts', 'tests/conformance/userland.test.ts',
-  'tests/conformance/kubectl-corners-deep.test.ts', 'electron/shell/http2-controllers.test.ts', 'electron/shell/hop/reasons-deep.test.ts',
+  'tests/conformance/kubectl-corners-deep.test.ts', 'tests/conformance/faults-deep.test.ts', 'electron/shell/http2-controllers.test.ts', 'electron/shell/hop/reasons-deep.test.ts',
 ]
 
 export default defineConfig({
