@@ -99,7 +99,7 @@ export const WORLDS: readonly World[] = [
             kind: 'ip', version: 4, source: journey.source, destination: journey.destination, ttl: 62, tos: 0, identification: 0, dontFragment: true, meta: { mark: 0 },
             payload: { kind: 'tcp', sourcePort: journey.sourcePort!, destinationPort: journey.destinationPort!, sequence: 0, acknowledgement: 0, flags: { syn: true }, window: 0, data: new Uint8Array(0) },
           }
-          cluster.nodes.get('worker-1')!.network.sendIcmpError(quoted, 3, 1)
+          ;(cluster.nodes.get('worker-1')!.network as unknown as { sendIcmpError(about: IpPacket, type: number, code: number): void }).sendIcmpError(quoted, 3, 1)
         })
       })
     },
