@@ -40,10 +40,6 @@ export class PassThrough implements Netfilter {
     return this.spy(hook, packet, inInterface, outInterface)
   }
 
-  accounted(): { packets: number; bytes: number } {
-    return { packets: 0, bytes: 0 }
-  }
-
   restore(): void {}
 
   save(): string {

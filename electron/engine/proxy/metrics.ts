@@ -23,13 +23,7 @@ export function proxyMetrics({ network, config, clock }: NodeContext, mode: stri
       return (['filter', 'nat'] as const).map((table) => ({ labels: { ip_family: name, table }, value: ownRules(netfilter.command(['-t', table, '-S']).stdout) }))
     }),
   }
-  const accounted = (name: string, help: string, object: string): MetricFamily[] => (mode !== 'iptables' ? [] : [{ name, help: `[ALPHA] ${help}`, type: 'counter', samples: [{ labels: {}, value: network.netfilter.accounted(object).packets }] }])
-  return exposition([
-    buildInfo(),
-    ...accounted('kubeproxy_iptables_ct_state_invalid_dropped_packets_total', 'packets dropped by iptables to work around conntrack problems', 'ct_state_invalid_dropped_pkts'),
-    ...accounted('kubeproxy_iptables_localhost_nodeports_accepted_packets_total', 'Number of packets accepted on nodeports of loopback interface', 'localhost_nps_accepted_pkts'),
-    last, rules,
-  ])
+  return exposition([buildInfo(), last, rules])
 }
 
 /** What stands in its own chains; KUBE-FIREWALL is the kubelet's, and its jumps from the kernel's chains are not counted. */

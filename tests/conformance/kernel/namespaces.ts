@@ -84,7 +84,7 @@ export class KernelWorld {
     for (const [namespace, name] of this.#names) {
       const { netfilter } = namespace
       const rules = netfilter.save()
-      if (rules.includes('\n-A ')) shell(`ip netns exec ${name} iptables-restore`, rules.replace(/ -m nfacct --nfacct-name  \S+/g, ''))
+      if (rules.includes('\n-A ')) shell(`ip netns exec ${name} iptables-restore`, rules)
       if (netfilter.hasNftables) shell(`ip netns exec ${name} nft -f -`, netfilter.nftables.run('list ruleset').stdout)
     }
   }

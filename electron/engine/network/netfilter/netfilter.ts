@@ -78,7 +78,6 @@ export class NetfilterTables implements Netfilter, RuleHost {
   #ipvs: { tables: Ipvs; path: IpvsPath } | undefined
   /** Made when somebody asks; for both families. */
   #nftables: Nftables | undefined
-  #accounts: Map<string, { packets: number; bytes: number }> | undefined
   /** Where its base chains stand among the steps; none as long as there is no such chain. */
   #plan: NftPlan<Step> | undefined
   /** Those that somebody has asked for; most Pods' namespaces have none. */
@@ -107,17 +106,6 @@ export class NetfilterTables implements Netfilter, RuleHost {
 
   get generation(): number {
     return this.#generation
-  }
-
-  account(name: string, bytes: number): void {
-    if (this.#beside) return this.#beside.account(name, bytes)
-    const object = this.accounted(name)
-    ;(this.#accounts ??= new Map()).set(name, { packets: object.packets + 1, bytes: object.bytes + bytes })
-  }
-
-  /** What an accounting object has counted, of both families. */
-  accounted(name: string): { packets: number; bytes: number } {
-    return this.#beside?.accounted(name) ?? this.#accounts?.get(name) ?? { packets: 0, bytes: 0 }
   }
 
   get sets(): IpSets {

@@ -23,8 +23,6 @@ export interface RuleHost {
   readonly rejections: (() => void)[]
   /** ipset(8). */
   readonly sets: IpSets
-  /** Adds a packet to the accounting object of that name (nfnetlink_acct). */
-  account(name: string, bytes: number): void
 }
 
 /** A packet on its way through a table: its addresses and protocol stay as they are until it has left it. */

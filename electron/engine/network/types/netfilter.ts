@@ -63,8 +63,6 @@ export interface Netfilter {
   readonly sets: IpSets
   /** The IP virtual server, for both families; asking for it loads it. */
   readonly ipvs: Ipvs
-  /** What the accounting object of that name has counted (-m nfacct). */
-  accounted(name: string): { packets: number; bytes: number }
   readonly hasIpvs: boolean
   /** Change counter: grows with every change of a rule. */
   readonly generation: number

@@ -43,7 +43,7 @@ export class PortRuleMaker {
     const known = this.#forNode.get(port) ?? forAll.get(port)
     const { node, clusterCIDR, masqueradeAll } = options
     if (
-      known && known.endpoints === endpoints && known.large === large && known.options.clusterCIDR === clusterCIDR && known.options.masqueradeAll === masqueradeAll && known.options.localhostNodePorts === options.localhostNodePorts &&
+      known && known.endpoints === endpoints && known.large === large && known.options.clusterCIDR === clusterCIDR && known.options.masqueradeAll === masqueradeAll &&
       (!this.#forNode.has(port) || (known.options.node.name === node.name && known.options.node.zone === node.zone && known.options.node.ip === node.ip))
     ) return known.rules
     const made = { endpoints, large, options, rules: new Writer(port, endpoints, options, large).write() }
@@ -129,8 +129,6 @@ class Writer {
       for (const ip of loadBalancerIPs) filter.push(`-A KUBE-EXTERNAL-SERVICES -m comment --comment ${external.comment} ${match(ip)} -j ${external.target}`)
     }
     if (nodePort !== 0) {
-      const localhost = !this.#options.ipv6 && this.#options.localhostNodePorts
-      if (to.any && localhost) nat.push(`-A KUBE-NODEPORTS -m comment --comment ${name} -m ${protocol} -p ${protocol} -d 127.0.0.0/8 --dport ${nodePort} -m nfacct --nfacct-name localhost_nps_accepted_pkts -j ${to.external}`)
       if (to.any) nat.push(`-A KUBE-NODEPORTS -m comment --comment ${name} -m ${protocol} -p ${protocol} --dport ${nodePort} -j ${to.external}`)
       if (!to.hasExternal) filter.push(`-A KUBE-EXTERNAL-SERVICES -m comment --comment ${external.comment} -m addrtype --dst-type LOCAL -m ${protocol} -p ${protocol} --dport ${nodePort} -j ${external.target}`)
     }

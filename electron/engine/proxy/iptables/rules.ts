@@ -70,7 +70,8 @@ export function buildRules(
   if (!options.nodePortIps) lines.nat.push(`${nodePorts} -m addrtype --dst-type LOCAL${notLocalhost} -j KUBE-NODEPORTS`)
   for (const ip of options.nodePortIps ?? []) if (!isLoopbackIp(ip) || (!options.ipv6 && options.localhostNodePorts)) lines.nat.push(`${nodePorts} -d ${ip} -j KUBE-NODEPORTS`)
   lines.filter.push(
-    '-A KUBE-FORWARD -m conntrack --ctstate INVALID -m nfacct --nfacct-name ct_state_invalid_dropped_pkts -j DROP',
+    // As where the kernel has no accounting objects (nfnetlink_acct): rules with -m nfacct could not be loaded there.
+    '-A KUBE-FORWARD -m conntrack --ctstate INVALID -j DROP',
     `-A KUBE-FORWARD -m comment --comment "kubernetes forwarding rules" -m mark --mark ${MARK}/${MARK} -j ACCEPT`,
     '-A KUBE-FORWARD -m comment --comment "kubernetes forwarding conntrack rule" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
   )

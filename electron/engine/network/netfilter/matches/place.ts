@@ -1,5 +1,4 @@
 import { broadcastOf, isMulticastIp } from '../../address.ts'
-import { ipLength } from '../../packets.ts'
 import type { Ip, Link, NetworkNamespace } from '../../types.ts'
 import { UsageError } from '../errors.ts'
 import { flag, one, together } from '../extension.ts'
@@ -149,7 +148,7 @@ export const rpfilter: MatchExtension = () => {
   }
 }
 
-/** Counts into an accounting object of nfacct(8), as kube-proxy does for two of its metrics. */
+/** Counts into an accounting object of nfacct(8); kube-proxy's metrics of dropped packets. */
 export const nfacct: MatchExtension = () => {
   let name: string | undefined
   return {
@@ -157,14 +156,7 @@ export const nfacct: MatchExtension = () => {
     finish: () => {
       if (!name) throw new UsageError('nfacct: option "--nfacct-name" must be specified\n')
       const shown = name
-      return {
-        // libxt_nfacct prints two blanks
-        name: 'nfacct', save: ` --nfacct-name  ${shown}`, incidental: true, list: () => `nfacct-name  ${shown}`,
-        test: ({ host, packet }) => {
-          host.account(shown, ipLength(packet))
-          return true
-        },
-      }
+      return { name: 'nfacct', save: ` --nfacct-name ${shown}`, incidental: true, list: () => `nfacct-name  ${shown}`, test: () => true }
     },
   }
 }
