@@ -18,6 +18,8 @@ const BURST = 500
 /** Virtual ms that it takes to look at one Pod; twice as long beyond so many, as then changes come faster than they are looked at. */
 const LOOK = 1
 const MANY = 100
+/** Milliseconds. A look at tens of thousands of Pods takes no longer: else each 500 of them would take minutes to be made, and all agents' heartbeats with them. */
+const LONGEST_LOOK = 1000
 
 /** What a ReplicaSet and its elder, the ReplicationController, differ in. */
 interface Flavour { resource: string; kind: string; component: string }
@@ -90,7 +92,7 @@ export class ReplicaSetController implements Controller {
     }
     this.#updateStatus(set, active, failure)
     if (thrown) throw thrown
-    return (active.length + Math.max(0, active.length - MANY)) * LOOK
+    return Math.min((active.length + Math.max(0, active.length - MANY)) * LOOK, LONGEST_LOOK)
   }
 
   #manage(set: ReplicaSet, active: readonly Pod[]): void {
