@@ -41,7 +41,7 @@ test.each([
   ['.:53 {\n  kubernetes cluster.local {\n    pods sometimes\n  }\n}\n', 'plugin/kubernetes: wrong value for pods: sometimes,  must be one of: disabled, verified, insecure', 1],
   ['.:53 {\n  forward . nowhere\n}\n', 'plugin/forward: not an IP address or file: "nowhere"', 1],
   ['.:53 {\n  autopath @nobody\n}\n', 'podhop: not simulated: CoreDNS autopath @nobody (use @kubernetes or a file)', 69],
-  ['.:53 {\n  dns64\n}\n', 'podhop: not simulated: CoreDNS plugin dns64', 69],
+  ['.:53 {\n  dnssec\n}\n', 'podhop: not simulated: CoreDNS plugin dnssec', 69],
   ['.:53 {\n  acl {\n    deny net *\n  }\n}\n', 'plugin/acl: unexpected token "deny"; expect \'allow\', \'block\', \'filter\' or \'drop\'', 1],
   ['.:53 {\n  rewrite answer a b\n}\n', 'plugin/rewrite: response rewrites must begin with a name rule', 1],
   ['.:53 {\n  rewrite name regex (a) b{1}{2}\n}\n', 'plugin/rewrite: the rewrite regex pattern (b{1}{2}.) uses more subexpressions than its corresponding matching regex pattern ((a))', 1],
@@ -49,7 +49,7 @@ test.each([
   ['.:53 {\n  import nowhere\n}\n', '/etc/coredns/Corefile:2 - Error during parsing: File to import not found: nowhere', 1],
   ['.:53 {\n  cache 0\n}\n', 'plugin/cache: cache TTL can not be zero or negative: 0', 1],
   ['.:53 {\n  errors\n  errors\n}\n', 'plugin/errors: this plugin can only be used once per Server Block', 1],
-  ['.:53 {\n  health {\n    lameduck five\n  }\n}\n', 'plugin/health: time: invalid duration "five"', 1],
+  ['.:53 {\n  health {\n    lameduck five\n  }\n}\n', 'plugin/health: unable to parse lameduck duration value: \'five\' : time: invalid duration "five"', 1],
   ['.:53 {\n  template IN BAD example\n}\n', 'plugin/template: /etc/coredns/Corefile:2 - Error during parsing: invalid RR class BAD', 1],
 ])('a Corefile with a mistake ends it: %j', (corefile, message, code) => {
   const pod = start(corefile)

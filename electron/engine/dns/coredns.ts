@@ -2,45 +2,58 @@ import type { KubernetesClient } from '../kubernetes/client.ts'
 import { Signal, sleep, type Task } from '../machine/task.ts'
 import type { Process, Program } from '../machine/types.ts'
 import { joinHostPort } from '../network/address.ts'
-import { dnsQuery, encodeDns, type DnsMessage } from '../network/wire/dns.ts'
+import type { DnsMessage } from '../network/wire/dns.ts'
 import { goDuration } from '../kubernetes/kubelet/go-duration.ts'
-import { parseGoFlags } from '../programs/go-flags.ts'
-import { GO_NOT_FOUND, serveGo, splitTarget } from '../programs/http/go.ts'
+import { parseGoFlags, type FlagSpec } from '../programs/go-flags.ts'
+import { GO_NOT_FOUND, serveGo, splitTarget, type GoAnswer } from '../programs/http/go.ts'
 import type { HttpServer } from '../programs/http/server.ts'
 import { Output, untilSignal } from '../programs/output.ts'
-import { ownerOf } from '../programs/stream.ts'
 import type { Chain, PluginContext } from './coredns/chain.ts'
-import { serverName, setUpServer, type ServerSetup } from './coredns/configure.ts'
+import { serverName, setUpServer, type Build, type Listening, type ServerSetup } from './coredns/configure.ts'
 import { corefileHash, CorefileError, readCorefile, type CorefileSurroundings, type ServerBlock } from './coredns/corefile.ts'
+import { LoopWatch } from './coredns/loop.ts'
 import { Metrics } from './coredns/metrics.ts'
 import { NotSimulated } from './coredns/setups.ts'
 import { isBelow } from './names.ts'
 import { replyTo, serveDns, type DnsClient, type DnsServer } from './server.ts'
 
 /** The coredns binary: reads its Corefile, serves DNS, health and readiness, and loads a changed Corefile again. */
-const VERSION = '1.12.0'
-const BUILD = 'linux/amd64, go1.23.3, 51e11f1'
+export interface CoreDnsBuild extends Build { go: string; revision: string }
+const COREDNS: CoreDnsBuild = { program: 'coredns', version: '1.12.0', platform: 'linux/amd64, go1.23.3, 51e11f1', go: 'go1.23.3', revision: '51e11f1' }
+
+export const COREDNS_FLAGS: readonly FlagSpec[] = [{ name: 'conf', kind: 'string' }, { name: 'dns.port', kind: 'int' }, { name: 'version', kind: 'bool' }, { name: 'quiet', kind: 'bool' }, { name: 'pidfile', kind: 'string' }]
 
 export function coreDns(client: KubernetesClient): Program {
   return function* (process) {
-    const flags = parseGoFlags(process.argv.slice(1), [{ name: 'conf', kind: 'string' }, { name: 'dns.port', kind: 'int' }, { name: 'version', kind: 'bool' }, { name: 'quiet', kind: 'bool' }])
+    const flags = parseGoFlags(process.argv.slice(1), COREDNS_FLAGS)
     if ('error' in flags) {
       yield* process.printError(`${flags.error}\n`)
       return 2
     }
     if (flags.values.get('version') === 'true') {
-      yield* process.print(`CoreDNS-${VERSION}\n${BUILD}\n`)
+      yield* process.print(`CoreDNS-${COREDNS.version}\n${COREDNS.platform}\n`)
       return 0
     }
     const conf = process.resolve(flags.values.get('conf') ?? 'Corefile')
-    return yield* new Instance(process, client, conf, Number(flags.values.get('dns.port') ?? 53)).run()
+    return yield* runCoreDns({ process, client, conf, port: Number(flags.values.get('dns.port') ?? 53), build: COREDNS, out: new Output(process, 1) })
   }
 }
+
+export interface CoreDnsOptions { process: Process; client: KubernetesClient; conf: string; port: number; build: CoreDnsBuild; out: Output; onServing?: () => void; onStopping?: () => void }
+
+/** Its whole life, to its exit code. */
+export function runCoreDns(options: CoreDnsOptions): Task<number> {
+  return new Instance(options).run()
+}
+
+/** One listener: the zones that are served there. */
+interface Group { address: string; port: number; members: { zone: string; chain: Chain }[] }
 
 /** What listens; replaced as a whole by a reload. */
 interface Running {
   identity: string
   setups: { block: ServerBlock; setup: ServerSetup }[]
+  groups: Group[]
   servers: DnsServer[]
   http: HttpServer[]
 }
@@ -51,7 +64,10 @@ class Instance {
   readonly #conf: string
   readonly #port: number
   readonly #out: Output
+  readonly #build: CoreDnsBuild
+  readonly #options: CoreDnsOptions
   #running: Running | undefined
+  #loops: LoopWatch[] = []
   /** What was tried last, and the last text that runs. */
   #tried = ''
   #lastGood = ''
@@ -59,12 +75,14 @@ class Instance {
   #fatal: string | undefined
   readonly #wake = new Signal()
 
-  constructor(process: Process, client: KubernetesClient, conf: string, port: number) {
-    this.#process = process
-    this.#client = client
-    this.#conf = conf
-    this.#port = port
-    this.#out = new Output(process, 1)
+  constructor(options: CoreDnsOptions) {
+    this.#options = options
+    this.#process = options.process
+    this.#client = options.client
+    this.#conf = options.conf
+    this.#port = options.port
+    this.#build = options.build
+    this.#out = options.out
   }
 
   *run(): Task<number> {
@@ -75,21 +93,30 @@ class Instance {
       this.#tried = this.#running.identity
     } catch (error) {
       if (error instanceof NotSimulated) {
+        yield* this.#out.flush()
         yield* process.printError(`podhop: not simulated: ${error.message}\n`)
         return 69
       }
       if (!(error instanceof CorefileError)) throw error
-      yield* process.print(`${error.message}\n`)
+      this.#out.write(`${error.message}\n`)
+      yield* this.#out.flush()
       return 1
     }
     process.onExit(() => this.#stop())
-    for (const { block } of this.#running.setups) for (const key of block.keys) this.#out.write(`${key.zone}:${key.port}\n`)
+    for (const { address, port, members } of this.#running.groups) {
+      for (const zone of members.map((m) => m.zone).sort()) {
+        if (!isPreferredName(zone)) this.#out.write(`Warning: Domain ${JSON.stringify(zone)} does not follow RFC1035 preferred syntax\n`)
+        this.#out.write(`${zone}:${port}${address === '' ? '' : ` on ${address}`}\n`)
+      }
+    }
     this.#tellHash()
-    this.#out.write(`CoreDNS-${VERSION}\n${BUILD}\n`)
-    this.#metrics.set('coredns_build_info', { goversion: 'go1.23.3', revision: '51e11f1', version: VERSION }, 1)
+    const { version, platform, go, revision } = this.#build
+    this.#out.write(`CoreDNS-${version}\n${platform}\n`)
+    this.#metrics.set('coredns_build_info', { goversion: go, revision, version }, 1)
     this.#metrics.add('coredns_panics_total', {}, 0)
     this.#metrics.add('coredns_reload_failed_total', {}, 0)
-    this.#checkLoop()
+    this.#checkLoops()
+    this.#options.onServing?.()
     process.spawnThread(this.#watchFile())
     let stopped = false
     process.spawnThread(this.#untilStopped(() => {
@@ -108,6 +135,7 @@ class Instance {
       this.#out.write(`[INFO] plugin/health: Going into lameduck mode for ${goDuration(lameduck)}\n`)
       yield* process.sleep(lameduck, { background: false })
     }
+    this.#options.onStopping?.()
     this.#stop()
     yield* this.#out.flush()
     return 0
@@ -128,31 +156,32 @@ class Instance {
   #start(text: string): Running {
     const process = this.#process
     const { blocks, identity } = readCorefile(text, this.#conf, this.#surroundings())
-    const running: Running = { identity, setups: [], servers: [], http: [] }
+    const running: Running = { identity, setups: [], groups: [], servers: [], http: [] }
     const here: DnsClient = { address: '127.0.0.1', port: 0, protocol: 'udp', size: 0 }
     const context: PluginContext = {
       process,
       log: (line) => this.#out.write(`${line}\n`),
       metrics: this.#metrics,
-      lookup: (name, type) => this.#chainFor(running, this.#port, name)?.lookup(name, type, here) ?? nothing(),
+      lookup: (name, type) => chainFor(running.groups.flatMap((g) => (g.port === this.#port ? g.members : [])), name)?.lookup(name, type, here) ?? nothing(),
     }
     try {
-      for (const block of blocks) running.setups.push({ block, setup: setUpServer(block, context, this.#client) })
-      const metricsPorts = new Set<number>()
-      const ports = new Set(blocks.flatMap((b) => b.keys.map((k) => (k.port === 53 ? this.#port : k.port))))
-      for (const port of ports) {
-        running.servers.push(this.#listen(port, () => serveDns(process, { port, program: 'coredns', compress: 'needed' }, (query, client) => this.#answer(running, port, query, client))))
+      for (const block of blocks) running.setups.push({ block, setup: setUpServer(block, context, this.#client, this.#build) })
+      running.groups = this.#groupsOf(running.setups)
+      for (const group of running.groups) {
+        const { address, port } = group
+        running.servers.push(this.#listen({ port, ...(address === '' ? {} : { address }) }, (where) => serveDns(process, { ...where, program: this.#build.program, compress: 'needed' }, (query, client) => this.#answer(group, query, client))))
       }
       this.#metrics.clear('coredns_plugin_enabled')
+      const measured = new Set<string>()
       for (const { block, setup } of running.setups) {
-        const { healthPort, readyPort, metricsPort } = setup
-        for (const { zone, port } of block.keys) for (const { name } of block.plugins) this.#metrics.set('coredns_plugin_enabled', { name, server: serverName(port), view: '', zone }, 1)
-        if (metricsPort !== undefined && !metricsPorts.has(metricsPort)) {
-          metricsPorts.add(metricsPort)
-          running.http.push(this.#listen(metricsPort, () => serveGo(process, 'coredns', metricsPort, undefined, (r) => (splitTarget(r.target).path === '/metrics' ? { body: this.#metrics.text(), contentType: 'text/plain; version=0.0.4; charset=utf-8; escaping=values' } : GO_NOT_FOUND))))
+        const { health, ready, metrics, bind } = setup
+        for (const { zone, port } of block.keys) for (const { name } of block.plugins) this.#metrics.set('coredns_plugin_enabled', { name, server: serverName(port, bind[0]), view: '', zone }, 1)
+        if (metrics && !measured.has(JSON.stringify(metrics))) {
+          measured.add(JSON.stringify(metrics))
+          running.http.push(this.#web(metrics, (path) => (path === '/metrics' ? { body: this.#metrics.text(), contentType: 'text/plain; version=0.0.4; charset=utf-8; escaping=values' } : GO_NOT_FOUND)))
         }
-        if (healthPort !== undefined) running.http.push(this.#listen(healthPort, () => serveGo(process, 'coredns', healthPort, undefined, (r) => (splitTarget(r.target).path === '/health' ? { body: 'OK' } : { status: 404, body: '404 page not found\n' }))))
-        if (readyPort !== undefined) running.http.push(this.#listen(readyPort, () => serveGo(process, 'coredns', readyPort, undefined, (r) => this.#readiness(running, splitTarget(r.target).path))))
+        if (health) running.http.push(this.#web(health, (path) => (path === '/health' ? { body: 'OK' } : { status: 404, body: '404 page not found\n' })))
+        if (ready) running.http.push(this.#web(ready, (path) => this.#readiness(running, path)))
       }
     } catch (error) {
       this.#close(running)
@@ -161,12 +190,39 @@ class Instance {
     return running
   }
 
-  #listen<T>(port: number, start: () => T): T {
+  /** Blocks by the listeners that they share. */
+  #groupsOf(setups: Running['setups']): Group[] {
+    const groups = new Map<string, Group>()
+    for (const { block, setup } of setups) {
+      for (const key of block.keys) {
+        for (const address of setup.bind.length > 0 ? setup.bind : ['']) {
+          const port = key.port === 53 ? this.#port : key.port
+          const id = joinHostPort(address, port)
+          const group = groups.get(id) ?? { address, port, members: [] }
+          groups.set(id, group)
+          const at = (where: string): string => `dns://${key.zone}:${port}${where === '' ? '' : ` on ${where}`}`
+          if (group.members.some((m) => m.zone === key.zone)) throw new CorefileError(`cannot serve ${at(address)} - it is already defined`)
+          const other = [...groups.values()].find((g) => g.port === port && (g.address === '') !== (address === '') && g.members.some((m) => m.zone === key.zone))
+          if (other) throw new CorefileError(`cannot serve ${at(address)} - zone overlap listener capacity with ${at(other.address)}`)
+          group.members.push({ zone: key.zone, chain: setup.chain })
+        }
+      }
+    }
+    return [...groups.values()]
+  }
+
+  #web(where: Listening, answer: (path: string) => GoAnswer): HttpServer {
+    return this.#listen(where, ({ port, address }) => serveGo(this.#process, this.#build.program, port, address, (request) => answer(splitTarget(request.target).path)))
+  }
+
+  #listen<T>(where: Listening, start: (where: Listening) => T): T {
     try {
-      return start()
+      return start(where)
     } catch (error) {
-      if ((error as { code?: string }).code !== 'EADDRINUSE') throw error
-      throw new CorefileError(`Listen: listen tcp :${port}: bind: address already in use`)
+      const { code } = error as { code?: string }
+      if (code !== 'EADDRINUSE' && code !== 'EADDRNOTAVAIL') throw error
+      const address = where.address === undefined ? '' : where.address
+      throw new CorefileError(`Listen: listen tcp ${joinHostPort(address, where.port)}: bind: ${code === 'EADDRINUSE' ? 'address already in use' : 'cannot assign requested address'}`)
     }
   }
 
@@ -176,53 +232,29 @@ class Instance {
     return waiting.length > 0 ? { status: 503, body: waiting.join(',') } : { body: 'OK' }
   }
 
-  #chainFor(running: Running, port: number, name: string): Chain | undefined {
-    let best: { length: number; chain: Chain } | undefined
-    for (const { block, setup } of running.setups) {
-      for (const key of block.keys) {
-        if ((key.port === 53 ? this.#port : key.port) !== port || !isBelow(key.zone, name)) continue
-        if (!best || key.zone.length > best.length) best = { length: key.zone.length, chain: setup.chain }
-      }
-    }
-    return best?.chain
-  }
-
-  *#answer(running: Running, port: number, query: DnsMessage, client: DnsClient): Task<DnsMessage | undefined> {
+  *#answer({ members }: Group, query: DnsMessage, client: DnsClient): Task<DnsMessage | undefined> {
     const question = query.questions[0]
     if (query.edns && query.edns.version !== 0) return replyTo(query, { rcode: 'BADVERS' })
     if (query.opcode !== 0) return replyTo(query, { rcode: 'NOTIMP' })
     if (!question) return replyTo(query, { rcode: 'SERVFAIL' })
-    if (question.type === 'HINFO' && question.name === this.#loopName && client.protocol === 'udp') this.#loopSeen(client)
+    if (question.type === 'HINFO' && client.protocol === 'udp') this.#seeLoop(question.name, client)
     if (question.class !== 'IN') return replyTo(query, { rcode: 'REFUSED' })
-    const chain = this.#chainFor(running, port, question.name)
+    const chain = chainFor(members, question.name)
     if (!chain) return replyTo(query, { rcode: 'REFUSED' })
     return yield* chain.serve({ query, client, name: question.name, type: question.type })
   }
 
   // ---- the loop plugin ----------------------------------------------------------------------------------------
 
-  #loopName = ''
-  #loopCount = 0
-
-  /** Asks itself for a random name; when the question comes back more than twice, its upstream is itself. */
-  #checkLoop(): void {
-    if (!this.#running?.setups.some(({ setup }) => setup.loop)) return
-    const { random } = this.#process.clock
-    this.#loopName = `${random.uint32()}${random.uint32()}.${random.uint32()}${random.uint32()}.`
-    this.#loopCount = 0
-    const socket = this.#process.network.sockets.udp({ owner: ownerOf(this.#process, 'coredns') })
-    try {
-      socket.send(encodeDns(dnsQuery(random.below(65_536), this.#loopName, 'HINFO')), '127.0.0.1', this.#port)
-    } catch {
-      socket.close()
-      return
-    }
-    this.#process.clock.schedule(2_000, () => socket.close(), { background: true })
+  #checkLoops(): void {
+    const { clock } = this.#process
+    this.#loops = (this.#running?.setups ?? []).flatMap(({ block, setup }) => (setup.loop ? new LoopWatch(this.#process, clock, { zone: block.keys[0]!.zone, address: setup.bind[0] ?? '', port: this.#port }) : []))
   }
 
-  #loopSeen(client: DnsClient): void {
-    if (++this.#loopCount <= 2) return
-    this.#fatal = `[FATAL] plugin/loop: Loop (${joinHostPort(client.address, client.port)} -> :${this.#port}) detected for zone ".", see https://coredns.io/plugins/loop#troubleshooting. Query: "HINFO ${this.#loopName}"`
+  #seeLoop(name: string, client: DnsClient): void {
+    const found = this.#loops.map((loop) => loop.see(name, client)).find((text) => text !== undefined)
+    if (found === undefined) return
+    this.#fatal = found
     this.#wake.notify()
   }
 
@@ -270,7 +302,7 @@ class Instance {
     this.#lastGood = text
     this.#tellHash()
     this.#out.write('[INFO] Reloading complete\n')
-    this.#checkLoop()
+    this.#checkLoops()
   }
 
   #tellHash(): void {
@@ -306,6 +338,17 @@ class Instance {
     for (const server of [...running.servers, ...running.http]) server.close()
     for (const { setup } of running.setups) for (const plugin of setup.chain.plugins) plugin.stop?.()
   }
+}
+
+/** The member with the longest zone that a name is below. */
+function chainFor(members: Group['members'], name: string): Chain | undefined {
+  let best: Group['members'][number] | undefined
+  for (const member of members) if (isBelow(member.zone, name) && (!best || member.zone.length > best.zone.length)) best = member
+  return best?.chain
+}
+
+function isPreferredName(zone: string): boolean {
+  return zone === '.' || zone.endsWith('.in-addr.arpa.') || zone.endsWith('.ip6.arpa.') || /^(([A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?)\.)+$/.test(zone)
 }
 
 function* nothing(): Task<undefined> {

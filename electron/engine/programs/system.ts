@@ -1,4 +1,5 @@
 import { coreDns } from '../dns/coredns.ts'
+import { nodeCache } from '../dns/node-cache.ts'
 import { antreaPrograms } from '../cni/antrea/programs.ts'
 import { calicoPrograms } from '../cni/calico/programs.ts'
 import { ciliumPrograms } from '../cni/cilium/programs.ts'
@@ -20,7 +21,7 @@ import type { SystemServices } from './types.ts'
 
 /** Programs of the cluster's own Pods, which reach the API and their node. */
 export function systemPrograms(services: SystemServices): Record<string, Program> {
-  return { coredns: coreDns(services.client), flanneld: flanneld(services), 'kube-router': kubeRouter(services), gobgp: gobgp(services), 'kube-proxy': kubeProxy(services), ...ingressNginx(services), ...traefik(services), ...haproxyIngress(services), ...nginxGateway(services), ...calicoPrograms(services), ...ciliumPrograms(services), ...antreaPrograms(services), ...weavePrograms(services), ...awsVpcPrograms(services) }
+  return { coredns: coreDns(services.client), 'node-cache': nodeCache(services), flanneld: flanneld(services), 'kube-router': kubeRouter(services), gobgp: gobgp(services), 'kube-proxy': kubeProxy(services), ...ingressNginx(services), ...traefik(services), ...haproxyIngress(services), ...nginxGateway(services), ...calicoPrograms(services), ...ciliumPrograms(services), ...antreaPrograms(services), ...weavePrograms(services), ...awsVpcPrograms(services) }
 }
 
 function flanneld(services: SystemServices): Program {

@@ -44,12 +44,12 @@ export interface PluginContext {
 }
 
 /** The order in which plugins are asked: plugin.cfg, not the Corefile. */
-export const PLUGIN_ORDER = ['reload', 'bufsize', 'debug', 'ready', 'health', 'prometheus', 'errors', 'log', 'acl', 'any', 'chaos', 'loadbalance', 'cache', 'rewrite', 'autopath', 'minimal', 'template', 'hosts', 'kubernetes', 'file', 'loop', 'forward', 'whoami']
+export const PLUGIN_ORDER = ['reload', 'bufsize', 'bind', 'debug', 'ready', 'health', 'prometheus', 'errors', 'log', 'dns64', 'acl', 'any', 'chaos', 'loadbalance', 'cache', 'rewrite', 'header', 'autopath', 'minimal', 'template', 'hosts', 'kubernetes', 'file', 'loop', 'forward', 'whoami']
 
 /** Known to CoreDNS, not to Podhop. */
 export const OTHER_PLUGINS = new Set([
-  'root', 'metadata', 'geoip', 'cancel', 'tls', 'quic', 'grpc_server', 'https', 'https3', 'timeouts', 'multisocket', 'nsid', 'bind', 'trace',
-  'pprof', 'dnstap', 'local', 'dns64', 'tsig', 'header', 'dnssec', 'transfer', 'route53',
+  'root', 'metadata', 'geoip', 'cancel', 'tls', 'quic', 'grpc_server', 'https', 'https3', 'timeouts', 'multisocket', 'nsid', 'trace',
+  'pprof', 'dnstap', 'local', 'tsig', 'dnssec', 'transfer', 'route53',
   'azure', 'clouddns', 'k8s_external', 'auto', 'secondary', 'etcd', 'grpc', 'erratic', 'on', 'sign', 'view',
 ])
 

@@ -1,34 +1,47 @@
 import type { KubernetesClient } from '../../kubernetes/client.ts'
+import type { Ip } from '../../network/types.ts'
 import { Chain, OTHER_PLUGINS, PLUGIN_ORDER, type DnsPlugin, type PluginContext } from './chain.ts'
 import { CorefileError, type CorefileDirective, type ServerBlock } from './corefile.ts'
 import { AnyPlugin, ChaosPlugin, MinimalPlugin } from './answering.ts'
 import { KubernetesPlugin } from './kubernetes.ts'
 import { PrometheusPlugin } from './metrics.ts'
 import { LoadBalancePlugin, WhoamiPlugin } from './plugins.ts'
-import { argumentError, duration, makeAcl, makeAutopath, makeBufsize, makeCache, makeErrors, makeFile, makeForward, makeHosts, makeKubernetes, makeLog, makeRewrite, makeTemplate, NotSimulated, wrong } from './setups.ts'
+import { bindAddresses, makeCache, makeDns64, makeHeader, makeHosts } from './setups-answers.ts'
+import { argumentError, duration, makeAcl, makeAutopath, makeBufsize, makeErrors, makeFile, makeForward, makeKubernetes, makeLog, makeRewrite, makeTemplate, NotSimulated, wrong } from './setups.ts'
+
+/** Where something listens; without an address on all of them. */
+export interface Listening { address?: Ip; port: number }
 
 /** What a server block asks for besides answering. */
 export interface ServerSetup {
   chain: Chain
-  healthPort: number | undefined
+  /** The addresses that it listens on; empty: all. */
+  bind: readonly Ip[]
+  health: Listening | undefined
   /** ms during which it goes on answering after it was told to end. */
   lameduck: number
-  readyPort: number | undefined
-  metricsPort: number | undefined
+  ready: Listening | undefined
+  metrics: Listening | undefined
   /** ms: how often the Corefile is looked at, and how much chance has to do with it; undefined: never. */
   reload: { interval: number; jitter: number } | undefined
   loop: boolean
 }
 
-/** Directives of which one block may have several: each is a rule, or the next to be asked. */
-const REPEATED = new Set(['acl', 'file', 'forward', 'log', 'rewrite', 'template'])
+/** A program that is CoreDNS with other plugins in it (node-cache). */
+export interface Build { program: string; version: string; platform: string; plugins?: ReadonlySet<string> }
 
-export function setUpServer(block: ServerBlock, context: PluginContext, client: KubernetesClient): ServerSetup {
-  const setup: ServerSetup = { chain: new Chain([]), healthPort: undefined, lameduck: 0, readyPort: undefined, metricsPort: undefined, reload: undefined, loop: false }
+/** Directives of which one block may have several: each is a rule, or the next to be asked. */
+const REPEATED = new Set(['acl', 'bind', 'file', 'forward', 'log', 'rewrite', 'template'])
+
+export function setUpServer(block: ServerBlock, context: PluginContext, client: KubernetesClient, build: Build): ServerSetup {
+  const setup: ServerSetup = { chain: new Chain([]), bind: [], health: undefined, lameduck: 0, ready: undefined, metrics: undefined, reload: undefined, loop: false }
+  const foreign = block.keys.find(({ text }) => /^(?!dns:)[a-z0-9]+:\/\//.test(text))
+  if (foreign) throw new NotSimulated(`CoreDNS server ${foreign.text} (dns:// is)`)
   const names = block.plugins.map((p) => p.name)
   for (const directive of block.plugins) {
-    if (PLUGIN_ORDER.includes(directive.name)) continue
-    if (OTHER_PLUGINS.has(directive.name)) throw new NotSimulated(`CoreDNS plugin ${directive.name}`)
+    const known = !build.plugins || build.plugins.has(directive.name)
+    if (known && PLUGIN_ORDER.includes(directive.name)) continue
+    if (known && OTHER_PLUGINS.has(directive.name)) throw new NotSimulated(`CoreDNS plugin ${directive.name}`)
     throw new CorefileError(`${directive.file}:${directive.line} - Error during parsing: Unknown directive '${directive.name}'`)
   }
   const plugins: DnsPlugin[] = []
@@ -37,7 +50,7 @@ export function setUpServer(block: ServerBlock, context: PluginContext, client: 
       const directives = block.plugins.filter((p) => p.name === name)
       if (directives.length === 0) continue
       if (directives.length > 1 && !REPEATED.has(name)) throw new CorefileError(`plugin/${name}: this plugin can only be used once per Server Block`)
-      plugins.push(...make(name, directives, block, names, setup, context, client))
+      plugins.push(...make(name, directives, block, names, setup, context, client, build))
     }
   } catch (error) {
     for (const plugin of plugins) plugin.stop?.()
@@ -48,19 +61,23 @@ export function setUpServer(block: ServerBlock, context: PluginContext, client: 
 }
 
 /** "dns://:53": the metrics' name of a server. */
-export function serverName(port: number): string {
-  return `dns://:${port}`
+export function serverName(port: number, address = ''): string {
+  return `dns://${address.includes(':') ? `[${address}]` : address}:${port}`
 }
 
-function portOf(text: string | undefined, otherwise: number): number {
-  const match = /:([0-9]+)$/.exec(text ?? '')
-  return match ? Number(match[1]) : otherwise
+/** ":8080", "169.254.20.10:8080", "localhost:9153". */
+function listeningOf(directive: CorefileDirective, otherwise: string): Listening {
+  const text = directive.args[0] ?? otherwise
+  const match = /^(?:\[(.*)\]|([^:]*)):(\d+)$/.exec(text)
+  if (!match) throw new CorefileError(`plugin/${directive.name}: address ${text}: ${text.includes(':') ? 'too many colons in address' : 'missing port in address'}`)
+  const host = match[1] ?? match[2]!
+  return { port: Number(match[3]), ...(host === '' ? {} : { address: host === 'localhost' ? '127.0.0.1' : host }) }
 }
 
-function make(name: string, directives: readonly CorefileDirective[], block: ServerBlock, names: readonly string[], setup: ServerSetup, context: PluginContext, client: KubernetesClient): DnsPlugin[] {
+function make(name: string, directives: readonly CorefileDirective[], block: ServerBlock, names: readonly string[], setup: ServerSetup, context: PluginContext, client: KubernetesClient, build: Build): DnsPlugin[] {
   const directive = directives[0]!
   const zones = block.keys.map((k) => k.zone)
-  const server = serverName(block.keys[0]?.port ?? 53)
+  const server = serverName(block.keys[0]?.port ?? 53, setup.bind[0])
   switch (name) {
     case 'errors':
       return [makeErrors(directive, context)]
@@ -69,15 +86,18 @@ function make(name: string, directives: readonly CorefileDirective[], block: Ser
     case 'loadbalance':
       if (directive.args[0] !== undefined && directive.args[0] !== 'round_robin') throw directive.args[0] === 'weighted' ? new NotSimulated('CoreDNS loadbalance weighted') : wrong(directive, `unknown policy: ${directive.args[0]}`)
       return [new LoadBalancePlugin(context)]
+    case 'bind':
+      setup.bind = bindAddresses(directives, context)
+      return []
     case 'health':
-      setup.healthPort = portOf(directive.args[0], 8080)
+      setup.health = listeningOf(directive, ':8080')
       for (const [word = '', ...rest] of directive.block) {
         if (word !== 'lameduck' || rest.length !== 1) throw argumentError(directive, word)
-        setup.lameduck = duration(directive, rest[0])
+        setup.lameduck = lameduckOf(directive, rest[0]!)
       }
       return []
     case 'ready':
-      setup.readyPort = portOf(directive.args[0], 8181)
+      setup.ready = listeningOf(directive, ':8181')
       return []
     case 'reload':
       setup.reload = reloadTimes(directive)
@@ -88,12 +108,16 @@ function make(name: string, directives: readonly CorefileDirective[], block: Ser
     case 'debug':
       return []
     case 'prometheus':
-      setup.metricsPort = portOf(directive.args[0], 9153)
+      setup.metrics = listeningOf(directive, 'localhost:9153')
       return [new PrometheusPlugin(context, server, zones[0] ?? '.', names)]
     case 'bufsize':
       return [makeBufsize(directive)]
     case 'cache':
       return [makeCache(directive, context, zones, server)]
+    case 'header':
+      return [makeHeader(directive, context)]
+    case 'dns64':
+      return [makeDns64(directive, context, server)]
     case 'rewrite':
       return [makeRewrite(directives)]
     case 'template':
@@ -105,11 +129,11 @@ function make(name: string, directives: readonly CorefileDirective[], block: Ser
     case 'minimal':
       return [new MinimalPlugin()]
     case 'chaos':
-      return [new ChaosPlugin(directive.args[0] ?? 'CoreDNS-1.12.0', directive.args.slice(1), context.process.machine.hostname)]
+      return [new ChaosPlugin(directive.args[0] ?? `CoreDNS-${build.version}`, directive.args.slice(1), context.process.machine.hostname)]
     case 'autopath':
       return [makeAutopath(directive, zones, context, () => setup.chain.plugins.find((p) => p instanceof KubernetesPlugin))]
     case 'hosts':
-      return [makeHosts(directive, context)]
+      return [makeHosts(directive, context, zones)]
     case 'kubernetes':
       return [makeKubernetes(directive, zones, context, client)]
     case 'file':
@@ -118,6 +142,14 @@ function make(name: string, directives: readonly CorefileDirective[], block: Ser
       return [new WhoamiPlugin()]
     default:
       return directives.map((each) => makeForward(each, context))
+  }
+}
+
+function lameduckOf(directive: CorefileDirective, text: string): number {
+  try {
+    return duration(directive, text)
+  } catch (error) {
+    throw new CorefileError(`plugin/health: unable to parse lameduck duration value: '${text}' : ${(error as Error).message.replace(/^plugin\/health: /, '')}`)
   }
 }
 

@@ -13,7 +13,7 @@ import { FilePlugin, type FileOptions } from './file.ts'
 import { ForwardPlugin } from './forward.ts'
 import { KubernetesPlugin } from './kubernetes.ts'
 import { LOG_FORMATS, LogPlugin, type LogRule } from './log.ts'
-import { BufsizePlugin, CachePlugin, ErrorsPlugin, HostsPlugin, type Consolidation } from './plugins.ts'
+import { BufsizePlugin, ErrorsPlugin, type Consolidation } from './plugins.ts'
 import { goRegExp, parseRewrite, RewriteError, RewritePlugin, RewriteUnknown } from './rewrite.ts'
 import { ZoneError, ZoneUnknown } from './zone-file.ts'
 import { parseTemplate, TemplatePlugin, type DnsTemplate, type TemplateText } from './template.ts'
@@ -25,7 +25,7 @@ export function wrong(directive: CorefileDirective, what: string): CorefileError
   return plain(directive, `${directive.file}:${directive.line} - Error during parsing: ${what}`)
 }
 
-function plain({ name }: CorefileDirective, what: string): CorefileError {
+export function plain({ name }: CorefileDirective, what: string): CorefileError {
   return new CorefileError(`plugin/${name}: ${what}`)
 }
 
@@ -33,7 +33,7 @@ export function argumentError(directive: CorefileDirective, word: string | undef
   return wrong(directive, `Wrong argument count or unexpected line ending after '${word ?? directive.name}'`)
 }
 
-function seconds(directive: CorefileDirective, text: string | undefined): number {
+export function seconds(directive: CorefileDirective, text: string | undefined): number {
   if (text === undefined) throw argumentError(directive, text)
   if (!/^-?\d+$/.test(text)) throw plain(directive, `strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`)
   return Number(text)
@@ -47,7 +47,7 @@ export function duration(directive: CorefileDirective, text: string | undefined)
   return ms
 }
 
-const zoneOf = (text: string): string => reverseZone(text) ?? absoluteName(text).toLowerCase()
+export const zoneOf = (text: string): string => reverseZone(text) ?? absoluteName(text).toLowerCase()
 
 export function makeErrors(directive: CorefileDirective, context: PluginContext): ErrorsPlugin {
   const [file, ...more] = directive.args
@@ -183,53 +183,6 @@ export function makeTemplate(directives: readonly CorefileDirective[], context: 
     if (template.match.length === 0) template.match.push(/.*/)
     return template
   }))
-}
-
-export function makeCache(directive: CorefileDirective, context: PluginContext, zones: readonly string[], server: string): CachePlugin {
-  const [first, ...rest] = directive.args
-  const limit = first !== undefined && /^-?\d+$/.test(first) ? Number(first) : undefined
-  if (limit !== undefined && limit <= 0) throw plain(directive, `cache TTL can not be zero or negative: ${limit}`)
-  const own = limit === undefined ? directive.args : rest
-  const options = {
-    successTtl: limit ?? 3600, denialTtl: limit ?? 1800, successLeast: 5, denialLeast: 5, servfailTtl: 5, keepTtl: false,
-    zones: own.length > 0 ? own.map(zoneOf) : zones, server, disableSuccess: undefined as string[] | undefined, disableDenial: undefined as string[] | undefined,
-  }
-  for (const [word = '', ...values] of directive.block) {
-    if (word === 'success' || word === 'denial') {
-      seconds(directive, values[0])
-      const [most, least] = [values[1], values[2]].map((v) => (v === undefined ? undefined : seconds(directive, v)))
-      if (most !== undefined && most <= 0) throw plain(directive, `cache TTL can not be zero or negative: ${most}`)
-      if (least !== undefined && least < 0) throw plain(directive, `cache min TTL can not be negative: ${least}`)
-      if (most !== undefined) options[`${word}Ttl`] = most
-      if (least !== undefined) options[`${word}Least`] = least
-    } else if (word === 'disable') {
-      const disabled = values.length > 1 ? values.slice(1).map(zoneOf) : ['.']
-      if (values[0] === 'success') options.disableSuccess = disabled
-      else if (values[0] === 'denial') options.disableDenial = disabled
-      else if (values[0] === undefined) throw argumentError(directive, word)
-      else throw plain(directive, 'cache type for disable must be "success" or "denial"')
-    } else if (word === 'servfail') {
-      const ms = duration(directive, values[0])
-      if (ms > 300_000) throw plain(directive, 'caching SERVFAIL responses over 5 minutes is not permitted')
-      options.servfailTtl = Math.floor(ms / 1000)
-    } else if (word === 'keepttl') options.keepTtl = true
-    else if (word === 'prefetch' || word === 'serve_stale') throw new NotSimulated(`CoreDNS cache ${word}`)
-    else throw argumentError(directive, word)
-  }
-  return new CachePlugin(context, options)
-}
-
-export function makeHosts(directive: CorefileDirective, context: PluginContext): HostsPlugin {
-  const options = { file: directive.args[0] ?? (directive.block.length === 0 ? '/etc/hosts' : undefined), lines: [] as string[], fallthrough: false, ttl: 3600 }
-  for (const words of directive.block) {
-    const [word = ''] = words
-    if (word === 'fallthrough') options.fallthrough = true
-    else if (word === 'ttl') options.ttl = seconds(directive, words[1])
-    else if (word === 'no_reverse' || word === 'reload') continue
-    else if (canonicalIp(word) !== undefined && words.length > 1) options.lines.push(words.join(' '))
-    else throw wrong(directive, `unknown property '${word}'`)
-  }
-  return new HostsPlugin(context, options)
 }
 
 export function makeFile(directives: readonly CorefileDirective[], zones: readonly string[], context: PluginContext): FilePlugin {

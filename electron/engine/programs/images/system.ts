@@ -121,6 +121,7 @@ function awsVpc(path: string, program: string, size: number): ImageContent {
 export const systemRepositories: readonly Repository[] = [
   { name: 'registry.k8s.io/pause', tag: versioned(([major]) => major === 3, { size: 318_731, programs: { '/pause': 'pause' }, directories: DISTROLESS, entrypoint: ['/pause'], user: { uid: 65535, gid: 65535, name: '65535' } }) },
   { name: 'registry.k8s.io/coredns/coredns', tag: versioned(([major]) => major === 1, { size: 20_939_036, directories: [...DISTROLESS, '/etc/coredns'], programs: { '/coredns': 'coredns' }, entrypoint: ['/coredns'], exposedPorts: ['53/tcp', '53/udp'] }) },
+  { name: 'registry.k8s.io/dns/k8s-dns-node-cache', tag: versioned(([major]) => major === 1, { size: 36_417_226, directories: DISTROLESS, programs: { '/node-cache': 'node-cache', '/usr/sbin/iptables': 'iptables', '/usr/sbin/iptables-save': 'iptables-save' }, entrypoint: ['/node-cache'], exposedPorts: ['53/tcp', '53/udp'] }) },
   { name: 'registry.k8s.io/kube-proxy', tag: versioned(([major]) => major === 1, { size: 31_891_685, directories: DISTROLESS, programs: { '/usr/local/bin/kube-proxy': 'kube-proxy', '/usr/sbin/iptables': 'iptables', '/usr/sbin/iptables-save': 'iptables-save', '/usr/sbin/nft': 'nft' }, entrypoint: ['/usr/local/bin/kube-proxy'] }) },
   { name: 'registry.k8s.io/etcd', tag: versioned(([major]) => major === 3, { size: 58_938_593, directories: DISTROLESS, programs: { '/usr/local/bin/etcd': 'etcd' }, entrypoint: ['/usr/local/bin/etcd'] }) },
   controlPlane('kube-apiserver', 30_075_899),
