@@ -2,19 +2,15 @@ import { resolveHost } from '../dns/resolver.ts'
 import type { Task } from '../machine/task.ts'
 import type { Process, Program } from '../machine/types.ts'
 import { isValidIp } from '../network/address.ts'
-import { encodeUtf8 } from '../text.ts'
+import { apacheNotFound, servePhp, type PhpAnswer } from './apache-php.ts'
 import { become } from './become.ts'
 import { splitTarget } from './http/go.ts'
-import { headerOf, type Headers } from './http/message.ts'
-import { serveHttp, type HttpRequest } from './http/server.ts'
-import { httpDate } from './http/status.ts'
-import { accessTime } from './nginx/time.ts'
-import { Output, untilSignal } from './output.ts'
+import type { HttpRequest } from './http/server.ts'
 import { encodeCommand, RespReader, type Reply } from './redis/protocol.ts'
 import { TcpStream } from './stream.ts'
 
 /** The guestbook of Kubernetes' tutorial (GoogleCloudPlatform/kubernetes-engine-samples, quickstarts/guestbook): PHP before Redis. */
-const SERVER = 'Apache/2.4.53 (Debian)'
+const APACHE = '2.4.53'
 const PAGE = `<!DOCTYPE html>
 <html>
   <head><title>Guestbook</title></head>
@@ -25,42 +21,22 @@ const PAGE = `<!DOCTYPE html>
 </html>
 `
 
-/** apache2-foreground of gb-frontend. */
-export const guestbookFrontend: Program = function* (process) {
-  const out = new Output(process, 1)
-  try {
-    serveHttp(process, {
-      port: 80,
-      program: 'apache2',
-      backlog: 511,
-      keepAliveTimeout: 5_000,
-      handle(request, respond) {
-        process.spawnThread((function* (): Task {
-          const { status, type, body, php } = yield* answer(process, request)
-          const bytes = encodeUtf8(body)
-          const keep: Headers = request.keepAlive ? [] : [['Connection', 'close']]
-          out.write(`${request.remoteAddress} - - [${accessTime(process.clock.wall())}] "${request.method} ${request.target} HTTP/${request.version}" ${status} ${bytes.length + 245} "${headerOf(request.headers, 'referer') ?? '-'}" "${headerOf(request.headers, 'user-agent') ?? '-'}"\n`)
-          respond({ status, headers: [['Date', httpDate(process.clock.wall())], ['Server', SERVER], ...(php ? [['X-Powered-By', 'PHP/7.4.29'] as [string, string]] : []), ['Content-Length', String(bytes.length)], ...keep, ['Content-Type', type]], body: bytes })
-        })())
-      },
-      refuse: (status) => ({ status, headers: [['Server', SERVER], ['Connection', 'close']], close: true }),
-    })
-  } catch {
-    yield* process.printError('(98)Address already in use: AH00072: make_sock: could not bind to address [::]:80\nno listening sockets available, shutting down\nAH00015: Unable to open logs\n')
-    return 1
-  }
-  yield* process.printError("AH00558: apache2: Could not reliably determine the server's fully qualified domain name. Set the 'ServerName' directive globally to suppress this message\n")
-  yield* untilSignal(process, ['SIGWINCH', 'SIGTERM', 'SIGINT'])
-  yield* out.flush()
-  return 0
-}
+/** apache2-foreground of gb-frontend, and of registry.k8s.io/hpa-example, whose page works hard and says OK! */
+export const guestbookFrontend: Program = (process) => servePhp(process, { apache: APACHE, php: '7.4.29', answer })
 
-interface Answer { status: number; type: string; body: string; php: boolean }
+export const hpaExample: Program = (process) =>
+  servePhp(process, {
+    apache: '2.4.10', php: '5.6.40',
+    *answer(_, request) {
+      const { path } = splitTarget(request.target)
+      return path === '/' || path === '/index.php' ? { status: 200, type: 'text/html; charset=UTF-8', body: 'OK!', php: true } : apacheNotFound(request, '2.4.10')
+    },
+  })
 
-function* answer(process: Process, request: HttpRequest): Task<Answer> {
+function* answer(process: Process, request: HttpRequest): Task<PhpAnswer> {
   const { path, query } = splitTarget(request.target)
   if (path === '/' || path === '/index.html') return { status: 200, type: 'text/html', body: PAGE, php: false }
-  if (path !== '/guestbook.php') return { status: 404, type: 'text/html; charset=iso-8859-1', body: `<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">\n<html><head>\n<title>404 Not Found</title>\n</head><body>\n<h1>Not Found</h1>\n<p>The requested URL was not found on this server.</p>\n<hr>\n<address>${SERVER} Server at ${(headerOf(request.headers, 'host') ?? '').replace(/:\d+$/, '')} Port 80</address>\n</body></html>\n`, php: false }
+  if (path !== '/guestbook.php') return apacheNotFound(request, APACHE)
   const command = query.get('cmd')
   if (command === undefined) return { status: 501, type: 'text/plain', body: 'podhop: not simulated: phpinfo() (guestbook.php?cmd=get and cmd=set are)\n', php: true }
   const role = command === 'set' ? 'leader' : 'follower'

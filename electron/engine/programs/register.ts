@@ -1,13 +1,17 @@
 import type { ProgramTable } from '../machine/types.ts'
 import { agnhost } from './agnhost/index.ts'
+import { AGNHOST_PROGRAMS } from './agnhost/log.ts'
+import { bashEntrypoint } from './bash-entrypoint.ts'
 import { busyboxHttpd } from './busybox-httpd.ts'
 import { controlPlanePart, PARTS } from './control-plane/part.ts'
 import { curlEntrypoint } from './curl-entrypoint.ts'
 import { echoServer } from './echo-server.ts'
 import { echoserver } from './echoserver.ts'
 import { fluentd, fluentdEntrypoint, tini } from './fluentd.ts'
-import { guestbookFollower, guestbookFrontend } from './guestbook.ts'
+import { goproxy } from './goproxy.ts'
+import { guestbookFollower, guestbookFrontend, hpaExample } from './guestbook.ts'
 import { helloApp } from './hello-app.ts'
+import { helloGo } from './hello-go.ts'
 import { jsonServer } from './json-server.ts'
 import { starCollect, starProbe } from './star.ts'
 import { starwars } from './starwars.ts'
@@ -23,6 +27,8 @@ import { oldMongoShell } from './mongo/old-shell.ts'
 import { mysqladmin, mysqlClient } from './mysql/client.ts'
 import { mariadbd, mariadbEntrypoint } from './mysql/mariadb.ts'
 import { mysqlEntrypoint, mysqld } from './mysql/server.ts'
+import { multitoolEntrypoint } from './multitool.ts'
+import { NODE_SAMPLES, nodeSample } from './node-samples.ts'
 import { autoReload } from './nginx/auto-reload.ts'
 import { nginxEntrypoint } from './nginx/entrypoint.ts'
 import { nginx } from './nginx/command.ts'
@@ -37,6 +43,7 @@ import { stress } from './stress.ts'
 import { systemPrograms } from './system.ts'
 import type { SystemServices } from './types.ts'
 import { whoami } from './whoami.ts'
+import { wordpress, wordpressEntrypoint } from './wordpress.ts'
 
 /** Enters every server program of the engine's images into a program table. */
 export function registerPrograms(table: ProgramTable, services: SystemServices): void {
@@ -48,7 +55,7 @@ export function registerPrograms(table: ProgramTable, services: SystemServices):
   table.register('mysqld', mysqld)
   table.register('mysql-entrypoint', mysqlEntrypoint)
   table.register('http-echo', httpEcho)
-  table.register('agnhost', agnhost)
+  for (const name of AGNHOST_PROGRAMS) table.register(name, agnhost)
   table.register('pause', pause)
   table.register('mysql', mysqlClient)
   table.register('mysqladmin', mysqladmin)
@@ -82,10 +89,17 @@ export function registerPrograms(table: ProgramTable, services: SystemServices):
   table.register('hello-app-1.0', helloApp('1.0.0'))
   table.register('hello-app-2.0', helloApp('2.0.0'))
   table.register('whoami-server', whoami)
+  table.register('hello-go', helloGo)
+  for (const [name, sample] of Object.entries(NODE_SAMPLES)) table.register(name, nodeSample(sample))
+  table.register('goproxy', goproxy)
+  table.register('hpa-example', hpaExample)
+  table.register('wordpress', wordpress)
+  table.register('wordpress-entrypoint', wordpressEntrypoint)
+  table.register('multitool-entrypoint', multitoolEntrypoint)
+  table.register('bash-entrypoint', bashEntrypoint)
   table.register('stress', stress)
   table.register('gunicorn-httpbin', gunicornHttpbin)
-  table.register('echoserver-1.4', echoserver('1.4'))
-  table.register('echoserver-1.10', echoserver('1.10'))
+  for (const version of ['1.4', '1.10', '2.2'] as const) table.register(`echoserver-${version}`, echoserver(version))
   for (const version of ['1', '2'] as const) table.register(`kubernetes-bootcamp-v${version}`, kubernetesBootcamp(version))
   table.register('echo-server', echoServer)
   for (const name of PARTS) table.register(name, controlPlanePart(name, services))

@@ -82,7 +82,7 @@ test('serve-hostname by HTTP, and raw by TCP and UDP', () => {
   expect([byTcp(raw, 8000), byUdp(raw, 8000, 'x')]).toEqual(['raw', 'raw'])
   const both = cluster.pod('both', 'worker-1', IMAGE, { args: ['serve-hostname', '--tcp'] })
   cluster.clock.runFor(10)
-  expect([both.output().slice(20), both.process.status?.code]).toEqual(["Can't server TCP/UDP mode and HTTP mode at the same time\n", 1])
+  expect([both.output().slice('I0105 08:00:02.000000       1 log.go:245] '.length), both.process.status?.code]).toEqual(["Can't server TCP/UDP mode and HTTP mode at the same time\n", 1])
 })
 
 test('porter serves what its environment says', () => {
@@ -108,6 +108,53 @@ test('netexec dials others, echoes, and exits', () => {
   expect([refused.status, refused.headers.map(([name]) => name)]).toEqual([400, ['Content-Type', 'X-Content-Type-Options', 'Date', 'Content-Length']])
   get(server, 8080, '/exit?code=3')
   expect(server.process.status).toEqual({ code: 3 })
+})
+
+test('netexec logs as klog does, by the Go that its image was built with', () => {
+  const server = start(['netexec', '--sctp-port=8082'])
+  expect(server.output()).toMatch(/^I0105 08:00:02\.\d{6} {7}1 log\.go:245\] Started HTTP server on port 8080\nI.*\] Started UDP server on port {2}8081\nI.*\] Started SCTP server\n$/)
+  const old = cluster.pod('old', 'worker-1', 'registry.k8s.io/e2e-test-images/agnhost:2.39', { args: ['netexec', '--udp-listen-addresses=127.0.0.1'] })
+  cluster.clock.runFor(10)
+  expect(old.output()).toMatch(/ log\.go:195\] Started UDP server on port 127\.0\.0\.1 8081\n$/)
+  const plain = cluster.pod('plain', 'worker-1', 'registry.k8s.io/serve_hostname')
+  cluster.clock.runFor(10)
+  expect(plain.output()).toMatch(/^2026\/01\/05 08:00:02 Serving on port 9376\.\n$/)
+})
+
+test('netexec tells headers as JSON, redirects, reads forms, and echoes in lower case by UDP', () => {
+  const server = start(['netexec'])
+  expect(get(server, 8080, '/header')).toBe('{"Accept":["*/*"],"User-Agent":["curl/7.88.1"]}')
+  const redirect = (query: string): unknown => {
+    const { head, body } = cluster.run(client.machine, (p) => fetch(p, server.ip, 8080, `/redirect?${query}`))
+    return [head!.status, head!.headers.find(([n]) => n === 'Location')?.[1], body]
+  }
+  expect(redirect('location=/echo%3Fmsg=foobar%26x&code=307')).toEqual([307, '/echo?msg=foobar&x', '<a href="/echo?msg=foobar&amp;x">Temporary Redirect</a>.\n\n'])
+  expect(redirect('location=there')).toEqual([302, '/there', '<a href="/there">Found</a>.\n\n'])
+  expect(cluster.run(client.machine, function* (p) {
+    const stream = (yield* TcpStream.open(p, server.ip, 8080)) as TcpStream
+    stream.write(encodeUtf8('POST /echo?msg=no HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 6\r\nConnection: close\r\n\r\nmsg=hi'))
+    return decodeUtf8((yield* stream.read(p)) as Uint8Array)
+  })).toMatch(/\r\n\r\nhi$/)
+  expect(byUdp(server, 8081, 'ECHO Hello')).toBe('hello')
+  expect(server.output()).toMatch(/GET \/redirect\?msg=\/echo\?msg=foobar&x&code=307\n[^]*\] Echoing hello to UDP client 10\.244\.2\.2:\d+\n$/)
+})
+
+test('netexec that has to end is not ready, and healthy, as long as it was told to stay', () => {
+  const server = start(['netexec', '--delay-shutdown=5'])
+  expect(get(server, 8080, '/readyz')).toBe('ok')
+  server.process.signal('SIGTERM')
+  cluster.clock.runFor(1000)
+  const status = (path: string): number => cluster.run(client.machine, (p) => fetch(p, server.ip, 8080, path)).head!.status
+  expect([status('/readyz'), status('/healthz')]).toEqual([503, 200])
+  cluster.clock.runFor(5000)
+  expect([server.process.status, server.output()]).toEqual([{ code: 0 }, expect.stringContaining('] Sleeping 5 seconds before terminating...\n')])
+})
+
+test('entrypoint-tester and logs-generator', () => {
+  expect(run('/agnhost', 'entrypoint-tester', 'a', 'b')).toEqual(['[/agnhost entrypoint-tester a b]\n', 0])
+  const [lines, code] = run('/agnhost', 'logs-generator', '-t', '3', '-d', '1s')
+  expect(lines).toMatch(/^(I0105 08:00:\d\d\.\d{6} {7}\d logs_generator\.go:80\] [0-2] (GET|POST|PUT) \/api\/v1\/namespaces\/(kube-system|default|ns)\/pods\/[a-z0-9]{3,4} [2-5]\d\d\n){3}$/)
+  expect([code, run('/agnhost', 'logs-generator', '-d', '1s')[1]]).toEqual([0, 255])
 })
 
 test('what resolv.conf and hosts say', () => {

@@ -7,9 +7,9 @@ import { GO_NOT_FOUND, serveGo, splitTarget } from '../http/go.ts'
 import { headerOf } from '../http/message.ts'
 import { encodeMessage, HEALTH } from '../http2/grpc.ts'
 import { Http2Session, type Http2Stream } from '../http2/session.ts'
-import { goLogTime } from '../http-echo.ts'
-import { Output, untilSignal } from '../output.ts'
+import { untilSignal } from '../output.ts'
 import { ownerOf } from '../stream.ts'
+import { GoLog } from './log.ts'
 
 const CODES = { notFound: '5', unimplemented: '12' }
 
@@ -24,8 +24,8 @@ export function* grpcHealthChecking(process: Process, args: readonly string[]): 
   const httpPort = Number(flags.values.get('http-port') ?? 8080)
   const delay = Number(flags.values.get('delay-unhealthy-sec') ?? -1)
   const service = flags.values.get('service') ?? ''
-  const out = new Output(process, 2)
-  const log = (text: string): void => out.write(`${goLogTime(process.clock.wall())} ${text}\n`)
+  const lines = new GoLog(process)
+  const log = (text: string): void => lines.print(text)
   let status = 1
   try {
     const listener = process.network.sockets.listen({ port, owner: ownerOf(process, 'agnhost') }, (connection) => serve(connection, () => status, service))
@@ -38,7 +38,8 @@ export function* grpcHealthChecking(process: Process, args: readonly string[]): 
       return { body: '' }
     })
   } catch (error) {
-    yield* process.printError(`${goLogTime(process.clock.wall())} listen tcp :${port}: bind: ${(error as Error).message.toLowerCase()}\n`)
+    log(`listen tcp :${port}: bind: ${(error as Error).message.toLowerCase()}`)
+    yield* lines.out.flush()
     return 1
   }
   log(`Http server starting to listen on :${httpPort}`)
@@ -50,7 +51,7 @@ export function* grpcHealthChecking(process: Process, args: readonly string[]): 
     })())
   }
   yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
-  yield* out.flush()
+  yield* lines.out.flush()
   return 0
 }
 

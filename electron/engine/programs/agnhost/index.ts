@@ -6,6 +6,7 @@ import { connect } from './connect.ts'
 import { cobraFlags } from './flags.ts'
 import { grpcHealthChecking } from './grpc.ts'
 import { liveness } from './liveness.ts'
+import { logsGenerator } from './logs-generator.ts'
 import { netexec } from './netexec.ts'
 import { porter } from './porter.ts'
 import { serveHostname } from './serve-hostname.ts'
@@ -15,9 +16,11 @@ const COMMANDS: Readonly<Record<string, (process: Process, args: readonly string
   connect,
   'dns-server-list': printing((process) => resolvConfOf(process).nameservers.join(',')),
   'dns-suffix': printing((process) => resolvConfOf(process).search.join(',')),
+  'entrypoint-tester': printing((process) => `[${process.argv.join(' ')}]`),
   'etc-hosts': printing((process) => (process.fs.exists('/etc/hosts') ? process.fs.readText('/etc/hosts') : '')),
   'grpc-health-checking': grpcHealthChecking,
   liveness,
+  'logs-generator': logsGenerator,
   netexec,
   pause,
   porter,
@@ -26,7 +29,7 @@ const COMMANDS: Readonly<Record<string, (process: Process, args: readonly string
 
 /** Subcommands that the real program has, and that are not simulated. */
 const OTHERS = [
-  'audit-proxy', 'crd-conversion-webhook', 'entrypoint-tester', 'fake-gitserver', 'guestbook', 'inclusterclient', 'logs-generator', 'mounttest',
+  'audit-proxy', 'crd-conversion-webhook', 'fake-gitserver', 'guestbook', 'inclusterclient', 'mounttest',
   'net', 'nettest', 'no-snat-test', 'no-snat-test-proxy', 'openidmetadata', 'resource-consumer-controller', 'tcp-reset', 'test-webserver', 'webhook',
 ]
 

@@ -1,6 +1,7 @@
+import { goDuration } from '../../kubernetes/kubelet/go-duration.ts'
 import type { Task } from '../../machine/task.ts'
 import type { Process } from '../../machine/types.ts'
-import { serveGo, splitTarget } from '../http/go.ts'
+import { goRedirect, serveGo, splitTarget } from '../http/go.ts'
 import { untilSignal } from '../output.ts'
 
 const HEALTHY = 10
@@ -11,8 +12,8 @@ export function* liveness(process: Process): Task<number> {
   serveGo(process, 'agnhost', 8080, undefined, (request) => {
     const { path, query } = splitTarget(request.target)
     const seconds = (process.clock.now - started) / 1000
-    if (path === '/started') return { body: `${seconds}s` }
-    if (path === '/redirect') return { status: 302, headers: [['Content-Type', 'text/html; charset=utf-8'], ['Location', query.get('loc') ?? '']], body: '' }
+    if (path === '/started') return { body: goDuration(process.clock.now - started) }
+    if (path === '/redirect') return goRedirect(request, query.get('loc') ?? '', 302)
     if (path === '/healthz') return seconds > HEALTHY ? { status: 500, body: `error: ${seconds}` } : { body: 'ok' }
     return { status: 404, headers: [['X-Content-Type-Options', 'nosniff']], body: '404 page not found\n' }
   })

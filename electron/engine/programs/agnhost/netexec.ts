@@ -1,8 +1,9 @@
+import { goDuration } from '../../kubernetes/kubelet/go-duration.ts'
 import type { Task } from '../../machine/task.ts'
 import type { Process } from '../../machine/types.ts'
 import { joinHostPort } from '../../network/address.ts'
 import { decodeUtf8, encodeUtf8 } from '../../text.ts'
-import { canonicalHeader, goJson, parseGoDuration, serveGo, splitTarget, type GoAnswer } from '../http/go.ts'
+import { canonicalHeader, goJson, goRedirect, goTime, parseGoDuration, serveGo, splitTarget, type GoAnswer } from '../http/go.ts'
 import { headerOf } from '../http/message.ts'
 import type { HttpRequest } from '../http/server.ts'
 import { untilSignal } from '../output.ts'
@@ -31,6 +32,7 @@ export function* netexec(process: Process, args: readonly string[]): Task<number
   const override = values.get('http-override')
   const server = new NetExec(process, log)
   const certificate = values.get('tls-cert-file')
+  let started: string[] = []
   const pair = certificate ? loadPair(process, certificate, values.get('tls-private-key-file') ?? '') : undefined
   if (pair && 'error' in pair) {
     log.print(pair.error)
@@ -41,27 +43,30 @@ export function* netexec(process: Process, args: readonly string[]): Task<number
     serveGo(process, 'agnhost', httpPort, undefined, (request) => server.answer(override ? { ...request, method: 'GET', target: override } : request), pair && { select: () => pair })
     if (udpPort !== -1) {
       const addresses = values.get('udp-listen-addresses')?.split(',').filter((a) => a !== '') ?? []
-      for (const address of addresses.length > 0 ? addresses : [undefined]) serveUdp(process, udpPort, address)
+      for (const address of addresses.length > 0 ? addresses : [undefined]) serveUdp(process, log, udpPort, address)
+      started = (addresses.length > 0 ? addresses : ['']).map((address) => `Started UDP server on port ${address} ${udpPort}`)
     }
-    server.ready = udpPort !== -1
-    if (sctpPort !== -1) serveSctp(process, sctpPort)
+    server.ready = udpPort !== -1 || sctpPort !== -1
+    if (sctpPort !== -1) serveSctp(process, log, sctpPort)
   } catch (error) {
     log.print(listenError(httpPort, error))
     yield* log.out.flush()
     return 1
   }
   log.print(`Started HTTP server on port ${httpPort}`)
-  if (udpPort !== -1) log.print(`Started UDP server on port  ${udpPort}`)
-  if (sctpPort !== -1) log.print(`Started SCTP server on port  ${sctpPort}`)
-  yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
+  for (const line of started) log.print(line)
+  if (sctpPort !== -1) log.print('Started SCTP server')
+  const signal = yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
+  // SIGINT has no handler: Go's runtime ends the first process of a container with 2
+  if (signal === 'SIGINT') return 2
+  server.isEnding = true
   const delay = Number(values.get('delay-shutdown') ?? 0)
   if (delay > 0) {
     log.print(`Sleeping ${delay} seconds before terminating...`)
     yield* process.sleep(delay * 1000)
   }
   yield* log.out.flush()
-  // without a handler Go's runtime ends the first process of a container with 2
-  return delay > 0 ? 0 : 2
+  return 0
 }
 
 class NetExec {
@@ -69,6 +74,8 @@ class NetExec {
   readonly #log: GoLog
   /** /healthz tells whether the UDP server runs. */
   ready = false
+  /** SIGTERM has come: /readyz says so, /healthz does not. */
+  isEnding = false
 
   constructor(process: Process, log: GoLog) {
     this.#process = process
@@ -78,14 +85,18 @@ class NetExec {
   answer(request: HttpRequest): GoAnswer | Task<GoAnswer> {
     const { path, query } = splitTarget(request.target)
     const log = (text: string): void => this.#log.print(`GET ${text}`)
-    const value = (name: string): string => query.get(name) ?? ''
+    const form = formOf(request)
+    // http.Request.FormValue: the body before the URL
+    const value = (name: string): string => form?.get(name) ?? query.get(name) ?? ''
     switch (path) {
       case '/clientip':
         log(path)
         return { body: joinHostPort(request.remoteAddress, request.remotePort) }
-      case '/dial':
-        log(`/dial?host=${value('host')}&protocol=${value('protocol')}&port=${value('port')}&request=${value('request')}&tries=${value('tries')}`)
+      case '/dial': {
+        const given = (name: string): string => query.get(name) ?? ''
+        log(`/dial?host=${given('host')}&protocol=${given('protocol')}&port=${given('port')}&request=${given('request')}&tries=${given('tries')}`)
         return dial(this.#process, query)
+      }
       case '/echo':
         log(`/echo?msg=${value('msg')}&code=${value('code')}`)
         return this.#echo(value('msg'), value('code'))
@@ -93,21 +104,28 @@ class NetExec {
         log(`/exit?code=${value('code')}&timeout=${value('timeout')}&wait=${value('wait')}`)
         return this.#exit(value('code'), value('timeout'), value('wait'))
       case '/header': {
-        log(path)
-        const key = value('key').toLowerCase()
-        const all = request.headers.filter(([n]) => n.toLowerCase() !== 'host').map(([n, v]) => `${canonicalHeader(n)}:[${v}]`).sort()
-        return { body: key === '' ? `map[${all.join(' ')}]` : (headerOf(request.headers, key) ?? '') }
+        const key = value('key')
+        log(key === '' ? path : `${path}?key=${key}`)
+        const headers = request.headers.filter(([n]) => n.toLowerCase() !== 'host')
+        if (key !== '') return { body: headerOf(headers, key) ?? '' }
+        const names = [...new Set(headers.map(([n]) => canonicalHeader(n)))].sort()
+        return { body: goJson(Object.fromEntries(names.map((name) => [name, headers.filter(([n]) => canonicalHeader(n) === name).map(([, v]) => v)]))) }
       }
       case '/healthz':
         log(path)
         return { status: this.ready ? 200 : 412, body: '' }
+      case '/readyz':
+        log(path)
+        if (this.isEnding) return { status: 503, body: 'shutting down' }
+        return this.ready ? { body: 'ok' } : { status: 412, body: '' }
       case '/hostname': case '/hostName':
         log(path)
         return { body: this.#process.machine.hostname }
       case '/redirect': {
-        const code = value('code') === '' ? 302 : Number(value('code'))
-        log(`/redirect?location=${value('location')}&code=${code}`)
-        return { status: code, headers: [['Content-Type', 'text/html; charset=utf-8'], ['Location', value('location')]], body: `<a href="${value('location')}">Found</a>.\n\n` }
+        const [location, given] = [value('location'), value('code')]
+        this.#log.print(`${request.method} ${path}?msg=${location}&code=${given}`)
+        if (given !== '' && !/^[+-]?\d+$/.test(given)) return { body: `argument 'code' must be an integer or empty, got "${given}"\n` }
+        return goRedirect(request, location, given === '' ? 302 : Number(given))
       }
       case '/shell': {
         const command = value('shellCommand') || value('cmd')
@@ -144,7 +162,9 @@ class NetExec {
       if (text !== '' && parseGoDuration(text) === undefined) return { body: `argument '${name}' must be a valid golang duration or empty, got "${text}"\n` }
     }
     if (code !== '' && !/^[+-]?\d+$/.test(code)) return { body: `argument 'code' must be an integer [0-127] or empty, got "${code}"\n` }
-    this.#log.print(`Will begin shutdown in ${wait || '0s'}, allowing ${timeout || '0s'} for connections to close, then will exit with ${code || '0'}`)
+    const spoken = (text: string): string => goDuration(parseGoDuration(text) ?? 0)
+    this.#log.print(`Will begin shutdown in ${spoken(wait)}, allowing ${spoken(timeout)} for connections to close, then will exit with ${Number(code || 0)}`)
+    const log = this.#log
     const process = this.#process
     return (function* (): Task<GoAnswer> {
       yield* process.sleep(parseGoDuration(wait) ?? 0)
@@ -152,6 +172,8 @@ class NetExec {
       // the answer still goes out, then connections are closed (http.Server.Shutdown)
       process.spawnThread((function* (): Task {
         yield* process.sleep(1)
+        log.print('Graceful shutdown completed with: <nil>')
+        yield* log.out.flush()
         process.exit(Number(code || 0))
       })())
       return { body: '' }
@@ -159,37 +181,52 @@ class NetExec {
   }
 }
 
+/** The form in a request's body; undefined when there is none. */
+function formOf(request: HttpRequest): Map<string, string> | undefined {
+  if (!['POST', 'PUT', 'PATCH'].includes(request.method) || !/^application\/x-www-form-urlencoded\b/i.test(headerOf(request.headers, 'content-type') ?? '')) return undefined
+  return splitTarget(`/?${decodeUtf8(request.body)}`).query
+}
+
 /** "hostname", "clientip" and "echo <text>" by UDP. */
-function serveUdp(process: Process, port: number, address: string | undefined): void {
+function serveUdp(process: Process, log: GoLog, port: number, address: string | undefined): void {
   const socket = process.network.sockets.udp({ port, owner: ownerOf(process, 'agnhost'), ...(address ? { address } : {}) })
   process.onExit(() => socket.close())
   socket.onDatagram = ({ source, sourcePort, data }) => {
-    const reply = shortAnswer(process, data, source, sourcePort)
+    const reply = shortAnswer(process, log, data, joinHostPort(source, sourcePort), 'UDP')
     if (reply !== '') socket.send(encodeUtf8(reply), source, sourcePort)
   }
 }
 
-/** The same by SCTP. */
-function serveSctp(process: Process, port: number): void {
+/** The same by SCTP: one question, then it closes. */
+function serveSctp(process: Process, log: GoLog, port: number): void {
   const listener = process.network.sockets.sctp.listen({ port, owner: ownerOf(process, 'agnhost') }, (connection) => {
     connection.handlers = {
       onData: (data) => {
-        const reply = shortAnswer(process, data, connection.remoteAddress, connection.remotePort)
+        const reply = shortAnswer(process, log, data, joinHostPort(connection.remoteAddress, connection.remotePort), 'SCTP')
         if (reply !== '') connection.send(encodeUtf8(reply))
+        connection.end()
       },
     }
   })
   process.onExit(() => listener.close())
 }
 
-function shortAnswer(process: Process, data: Uint8Array, source: string, sourcePort: number): string {
-  const [word = '', ...rest] = decodeUtf8(data).trim().split(' ')
-  return word.toLowerCase() === 'hostname' ? process.machine.hostname : word === 'clientip' ? `${source}:${sourcePort}` : word === 'echo' ? rest.join(' ') : ''
-}
-
-/** time.Time's String, with its reading of the monotonic clock: nanoseconds, those of the day without the zeros at their end. */
-function goTime(wall: number, since: number): string {
-  const seconds = new Date(wall).toISOString().slice(0, 19).replace('T', ' ')
-  const part = Math.floor((wall % 1000) * 1e6).toString().padStart(9, '0').replace(/0+$/, '')
-  return `${seconds}${part === '' ? '' : `.${part}`} +0000 UTC m=+${(since / 1000).toFixed(9)}`
+/** What was asked is made lower case before all else, what is to be echoed, too. */
+function shortAnswer(process: Process, log: GoLog, data: Uint8Array, client: string, protocol: 'UDP' | 'SCTP'): string {
+  const text = decodeUtf8(data).trim().toLowerCase()
+  if (text === 'hostname') {
+    log.print(`Sending ${protocol === 'UDP' ? 'udp' : protocol} hostName response`)
+    return process.machine.hostname
+  }
+  if (text.startsWith('echo ')) {
+    const said = text.slice('echo '.length)
+    log.print(`Echoing ${said} to ${protocol} client ${client}`)
+    return said
+  }
+  if (text === 'clientip') {
+    log.print(`Sending clientip back to ${protocol} client ${client}`)
+    return client
+  }
+  if (text !== '') log.print(`Unknown ${protocol} command received from ${client}: ${text}`)
+  return ''
 }

@@ -3,7 +3,7 @@ import type { Process } from '../../machine/types.ts'
 import { encodeUtf8 } from '../../text.ts'
 import type { Headers } from './message.ts'
 import { serveHttp, type HttpRequest, type HttpResponse, type HttpServer } from './server.ts'
-import { httpDate } from './status.ts'
+import { httpDate, reasonOf } from './status.ts'
 import type { TlsServerOptions } from '../tls/socket.ts'
 import { CIPHERS } from '../tls/wire.ts'
 
@@ -33,6 +33,24 @@ export function goResponse(process: Process, request: HttpRequest, answer: GoAns
 
 /** http.NotFound. */
 export const GO_NOT_FOUND: GoAnswer = { status: 404, headers: [['X-Content-Type-Options', 'nosniff']], body: '404 page not found\n' }
+
+/** http.Redirect: a path without a slash in front is below that of the request. */
+export function goRedirect(request: HttpRequest, to: string, status: number): GoAnswer {
+  let location = to
+  if (!/^[a-z][a-z0-9+.-]*:/i.test(to)) {
+    const [path = '', ...rest] = to.split(/(?=\?)/)
+    const below = path.startsWith('/') ? path : splitTarget(request.target).path.replace(/[^/]*$/, '') + path
+    const parts: string[] = []
+    for (const part of below.split('/')) {
+      if (part === '..') parts.pop()
+      else if (part !== '' && part !== '.') parts.push(part)
+    }
+    location = `/${parts.join('/')}${below.endsWith('/') && parts.length > 0 ? '/' : ''}${rest.join('')}`
+  }
+  const shown = location.replace(/[&<>"']/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&#34;', "'": '&#39;' })[c]!)
+  const isPage = request.method === 'GET' || request.method === 'HEAD'
+  return { status, headers: [...(isPage ? [['Content-Type', 'text/html; charset=utf-8'] as [string, string]] : []), ['Location', location]], body: request.method === 'GET' ? `<a href="${shown}">${reasonOf(status)}</a>.\n\n` : '' }
+}
 
 /** crypto/tls' habits, and what net/http says to a client without TLS. */
 const GO_TLS: Partial<TlsServerOptions> = { alpn: ['h2', 'http/1.1'], cipher: CIPHERS.aes128, tickets: [122], acknowledgesName: false, plain: () => encodeUtf8('HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n') }
@@ -107,4 +125,11 @@ export function splitTarget(target: string): { path: string; query: Map<string, 
     if (pair !== '') query.set(decode(at < 0 ? pair : pair.slice(0, at)), at < 0 ? '' : decode(pair.slice(at + 1)))
   }
   return { path: path === '' ? '/' : path, query }
+}
+
+/** time.Time's String: nanoseconds without the zeros at their end; with `since`, ms, its reading of the monotonic clock, which Go has since 1.9. */
+export function goTime(wall: number, since?: number): string {
+  const seconds = new Date(wall).toISOString().slice(0, 19).replace('T', ' ')
+  const part = Math.floor((wall % 1000) * 1e6).toString().padStart(9, '0').replace(/0+$/, '')
+  return `${seconds}${part === '' ? '' : `.${part}`} +0000 UTC${since === undefined ? '' : ` m=+${(since / 1000).toFixed(9)}`}`
 }

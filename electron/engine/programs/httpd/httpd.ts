@@ -17,7 +17,7 @@ const CONF = `${SERVER_ROOT}/conf/httpd.conf`
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 
 /** "[Mon Jan 05 08:00:00.000000 2026]" */
-function errorTime(wall: number): string {
+export function errorTime(wall: number): string {
   const d = new Date(wall)
   const micro = String(Math.floor((wall % 1000) * 1000)).padStart(6, '0')
   return `[${DAYS[d.getUTCDay()]} ${MONTHS[d.getUTCMonth()]} ${two(d.getUTCDate())} ${two(d.getUTCHours())}:${two(d.getUTCMinutes())}:${two(d.getUTCSeconds())}.${micro} ${d.getUTCFullYear()}]`

@@ -5,14 +5,16 @@ import { buildImage, type Repository } from './build.ts'
 import { tagsInstead } from './absent-tags.ts'
 import { httpdRepository } from './httpd.ts'
 import { nginxHttpsRepository, nginxRepository } from './nginx.ts'
+import { nginxSampleRepositories } from './nginx-samples.ts'
 import { parseReference } from './reference.ts'
 import { sampleRepositories } from './samples.ts'
 import { serverRepositories } from './servers.ts'
 import { systemRepositories } from './system.ts'
 import { toolRepositories } from './tools.ts'
+import { tutorialRepositories } from './tutorials.ts'
 
 /** The registries of the simulated world. */
-const REPOSITORIES = new Map<string, Repository>([nginxRepository, nginxHttpsRepository, httpdRepository, ...toolRepositories, ...serverRepositories, ...sampleRepositories, ...systemRepositories].map((r) => [r.name, r]))
+const REPOSITORIES = new Map<string, Repository>([nginxRepository, nginxHttpsRepository, httpdRepository, ...toolRepositories, ...serverRepositories, ...sampleRepositories, ...tutorialRepositories, ...nginxSampleRepositories, ...systemRepositories].map((r) => [r.name, r]))
 const found = new Map<string, Image | undefined>()
 
 /** The image that a Pod's `image` names; undefined when no registry, and no pack, has it or the reference is malformed. */

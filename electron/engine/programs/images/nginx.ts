@@ -19,7 +19,7 @@ function versionOf(word: string): string | undefined {
   return `1.${minor}.${patch ?? last}`
 }
 
-function content(tag: string): ImageContent | undefined {
+export function nginxContent(tag: string): ImageContent | undefined {
   const { version: word, flavour } = splitTag(tag)
   if (!/^(|alpine[0-9.]*|alpine-slim|alpine[0-9.]*-slim|alpine-perl|alpine-otel|bookworm|bullseye|buster|perl|otel|slim|bookworm-perl)$/.test(flavour)) return undefined
   const version = versionOf(word)
@@ -61,11 +61,11 @@ function environmentOf(version: string, { njs, debian: codename }: NginxRelease,
   }
 }
 
-export const nginxRepository: Repository = { name: 'docker.io/library/nginx', tag: content }
+export const nginxRepository: Repository = { name: 'docker.io/library/nginx', tag: nginxContent }
 
 /** What "Connecting Applications with Services" of Kubernetes' pages serves HTTPS with: nginx of November 2015, which reads its configuration again when it changes. */
 function nginxHttps(tag: string): ImageContent | undefined {
-  const base = tag === '1.0' ? content('1.9.7') : undefined
+  const base = tag === '1.0' ? nginxContent('1.9.7') : undefined
   return base && { ...base, quiet: false, programs: { ...base.programs, '/home/auto-reload-nginx.sh': 'nginx-auto-reload' }, entrypoint: [], command: ['/home/auto-reload-nginx.sh'], exposedPorts: ['80/tcp', '443/tcp'] }
 }
 

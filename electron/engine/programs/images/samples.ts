@@ -38,7 +38,7 @@ function httpbin(tag: string): ImageContent | undefined {
 }
 
 function echoserver(tag: string): ImageContent | undefined {
-  if (tag !== '1.4' && tag !== '1.10') return undefined
+  if (tag !== '1.4' && tag !== '1.10' && tag !== '2.2') return undefined
   const base = debian({ slim: true })
   return {
     ...base,
@@ -100,7 +100,9 @@ export const sampleRepositories: readonly Repository[] = [
   { name: 'docker.io/calico/star-probe', tag: starImage('probe') },
   { name: 'docker.io/calico/star-collect', tag: starImage('collect') },
   { name: 'docker.io/kennethreitz/httpbin', tag: httpbin },
-  ...['registry.k8s.io/echoserver', 'k8s.gcr.io/echoserver', 'gcr.io/google_containers/echoserver', 'gcr.io/google-containers/echoserver'].map((name) => ({ name, tag: echoserver })),
+  ...['registry.k8s.io/echoserver', 'k8s.gcr.io/echoserver', 'gcr.io/google_containers/echoserver', 'gcr.io/google-containers/echoserver'].map((name) => ({ name, tag: (tag: string) => (tag === '2.2' ? undefined : echoserver(tag)) })),
   ...['gcr.io/google-samples/kubernetes-bootcamp', 'docker.io/jocatalin/kubernetes-bootcamp'].map((name) => ({ name, tag: bootcamp })),
+  ...['gcr.io/kubernetes-e2e-test-images/echoserver', 'registry.k8s.io/e2e-test-images/echoserver', 'k8s.gcr.io/e2e-test-images/echoserver'].map((name) => ({ name, tag: (tag: string) => (/^2\.[0-5]$/.test(tag) ? echoserver('2.2') : undefined) })),
   { name: 'docker.io/kicbase/echo-server', tag: echoServer },
+  { name: 'docker.io/jmalloc/echo-server', tag: (tag) => (/^(latest|v?0\.3\.\d)$/.test(tag) ? echoServer('latest') : undefined) },
 ]

@@ -1,9 +1,10 @@
 import { byName } from '../../own.ts'
+import { agnhostProgram } from '../agnhost/log.ts'
 import { alpine, debian, oracleLinux, ubuntu, withUser } from './bases.ts'
 import { PATH, splitTag, versionParts, type ImageContent, type Repository } from './build.ts'
 
 /** Images of servers other than nginx. */
-const MYSQL: Readonly<Record<string, string>> = byName({ '5': '5.7.44', '5.7': '5.7.44', '8': '8.4.5', '8.0': '8.0.42', '8.1': '8.1.0', '8.2': '8.2.0', '8.3': '8.3.0', '8.4': '8.4.5', '9': '9.3.0', '9.0': '9.0.1', '9.1': '9.1.0', '9.2': '9.2.0', '9.3': '9.3.0' })
+const MYSQL: Readonly<Record<string, string>> = byName({ '5': '5.7.44', '5.6': '5.6.51', '5.7': '5.7.44', '8': '8.4.5', '8.0': '8.0.42', '8.1': '8.1.0', '8.2': '8.2.0', '8.3': '8.3.0', '8.4': '8.4.5', '9': '9.3.0', '9.0': '9.0.1', '9.1': '9.1.0', '9.2': '9.2.0', '9.3': '9.3.0' })
 
 function mysqlVersion(tag: string): string | undefined {
   const word = tag.replace(/-(oracle|oraclelinux[89]|debian)$/, '')
@@ -20,8 +21,10 @@ function mysqlTag(tag: string): ImageContent | undefined {
   const version = mysqlVersion(tag)
   if (version === undefined) return undefined
   const old = version.startsWith('5.')
-  const base = oracleLinux(old ? '7.9' : '9.5')
-  const release = old ? '1.el7' : '1.el9'
+  // 5.6 was built on Debian
+  const debian9 = version.startsWith('5.6.')
+  const base = debian9 ? withUser(debian({ slim: true, release: 'stretch' }), 'mysql:x:999:999::/home/mysql:/bin/sh', 'mysql:x:999:') : oracleLinux(old ? '7.9' : '9.5')
+  const release = debian9 ? '1debian9' : old ? '1.el7' : '1.el9'
   return {
     ...base,
     size: 247_813_512,
@@ -29,10 +32,10 @@ function mysqlTag(tag: string): ImageContent | undefined {
     symlinks: { ...base.symlinks, '/entrypoint.sh': 'usr/local/bin/docker-entrypoint.sh' },
     directories: [...(base.directories ?? []), '/docker-entrypoint-initdb.d'],
     owners: { '/var/lib/mysql': { uid: 999, gid: 999, mode: 0o1777 }, '/var/run/mysqld': { uid: 999, gid: 999, mode: 0o1777 } },
-    environment: { GOSU_VERSION: '1.17', MYSQL_MAJOR: version.split('.').slice(0, 2).join('.'), MYSQL_VERSION: `${version}-${release}`, MYSQL_SHELL_VERSION: `${old ? '8.0.35' : version}-${release}` },
+    environment: { GOSU_VERSION: '1.17', MYSQL_MAJOR: version.split('.').slice(0, 2).join('.'), MYSQL_VERSION: `${version}-${release}`, ...(debian9 ? {} : { MYSQL_SHELL_VERSION: `${old ? '8.0.35' : version}-${release}` }) },
     entrypoint: ['docker-entrypoint.sh'],
     command: ['mysqld'],
-    exposedPorts: ['3306/tcp', '33060/tcp'],
+    exposedPorts: debian9 ? ['3306/tcp'] : ['3306/tcp', '33060/tcp'],
   }
 }
 
@@ -225,7 +228,8 @@ function agnhostTag(tag: string): ImageContent | undefined {
   const parts = versionParts(tag)
   if (!parts || parts[0] !== 2 || parts.length !== 2) return undefined
   const base = alpine(['bash', 'curl', 'dig', 'nslookup', 'host', 'nc', 'ip', 'ss', 'iperf'])
-  return { ...base, size: 51_706_353, programs: { ...base.programs, '/agnhost': 'agnhost', '/agnhost-2': 'agnhost', '/coredns': 'coredns' }, directories: [...(base.directories ?? []), '/uploads'], entrypoint: ['/agnhost'], command: ['pause'], exposedPorts: ['80/tcp', '8080/tcp', '8081/tcp', '9376/tcp'] }
+  const program = agnhostProgram(parts[1]!)
+  return { ...base, size: 51_706_353, programs: { ...base.programs, '/agnhost': program, '/agnhost-2': program, '/coredns': 'coredns' }, directories: [...(base.directories ?? []), '/uploads'], entrypoint: ['/agnhost'], command: ['pause'], exposedPorts: ['80/tcp', '8080/tcp', '8081/tcp', '9376/tcp'] }
 }
 
 export const serverRepositories: readonly Repository[] = [
@@ -238,6 +242,6 @@ export const serverRepositories: readonly Repository[] = [
   { name: 'docker.io/library/redis', tag: redisTag },
   ...['us-docker.pkg.dev/google-samples/containers/gke', 'gcr.io/google_samples', 'gcr.io/google-samples'].flatMap((where) => [{ name: `${where}/gb-redis-follower`, tag: guestbookFollower }, { name: `${where}/gb-frontend`, tag: guestbookFrontend }]),
   { name: 'docker.io/hashicorp/http-echo', tag: httpEchoTag },
-  { name: 'registry.k8s.io/e2e-test-images/agnhost', tag: agnhostTag },
+  ...['registry.k8s.io/e2e-test-images/agnhost', 'k8s.gcr.io/e2e-test-images/agnhost', 'gcr.io/kubernetes-e2e-test-images/agnhost'].map((name) => ({ name, tag: agnhostTag })),
   { name: 'registry.k8s.io/serve_hostname', tag: serveHostnameTag },
 ]

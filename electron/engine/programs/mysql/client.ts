@@ -9,7 +9,9 @@ import { TcpStream } from '../stream.ts'
 import { loginPacket, packet, PacketReader, readColumn, readError, readHandshake, scramble, ValueReader, type Packet, type ServerError } from './protocol.ts'
 
 /** mysql(1) and mysqladmin(1), over TCP. */
-interface Options { host: string; port: number; user: string; password: string | true | undefined; database: string; execute: string | undefined; names: boolean; table: boolean; operands: string[] }
+/** Whom to log in to. `timeout`: ms until it gives up connecting; without it, TCP's own. */
+export interface MysqlTarget { host: string; port: number; user: string; database: string; timeout?: number }
+interface Options extends MysqlTarget { password: string | true | undefined; execute: string | undefined; names: boolean; table: boolean; operands: string[] }
 
 const ERRNO: Readonly<Record<string, number>> = { ECONNREFUSED: 111, EHOSTUNREACH: 113, ENETUNREACH: 101, ETIMEDOUT: 110, ECONNRESET: 104 }
 const LONG: Readonly<Record<string, string>> = byName({ host: 'h', user: 'u', password: 'p', port: 'P', execute: 'e', database: 'D', 'skip-column-names': 'N', batch: 'B', silent: 's', table: 't', version: 'V' })
@@ -56,7 +58,8 @@ function isMaria(process: Process): boolean {
   return process.argv[0]!.split('/').at(-1)!.startsWith('mariadb')
 }
 
-class Client {
+/** A client's connection: what mysql(1) and programs that ask MySQL have. */
+export class MysqlConnection {
   readonly #process: Process
   readonly #stream: TcpStream
   readonly #reader = new PacketReader()
@@ -68,7 +71,7 @@ class Client {
     this.#stream = stream
   }
 
-  static *connect(process: Process, o: Options, password: string): Task<Client | ServerError> {
+  static *connect(process: Process, o: MysqlTarget, password: string): Task<MysqlConnection | ServerError> {
     const maria = isMaria(process)
     const what = maria ? '' : 'MySQL '
     const local = o.host === '' || o.host === 'localhost'
@@ -78,14 +81,14 @@ class Client {
       if ('error' in found) return { code: 2005, state: 'HY000', message: `Unknown ${what}server host '${o.host}' (${found.error === 'EAI_AGAIN' ? -3 : -2})` }
       address = found.addresses[0]!
     }
-    const stream = yield* TcpStream.open(process, address, o.port)
+    const stream = yield* TcpStream.open(process, address, o.port, o.timeout === undefined ? {} : { timeout: o.timeout })
     if (!(stream instanceof TcpStream)) {
       if (local) return { code: 2002, state: 'HY000', message: `Can't connect to local ${what}server through socket '${maria ? '' : '/var'}/run/mysqld/mysqld.sock' (2)` }
       // MariaDB's connector waits for the connection, and says that
       if (maria) return { code: 2002, state: 'HY000', message: `Can't connect to server on '${o.host}' (${stream.code === 'ETIMEDOUT' ? 110 : 115})` }
       return { code: 2003, state: 'HY000', message: `Can't connect to MySQL server on '${o.host}:${o.port}' (${ERRNO[stream.code] ?? 110})` }
     }
-    const client = new Client(process, stream)
+    const client = new MysqlConnection(process, stream)
     const lost = (at: string): ServerError => ({ code: 2013, state: 'HY000', message: `Lost connection to MySQL server at '${at}', system error: 0` })
     const first = yield* client.#next()
     const greeting = first && readHandshake(first.payload)
@@ -145,7 +148,7 @@ class Client {
   }
 }
 
-function* open(process: Process, o: Options, tool: string): Task<Client | number> {
+function* open(process: Process, o: Options, tool: string): Task<MysqlConnection | number> {
   let password = o.password
   if (password === true) {
     yield* process.printError('Enter password: ')
@@ -155,8 +158,8 @@ function* open(process: Process, o: Options, tool: string): Task<Client | number
     if (terminal) terminal.echo = true
     yield* process.printError('\n')
   } else if (!process.env.has('MARIADB_VERSION') && process.argv.some((a) => /^(-p.|--password=)/.test(a))) yield* process.printError(`${tool}: [Warning] Using a password on the command line interface can be insecure.\n`)
-  const client = yield* Client.connect(process, o, password ?? '')
-  if (client instanceof Client) return client
+  const client = yield* MysqlConnection.connect(process, o, password ?? '')
+  if (client instanceof MysqlConnection) return client
   yield* process.printError(tool === 'mysqladmin' ? `mysqladmin: connect to server at '${o.host || 'localhost'}' failed\nerror: '${client.message}'\n` : `ERROR ${client.code}${client.code > 2000 && client.code < 3000 ? ' (HY000)' : ` (${client.state})`}: ${client.message}\n`)
   return 1
 }
@@ -183,7 +186,7 @@ function bare(value: string | null): string {
 }
 
 /** A statement, shown as the options have it; false after an error. */
-function* show(process: Process, client: Client, o: Options, given: string, line: number, interactive: boolean): Task<boolean> {
+function* show(process: Process, client: MysqlConnection, o: Options, given: string, line: number, interactive: boolean): Task<boolean> {
   const statement = given.replace(VERTICAL, '').trim()
   const maria = isMaria(process)
   const took = maria ? '(0.000 sec)' : '(0.00 sec)'
@@ -288,13 +291,13 @@ export const mysqladmin: Program = function* (process) {
     return 69
   }
   const password = typeof o.password === 'string' ? o.password : ''
-  const client = yield* Client.connect(process, o, password)
+  const client = yield* MysqlConnection.connect(process, o, password)
   // a server that refuses the password is alive
-  if (!(client instanceof Client) && client.code >= 2000) {
+  if (!(client instanceof MysqlConnection) && client.code >= 2000) {
     yield* process.printError(`mysqladmin: connect to server at '${o.host || 'localhost'}' failed\nerror: '${client.message}'\nCheck that mysqld is running and that the ${o.host === '' ? "socket: '/var/run/mysqld/mysqld.sock' exists!" : `port is ${o.port}`}\n`)
     return 1
   }
-  if (client instanceof Client) client.close()
+  if (client instanceof MysqlConnection) client.close()
   yield* process.print('mysqld is alive\n')
   return 0
 }

@@ -60,18 +60,19 @@ class Mysqld {
     return yield* this.#version.startsWith('5.') ? this.#runOld() : this.#run()
   }
 
-  /** 5.7, whose log has no codes. */
+  /** 5.6 and 5.7, whose logs have no codes. 5.6 tells its process instead of a thread, and the time as people write it. */
   *#runOld(): Task<number> {
     const process = this.#process
-    const log = (text: string, level = 'Note'): Task<void> => process.printError(`${serverTime(process.clock.wall())} 0 [${level}] ${text}\n`)
+    const is56 = this.#version.startsWith('5.6.')
+    const log = (text: string, level = 'Note'): Task<void> => process.printError(`${is56 ? `${entrypointTime(process.clock.wall()).slice(0, 19)} ${process.pid}` : `${serverTime(process.clock.wall())} 0`} [${level}] ${text}\n`)
     yield* log('TIMESTAMP with implicit DEFAULT value is deprecated. Please use --explicit_defaults_for_timestamp server option (see documentation for more details).', 'Warning')
     yield* log(`mysqld (mysqld ${this.#version}) starting as process ${process.pid} ...`)
     yield* process.sleep(300, STEP)
-    yield* log('InnoDB: Initializing buffer pool, total size = 128M, instances = 1, chunk size = 128M')
+    yield* log(is56 ? 'InnoDB: Initializing buffer pool, size = 128.0M' : 'InnoDB: Initializing buffer pool, total size = 128M, instances = 1, chunk size = 128M')
     yield* process.sleep(700, STEP)
     yield* log('InnoDB: Waiting for purge to start')
-    yield* log(`InnoDB: ${this.#version} started; log sequence number 12219272`)
-    yield* log('CA certificate ca.pem is self signed.', 'Warning')
+    yield* log(`InnoDB: ${this.#version} started; log sequence number ${is56 ? 1_625_997 : 12_219_272}`)
+    if (!is56) yield* log('CA certificate ca.pem is self signed.', 'Warning')
     let listener: TcpListener
     try {
       listener = process.network.sockets.listen({ port: this.#port, owner: ownerOf(process, 'mysqld'), backlog: 80 }, (c) => serveMysql(this.info, ++this.#connections, c))
