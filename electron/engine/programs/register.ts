@@ -5,6 +5,7 @@ import { bashEntrypoint } from './bash-entrypoint.ts'
 import { busyboxHttpd } from './busybox-httpd.ts'
 import { controlPlanePart, PARTS } from './control-plane/part.ts'
 import { curlEntrypoint } from './curl-entrypoint.ts'
+import { echoBasic } from './echo-basic.ts'
 import { echoServer } from './echo-server.ts'
 import { echoserver } from './echoserver.ts'
 import { fluentd, fluentdEntrypoint, tini } from './fluentd.ts'
@@ -102,6 +103,7 @@ export function registerPrograms(table: ProgramTable, services: SystemServices):
   for (const version of ['1.4', '1.10', '2.2'] as const) table.register(`echoserver-${version}`, echoserver(version))
   for (const version of ['1', '2'] as const) table.register(`kubernetes-bootcamp-v${version}`, kubernetesBootcamp(version))
   table.register('echo-server', echoServer)
+  table.register('echo-basic', echoBasic)
   for (const name of PARTS) table.register(name, controlPlanePart(name, services))
   for (const [name, program] of Object.entries(systemPrograms(services))) table.register(name, program)
 }

@@ -61,6 +61,30 @@ test('hello-app', () => {
   expect(web.output()).toBe('2026/01/05 08:00:02 Server listening on port 8080\n2026/01/05 08:00:02 Serving request: /x\n')
 })
 
+test('nginxdemos/hello and nginx-hello say who they are, as text or as a page', () => {
+  const text = start('nginxdemos/nginx-hello:plain-text')
+  const answer = get(text, 8080, '/coffee?x=1')
+  expect(answer.body).toMatch(new RegExp(`^Server address: ${text.ip}:8080\\nServer name: web\\nDate: 05/Jan/2026:08:00:0[0-9] \\+0000\\nURI: /coffee\\?x=1\\nRequest ID: [0-9a-f]{32}\\n$`))
+  expect(answer.headers).toEqual(expect.arrayContaining(['Content-Type: text/plain', 'Cache-Control: no-cache']))
+  expect(get(text, 80).status).toBe(undefined)
+  const page = cluster.pod('page', 'worker-1', 'nginxdemos/hello')
+  cluster.clock.runFor(10)
+  expect(get(page, 80, '/tea').body).toContain(`<span>${page.ip}:80</span></p>\n<p><span>Server&nbsp;name:</span> <span>page</span>`)
+  expect(findImage('nginxdemos/hello:blue')).toBe(undefined)
+})
+
+test('echo-basic tells a request as JSON, after a while if asked to, with the headers asked for', () => {
+  const echo = start('gcr.io/k8s-staging-gateway-api/echo-basic:v20240412-v1.0.0-394-g40c666fd', { env: { POD_NAME: 'one', NAMESPACE: 'shop' } })
+  const { body, headers } = get(echo, 3000, '/a?b=<c>', { host: 'x.example', headers: [['x-two', '2'], ['X-Echo-Set-Header', 'X-Seen:yes']] })
+  expect(body).toBe('{\n "path": "/a?b=\\u003cc\\u003e",\n "host": "x.example",\n "method": "GET",\n "proto": "HTTP/1.1",\n "headers": {\n  "Accept": [\n   "*/*"\n  ],\n  "User-Agent": [\n   "curl/7.88.1"\n  ],\n  "X-Echo-Set-Header": [\n   "X-Seen:yes"\n  ],\n  "X-Two": [\n   "2"\n  ]\n },\n "namespace": "shop",\n "ingress": "",\n "service": "",\n "pod": "one"\n}')
+  expect(headers.slice(0, 3)).toEqual(['Content-Type: application/json', 'X-Content-Type-Options: nosniff', 'X-Seen: yes'])
+  expect([get(echo, 3000, '/status/418').status, get(echo, 3000, '/status/x').status, get(echo, 3001).status, get(echo, 3000, '/?delay=soon').body]).toEqual([418, 400, 400, '{"message":"time: invalid duration \\"soon\\""}'])
+  const before = cluster.clock.now
+  get(echo, 3000, '/?delay=2s')
+  expect(cluster.clock.now - before).toBeGreaterThan(2_000)
+  expect(echo.output()).toContain('Starting server, listening on port 3001 (h2c)\nEchoing back request made to /a?b=<c> to client (')
+})
+
 test('the Death Star lets ships land, and does not survive its exhaust port', () => {
   const star = start('quay.io/cilium/starwars@sha256:f92c8cd25372bac56f55111469fe9862bf682385a4227645f5af155eee7f58d9')
   expect(get(star, 80, '/v1/request-landing', { method: 'POST' })).toMatchObject({ status: 200, body: 'Ship landed\n' })
