@@ -44,12 +44,12 @@ export function flattened(names: readonly string[], { middlewares }: Pick<Dynami
 export function applyMiddleware({ kind, settings }: Middleware, passing: Passing): OwnAnswer | Question | undefined {
   if (kind === 'forwardAuth') return { ask: settings }
   const one = KINDS[kind]
-  if (!one) return { status: 501, headers: [], body: `podhop: not simulated: Traefik's middleware ${kind} (addPrefix, stripPrefix, stripPrefixRegex, replacePath, replacePathRegex, redirectScheme, redirectRegex, headers, ipAllowList, basicAuth, forwardAuth, rateLimit, retry, buffering and chain are)\n` }
+  if (!one) return { status: 501, headers: [], body: `podhop: not simulated: Traefik's middleware ${kind} (addPrefix, stripPrefix, stripPrefixRegex, replacePath, replacePathRegex, redirectScheme, redirectRegex, headers, ipAllowList, basicAuth, forwardAuth, errors, rateLimit, retry, buffering and chain are)\n` }
   return one(settings, passing)
 }
 
 export function isSimulated(kind: string): boolean {
-  return kind === 'chain' || kind === 'forwardAuth' || kind in KINDS
+  return kind === 'chain' || kind === 'forwardAuth' || kind === 'errors' || kind in KINDS
 }
 
 const KINDS: Readonly<Record<string, (settings: Record<string, unknown>, passing: Passing) => OwnAnswer | undefined>> = byName({

@@ -18,7 +18,24 @@ export interface Router {
   service: string
 }
 
-export interface WeightedService { weight: number; scheme: 'http' | 'https'; passHost: boolean; endpoints: readonly Endpoint[] }
+export interface WeightedService {
+  weight: number
+  scheme: 'http' | 'https'
+  passHost: boolean
+  endpoints: readonly Endpoint[]
+  /** A cookie keeps a client at one of the endpoints. */
+  sticky?: Sticky
+  /** A cookie keeps a client at this service, of those that share the requests; `name` is what the cookie's value is made from. */
+  group?: Sticky & { member: string }
+  /** Who gets copies of its requests. */
+  mirrors?: readonly Mirror[]
+}
+
+/** sticky.cookie: the attributes are ready to be written. */
+export interface Sticky { cookie: string; attributes: string }
+
+/** `group`: the mirrors of one TraefikService count its requests together. */
+export interface Mirror { group: string; name: string; percent: number; services: readonly WeightedService[]; body: boolean; most: number }
 
 /** A route for whatever comes to entry points, without a look at it: IngressRouteTCP with HostSNI(`*`), IngressRouteUDP. */
 export interface PlainRoute { name: string; priority: number; entryPoints: readonly string[]; services: readonly WeightedService[] }

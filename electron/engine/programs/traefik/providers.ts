@@ -6,7 +6,8 @@ import { byAge, readyEndpoints } from '../ingress-nginx/configuration.ts'
 import { tlsSecret } from '../tls/secrets.ts'
 import { FORWARD_AUTH_FIELDS } from './forward-auth.ts'
 import { HEADER_FIELDS } from './guards.ts'
-import { field, type CustomObject, type Dynamic, type Problem, type Router, type WeightedService } from './model.ts'
+import { annotatedSticky, stickyOf } from './sticky.ts'
+import { field, type CustomObject, type Dynamic, type Mirror, type Problem, type Router, type WeightedService } from './model.ts'
 import { parseRule } from './rules.ts'
 
 /** pkg/provider/kubernetes/ingress and …/crd: objects become routers, services, middlewares and certificates. */
@@ -29,6 +30,7 @@ const CLASS_ANNOTATION = 'kubernetes.io/ingress.class'
 const SIMULATED = ['router.entrypoints', 'router.middlewares', 'router.priority', 'router.tls', 'router.pathmatcher']
 /** They stand with the Service. */
 const OF_SERVICES = ['service.passhostheader', 'service.serversscheme']
+const OF_COOKIES = /^service\.sticky\.cookie(\.(name|secure|httponly|samesite|maxage|path))?$/i
 const LOWEST = -2_147_483_648
 
 export function provide(picture: Picture): Dynamic {
@@ -47,6 +49,14 @@ export function provide(picture: Picture): Dynamic {
         continue
       }
       settings = { ...settings, users }
+    }
+    if (kind === 'errors') {
+      const key = `${metadata.namespace}-${metadata.name}-errorpage-service@kubernetescrd`
+      const problem = (text: string): void => void dynamic.problems.push({ level: 'ERR', text: `Error while reading error page middleware ${text} ${field('middleware', metadata.name)} namespace=${metadata.namespace} providerName=kubernetescrd` })
+      const found = weigh(picture, [(settings['service'] ?? { name: '' }) as RouteService], { namespace: metadata.namespace, key, problem }, dynamic)
+      if (!found) continue
+      dynamic.services.set(key, found)
+      settings = { ...settings, page: key }
     }
     dynamic.middlewares.set(`${metadata.namespace}-${metadata.name}@kubernetescrd`, { kind, settings, namespace: metadata.namespace })
   }
@@ -114,11 +124,12 @@ function addIngress(picture: Picture, ingress: Ingress, dynamic: Dynamic): void 
     }
     const own = picture.service(namespace, backend.service.name)?.metadata.annotations ?? {}
     for (const full of Object.keys(own)) {
-      if (full.startsWith(`${ANNOTATION}service.`) && !OF_SERVICES.includes(full.slice(ANNOTATION.length))) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: annotation ${full} of Service ${namespace}/${backend.service.name} (it is as if it were not there)` })
+      if (full.startsWith(`${ANNOTATION}service.`) && !OF_SERVICES.includes(full.slice(ANNOTATION.length)) && !OF_COOKIES.test(full.slice(ANNOTATION.length))) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: annotation ${full} of Service ${namespace}/${backend.service.name} (it is as if it were not there)` })
     }
     const scheme = own[`${ANNOTATION}service.serversscheme`]
     if (scheme && scheme !== 'http' && scheme !== 'https') dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: serversscheme ${scheme} of Service ${namespace}/${backend.service.name} (use http or https)` })
-    dynamic.services.set(`${key}@kubernetes`, [{ ...service, passHost: own[`${ANNOTATION}service.passhostheader`] !== 'false', ...(scheme === 'http' || scheme === 'https' ? { scheme } : {}) }])
+    const sticky = annotatedSticky(own, ANNOTATION, `${key}@kubernetes`)
+    dynamic.services.set(`${key}@kubernetes`, [{ ...service, ...(sticky ? { sticky } : {}), passHost: own[`${ANNOTATION}service.passhostheader`] !== 'false', ...(scheme === 'http' || scheme === 'https' ? { scheme } : {}) }])
     return `${key}@kubernetes`
   }
   const { defaultBackend, rules = [] } = ingress.spec
@@ -147,7 +158,7 @@ function normalize(text: string): string {
   return text.split(/[^\p{L}\p{N}]+/u).filter((w) => w !== '').join('-')
 }
 
-interface RouteService { kind?: string; name: string; namespace?: string; port?: number | string; scheme?: string; weight?: number; passHostHeader?: boolean; sticky?: object; tls?: boolean; proxyProtocol?: object }
+interface RouteService { kind?: string; name: string; namespace?: string; port?: number | string; scheme?: string; weight?: number; passHostHeader?: boolean; sticky?: object; tls?: boolean; proxyProtocol?: object; percent?: number }
 interface Route { match?: string; priority?: number; syntax?: string; middlewares?: { name: string; namespace?: string }[]; services?: RouteService[] }
 
 function addRoute(picture: Picture, { metadata: { namespace, name }, spec }: CustomObject, dynamic: Dynamic): void {
@@ -164,33 +175,28 @@ function addRoute(picture: Picture, { metadata: { namespace, name }, spec }: Cus
       dynamic.problems.push({ level: 'ERR', text: `${field('error', `error while parsing rule ${match}: ${parsed.error}`)} entryPointName=${entryPoints[0] ?? 'web'} ${field('routerName', key)}` })
       continue
     }
-    const found = weigh(picture, services, namespace, name, problem, dynamic)
+    const found = weigh(picture, services, { namespace, key, problem }, dynamic)
     if (!found) continue
     dynamic.services.set(key, found)
     dynamic.routers.push({ name: key, rule: match, matches: parsed.matches, priority: priority || match.length, entryPoints, tls: tls !== undefined, middlewares: middlewares.map((m) => (m.name.includes('@') ? m.name : `${m.namespace ?? namespace}-${m.name}@kubernetescrd`)), service: key })
   }
 }
 
+interface About { namespace: string; key: string; problem(text: string): void }
+interface Group { weighted?: { services?: RouteService[]; sticky?: object }; mirroring?: RouteService & { mirrors?: RouteService[]; mirrorBody?: boolean; maxBodySize?: number } }
+
 /** The services of a route with their weights; undefined where one of them cannot be made. */
-function weigh(picture: Picture, services: readonly RouteService[], namespace: string, route: string, problem: (text: string) => void, dynamic: Dynamic, protocol = 'TCP', within: readonly string[] = []): WeightedService[] | undefined {
+function weigh(picture: Picture, services: readonly RouteService[], about: About, dynamic: Dynamic, protocol = 'TCP', within: readonly string[] = []): WeightedService[] | undefined {
+  const { namespace, problem } = about
   let found: WeightedService[] = []
   // weights are whole numbers: where a group's are parts of its own, all others are so many times as large
   let scale = 1
   for (const service of services) {
     const of = service.namespace ?? namespace
     const weight = (service.weight ?? 1) * scale
-    if (service.sticky) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: sticky of IngressRoute ${namespace}/${route} (requests go round robin)` })
     if (service.kind === 'TraefikService') {
-      const key = `${of}/${service.name}`
-      const group = within.includes(key) ? undefined : picture.traefikService(of, service.name)
-      const { weighted, mirroring } = (group?.spec ?? {}) as { weighted?: { services?: RouteService[]; sticky?: object }; mirroring?: object }
-      if (mirroring) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: mirroring of TraefikService ${key} (weighted is)` })
-      if (weighted?.sticky) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: sticky of TraefikService ${key} (requests go round robin)` })
-      const inner = weighted && weigh(picture, weighted.services ?? [], of, route, problem, dynamic, protocol, [...within, key])
-      if (!inner) {
-        if (!weighted && !mirroring) problem(`Cannot create service ${field('error', `traefik service ${key} not found`)}`)
-        return undefined
-      }
+      const inner = groupOf(picture, `${of}/${service.name}`, { ...about, namespace: of }, services.length > 1 || within.length > 0, dynamic, protocol, within)
+      if (!inner) return undefined
       const total = Math.max(1, inner.reduce((sum, s) => sum + s.weight, 0))
       found = [...found.map((s) => ({ ...s, weight: s.weight * total })), ...inner.map((s) => ({ ...s, weight: s.weight * weight }))]
       scale *= total
@@ -201,9 +207,38 @@ function weigh(picture: Picture, services: readonly RouteService[], namespace: s
       problem(`Cannot create service ${field('error', made.error)}`)
       return undefined
     }
-    found.push({ ...made, weight, passHost: service.passHostHeader ?? true, ...(service.scheme === 'https' ? { scheme: 'https' as const } : {}) })
+    // a route's only service bears the route's name
+    const sticky = stickyOf(service.sticky, services.length === 1 && within.length === 0 ? about.key : `${normalize(`${of}-${service.name}-${service.port ?? ''}`)}@kubernetescrd`)
+    found.push({ ...made, weight, passHost: service.passHostHeader ?? true, ...(service.scheme === 'https' ? { scheme: 'https' as const } : {}), ...(sticky ? { sticky } : {}) })
   }
   return found
+}
+
+/** What a TraefikService stands for: its services, each with the cookie that names it and with those that get copies. */
+function groupOf(picture: Picture, key: string, about: About, nested: boolean, dynamic: Dynamic, protocol: string, within: readonly string[]): WeightedService[] | undefined {
+  const { weighted, mirroring } = ((within.includes(key) ? undefined : picture.traefikService(...(key.split('/') as [string, string])))?.spec ?? {}) as Group
+  const id = `${normalize(key)}@kubernetescrd`
+  const inside = [...within, key]
+  if (weighted) {
+    const members = weighted.services ?? []
+    const sticky = stickyOf(weighted.sticky, id)
+    if (sticky && (nested || members.some((m) => m.kind === 'TraefikService'))) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: sticky of TraefikService ${key} among other groups (requests go round robin)` })
+    const inner = weigh(picture, members, about, dynamic, protocol, inside)
+    if (!inner || !sticky || nested || inner.length !== members.length) return inner
+    return inner.map((s, i) => ({ ...s, group: { ...sticky, member: normalize(`${members[i]!.namespace ?? about.namespace}-${members[i]!.name}-${members[i]!.port ?? ''}`) } }))
+  }
+  if (mirroring) {
+    const main = weigh(picture, [mirroring], about, dynamic, protocol, inside)
+    const mirrors: Mirror[] = []
+    for (const mirror of mirroring.mirrors ?? []) {
+      const services = weigh(picture, [mirror], about, dynamic, protocol, inside)
+      if (!services) return undefined
+      mirrors.push({ group: id, name: `${id} ${mirrors.length}`, percent: mirror.percent ?? 0, services, body: mirroring.mirrorBody ?? true, most: mirroring.maxBodySize ?? -1 })
+    }
+    return main?.map((s) => ({ ...s, mirrors: [...(s.mirrors ?? []), ...mirrors] }))
+  }
+  about.problem(`Cannot create service ${field('error', `traefik service ${key} not found`)}`)
+  return undefined
 }
 
 function addPlainRoute(picture: Picture, { metadata: { namespace, name }, spec }: CustomObject, kind: 'TCP' | 'UDP', dynamic: Dynamic): void {
@@ -222,7 +257,7 @@ function addPlainRoute(picture: Picture, { metadata: { namespace, name }, spec }
     if (middlewares.length > 0) missing('middlewares', 'the route is as if they were not there')
     if (services.some((s) => s.tls || s.proxyProtocol)) missing('tls and proxyProtocol', 'the servers get the bytes as they came')
     const problem = (text: string): void => void dynamic.problems.push({ level: 'ERR', text: `${text} ingress=${name} namespace=${namespace} providerName=kubernetescrd` })
-    const found = weigh(picture, services, namespace, name, problem, dynamic, kind)
+    const found = weigh(picture, services, { namespace, key: '', problem }, dynamic, kind)
     if (!found) continue
     const key = kind === 'TCP' ? hex(sha256(encodeUtf8(match)).subarray(0, 10)) : String(i)
     dynamic[kind === 'TCP' ? 'tcp' : 'udp'].push({ name: `${normalize(`${namespace}-${name}`)}-${key}@kubernetescrd`, priority: priority ?? 0, entryPoints, services: found })

@@ -12,9 +12,11 @@ import { ALERTS } from '../tls/wire.ts'
 import { matchingName, verifyChain } from '../tls/x509.ts'
 import { Buckets } from './guards.ts'
 import { askForward } from './forward-auth.ts'
+import { caughtBy, pageTarget } from './error-pages.ts'
 import { applyMiddleware, flattened, withHeaders, type OwnAnswer, type Passing } from './middlewares.ts'
-import type { Dynamic, Middleware, Router, WeightedService } from './model.ts'
+import type { Dynamic, Middleware, Mirror, Router, WeightedService } from './model.ts'
 import { requestHost } from './rules.ts'
+import { cookieOf, memberValue, serverValue, setCookie } from './sticky.ts'
 
 /** serversTransport's and Go's defaults, in ms. */
 const DIAL_TIMEOUT = 30_000
@@ -69,6 +71,7 @@ export class Proxy {
   /** Through the middlewares, one after the other, and on to a server. */
   #pass([next, ...rest]: readonly Middleware[], router: Router, dynamic: Dynamic, passing: Passing, turn: Turn): void {
     const { request } = passing
+    if (next?.kind === 'errors') return this.#pass(rest, router, dynamic, passing, this.#caught(next, router, dynamic, passing, turn))
     if (!next) {
       if (passing.wait > 0) this.#process.clock.schedule(passing.wait, () => this.#forward(request, router, dynamic, passing, turn))
       else this.#forward(request, router, dynamic, passing, turn)
@@ -83,14 +86,34 @@ export class Proxy {
     else decided(said)
   }
 
+  /** What is answered with one of the statuses has its place taken by a page of another service (pkg/middlewares/customerrors). */
+  #caught({ settings }: Middleware, router: Router, dynamic: Dynamic, passing: Passing, turn: Turn): Turn {
+    const before: Passing = { ...passing, target: pageTarget(settings, passing), requestHeaders: [...passing.requestHeaders], responseHeaders: [...passing.responseHeaders], wait: 0, tries: 1 }
+    const page = (status: number): void => {
+      const ask: HttpRequest = { ...passing.request, method: 'GET', body: new Uint8Array(0), headers: passing.request.headers.filter(([n]) => n.toLowerCase() !== 'content-length') }
+      const target = before.target.replaceAll('{status}', String(status))
+      this.#forward(ask, { ...router, service: String(settings['page']) }, dynamic, { ...before, request: ask, target }, {
+        ...turn,
+        finish: (response, length, server) => turn.finish({ ...response, status, reason: reasonOf(status) }, length, server),
+        own: (answer, server) => turn.own({ ...answer, status }, server),
+      })
+    }
+    return {
+      ...turn,
+      finish: (response, length, server) => (caughtBy(settings, response.status) ? page(response.status) : turn.finish(response, length, server)),
+      own: (answer, server) => (caughtBy(settings, answer.status) ? page(answer.status) : turn.own(answer, server)),
+    }
+  }
+
   #forward(request: HttpRequest, router: Router, dynamic: Dynamic, passing: Passing, turn: Turn, tried = 1): void {
     const { number, startedAt, finish, own, respond } = turn
-    const service = this.#service(router.service, dynamic.services.get(router.service) ?? [])
-    const endpoint = service && this.#endpoint(router.service, service.endpoints)
-    if (!service || !endpoint) return own({ ...NOBODY, headers: withHeaders(NOBODY.headers, passing.responseHeaders) })
-    const authority = `${endpoint.address.includes(':') ? `[${endpoint.address}]` : endpoint.address}:${endpoint.port}`
-    const server = `${service.scheme}://${authority}`
+    const chosen = this.#choose(router.service, dynamic.services.get(router.service) ?? [], request)
+    if (!chosen) return own({ ...NOBODY, headers: withHeaders(NOBODY.headers, passing.responseHeaders) })
+    const { service, endpoint, cookies } = chosen
+    const server = serverValue(service, endpoint)
+    const authority = server.slice(server.indexOf('://') + 3)
     const headers = this.#headersFor(request, passing, service.passHost ? undefined : authority)
+    for (const mirror of this.#mirrorsOf(service.mirrors ?? [])) this.#mirror(mirror, request, passing)
     askUpstream(this.#process, {
       ...endpoint,
       program: 'traefik',
@@ -104,11 +127,54 @@ export class Proxy {
         // what has reached a server is not sent twice
         if (tried < passing.tries && outcome.phase === 'connect') return this.#forward(request, router, dynamic, passing, turn, tried + 1)
         const status = outcome.error === 'TLS' ? 500 : outcome.error === 'ETIMEDOUT' ? 504 : 502
-        return own({ status, headers: withHeaders([], passing.responseHeaders), body: reasonOf(status) }, server)
+        return own({ status, headers: [...cookies, ...withHeaders([], passing.responseHeaders)], body: reasonOf(status) }, server)
       }
       if ('tunnel' in outcome) return respond(switched(outcome, (bytes) => this.#access(this.#logLine(request, 101, bytes, number, router.name, server, startedAt))))
-      finish(passOn(request, outcome, passing.responseHeaders), request.method === 'HEAD' ? 0 : outcome.body.length, server)
+      finish(passOn(request, outcome, passing.responseHeaders, cookies), request.method === 'HEAD' ? 0 : outcome.body.length, server)
     })
+  }
+
+  /** Whom a cookie names, else whose turn it is; and the cookies that name him from now on. */
+  #choose(name: string, services: readonly WeightedService[], request: HttpRequest): { service: WeightedService; endpoint: Endpoint; cookies: Headers } | undefined {
+    const cookies: Headers = []
+    const { group } = services[0] ?? {}
+    const told = group && cookieOf(request, group.cookie)
+    let service = told === undefined ? undefined : services.find((s) => s.group && memberValue(s.group.member) === told)
+    if (!service) {
+      service = this.#service(name, services)
+      if (service?.group) cookies.push(setCookie(service.group, memberValue(service.group.member)))
+    }
+    if (!service) return undefined
+    const { sticky, endpoints } = service
+    const kept = sticky && cookieOf(request, sticky.cookie)
+    let endpoint = kept === undefined ? undefined : endpoints.find((e) => memberValue(serverValue(service, e)) === kept)
+    if (!endpoint) {
+      endpoint = this.#endpoint(name, endpoints)
+      if (sticky && endpoint) cookies.push(setCookie(sticky, memberValue(serverValue(service, endpoint))))
+    }
+    return endpoint && { service, endpoint, cookies }
+  }
+
+  /** Those whose share of a group's requests is not full yet (pkg/server/service/loadbalancer/mirror). */
+  #mirrorsOf(mirrors: readonly Mirror[]): Mirror[] {
+    for (const group of new Set(mirrors.map((m) => m.group))) this.#turn(`${group} requests`)
+    return mirrors.filter(({ group, name, percent }) => {
+      if ((this.#turns.get(`${name} copies`) ?? 0) * 100 >= this.#turns.get(`${group} requests`)! * percent) return false
+      this.#turn(`${name} copies`)
+      return true
+    })
+  }
+
+  /** A copy whose answer nobody sees. */
+  #mirror({ name, services, body, most }: Mirror, request: HttpRequest, passing: Passing): void {
+    if (body && most >= 0 && request.body.length > most) return
+    const chosen = this.#choose(name, services, request)
+    if (!chosen) return
+    const { service, endpoint } = chosen
+    const server = serverValue(service, endpoint)
+    const copy = body ? request : { ...request, body: new Uint8Array(0), headers: request.headers.filter(([n]) => n.toLowerCase() !== 'content-length') }
+    const headers = this.#headersFor(copy, passing, service.passHost ? undefined : server.slice(server.indexOf('://') + 3))
+    askUpstream(this.#process, { ...endpoint, program: 'traefik', method: request.method, bytes: writeRequest(request.method, passing.target, headers, copy.body), connectTimeout: DIAL_TIMEOUT, readTimeout: READ_TIMEOUT, ...(service.scheme === 'https' ? { tls: {} } : {}) }, () => undefined)
   }
 
   /** Weighted round robin among the services of a route that have endpoints or not. */
@@ -170,8 +236,8 @@ function switched({ head, tunnel }: Extract<UpstreamOutcome, { tunnel: unknown }
   return { status: 101, reason: head.reason, headers: head.headers, upgrade: (connection) => joinConnections(connection, tunnel, over) }
 }
 
-function passOn(request: HttpRequest, { head, body }: Extract<UpstreamOutcome, { body: unknown }>, changes: Headers): HttpResponse {
-  const headers = withHeaders(head.headers.filter(([n]) => !HOP_BY_HOP.has(n.toLowerCase())).map(([n, v]): [string, string] => [canonicalHeader(n), v]), changes.map(([n, v]): [string, string] => [canonicalHeader(n), v]))
+function passOn(request: HttpRequest, { head, body }: Extract<UpstreamOutcome, { body: unknown }>, changes: Headers, cookies: Headers): HttpResponse {
+  const headers = [...cookies, ...withHeaders(head.headers.filter(([n]) => !HOP_BY_HOP.has(n.toLowerCase())).map(([n, v]): [string, string] => [canonicalHeader(n), v]), changes.map(([n, v]): [string, string] => [canonicalHeader(n), v]))]
   headers.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
   const framed = framing(request, head, body)
   if (framed.chunked) headers.push(['Transfer-Encoding', 'chunked'])
