@@ -15,7 +15,7 @@ import { toolRepositories } from './tools.ts'
 import { tutorialRepositories } from './tutorials.ts'
 
 /** The registries of the simulated world. */
-const REPOSITORIES = new Map<string, Repository>([nginxRepository, nginxHttpsRepository, httpdRepository, ...toolRepositories, ...serverRepositories, ...sampleRepositories, ...tutorialRepositories, ...nginxSampleRepositories, ...systemRepositories].map((r) => [r.name, r]))
+const REPOSITORIES = new Map<string, Repository>([nginxRepository, nginxHttpsRepository, httpdRepository, ...toolRepositories, ...serverRepositories, ...sampleRepositories, ...tutorialRepositories, ...nginxSampleRepositories, ...gatewaySampleRepositories, ...systemRepositories].map((r) => [r.name, r]))
 const found = new Map<string, Image | undefined>()
 
 /** The image that a Pod's `image` names; undefined when no registry, and no pack, has it or the reference is malformed. */
