@@ -81,7 +81,7 @@ export class SimulatedNode implements FaultNode {
     configureNode(network, this.nic.name, this.#ips)
     readSysctlFiles(this.machine, network)
     this.#runAgent()
-    if (this.view.services.get('kubelet').enabled) this.kubelet.start()
+    this.view.services.boot()
     network.changed()
   }
 

@@ -88,8 +88,8 @@ export class ApiConnection implements KubernetesClient {
     return this.#blocks.size === 0
   }
 
-  /** Breaks the connection for a cause of its own name, until {@link unblock}; `error` is "i/o timeout" where packets are lost. */
-  block(cause: string, error: 'connect: connection refused' | 'connect: no route to host' | 'i/o timeout' = 'connect: connection refused'): void {
+  /** Breaks the connection for a cause of its own name, until {@link unblock}; `error` is net.Dial's: "i/o timeout" where packets are lost. */
+  block(cause: string, error = 'connect: connection refused'): void {
     const wasReachable = this.reachable
     this.#blocks.set(cause, error)
     if (!wasReachable) return

@@ -10,7 +10,7 @@ import type { NodeView } from './index.ts'
 import { NETNS } from './netns.ts'
 import { installPki } from './pki.ts'
 import { logDirectory, type ContainerView } from './runtime.ts'
-import { SERVICES } from './services.ts'
+import { KUBELET_DROP_IN, KUBELET_DROP_IN_TEXT, KUBELET_EXTRA_FILE, KUBELET_EXTRA_TEXT, KUBELET_FLAGS_FILE, KUBELET_FLAGS_TEXT, KUBELET_UNIT, KUBELET_UNIT_TEXT } from './kubelet-unit.ts'
 
 export interface NodeFacts {
   readonly config: ClusterConfig
@@ -29,12 +29,15 @@ export function installNodeFiles(view: NodeView, facts: NodeFacts): void {
   mountNetns(fs, view)
   mountLogs(fs, view)
   // only once: what a person deleted stays away
-  if (fs.exists('/var/lib/kubelet/kubeadm-flags.env')) return
+  if (fs.exists('/etc/containerd/config.toml') || fs.exists(KUBELET_FLAGS_FILE)) return
   const { name } = view
   const files: Record<string, string> = {
     [KUBELET_CONFIG]: kubeletConfig(facts.config),
-    '/var/lib/kubelet/kubeadm-flags.env': 'KUBELET_KUBEADM_ARGS="--container-runtime-endpoint=unix:///run/containerd/containerd.sock --pod-infra-container-image=registry.k8s.io/pause:3.10"\n',
-    '/etc/default/kubelet': 'KUBELET_EXTRA_ARGS="--v=2"\n',
+    [KUBELET_FLAGS_FILE]: KUBELET_FLAGS_TEXT,
+    [KUBELET_EXTRA_FILE]: KUBELET_EXTRA_TEXT,
+    [KUBELET_UNIT]: KUBELET_UNIT_TEXT,
+    [KUBELET_DROP_IN]: KUBELET_DROP_IN_TEXT,
+    '/lib/systemd/system/containerd.service': CONTAINERD_UNIT,
     '/etc/containerd/config.toml': CONTAINERD_CONFIG,
     '/etc/crictl.yaml': 'runtime-endpoint: unix:///run/containerd/containerd.sock\nimage-endpoint: unix:///run/containerd/containerd.sock\ntimeout: 2\n',
     '/etc/kubernetes/pki/ca.crt': CLUSTER_CA,
@@ -46,11 +49,6 @@ export function installNodeFiles(view: NodeView, facts: NodeFacts): void {
   }
   if (facts.role === 'control-plane') {
     if (!fs.exists('/usr/bin/kubectl')) fs.installProgram('/usr/bin/kubectl', 'kubectl')
-  }
-  for (const each of SERVICES) {
-    const { path, dropIns } = view.services.get(each)
-    files[path] = UNITS[each]
-    for (const dropIn of dropIns) files[dropIn] = KUBEADM_DROP_IN
   }
   for (const [path, text] of Object.entries(files)) {
     if (fs.exists(path)) continue
@@ -220,23 +218,7 @@ state = '/run/containerd'
       max_conf_num = 1
 `
 
-const UNITS = {
-  kubelet: `[Unit]
-Description=kubelet: The Kubernetes Node Agent
-Documentation=https://kubernetes.io/docs/
-Wants=network-online.target
-After=network-online.target
-
-[Service]
-ExecStart=/usr/bin/kubelet
-Restart=always
-StartLimitInterval=0
-RestartSec=10
-
-[Install]
-WantedBy=multi-user.target
-`,
-  containerd: `[Unit]
+const CONTAINERD_UNIT = `[Unit]
 Description=containerd container runtime
 Documentation=https://containerd.io
 After=network.target dbus.service
@@ -259,20 +241,6 @@ OOMScoreAdjust=-999
 
 [Install]
 WantedBy=multi-user.target
-`,
-} as const
-
-const KUBEADM_DROP_IN = `# Note: This dropin only works with kubeadm and kubelet v1.11+
-[Service]
-Environment="KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf"
-Environment="KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml"
-# This is a file that "kubeadm init" and "kubeadm join" generates at runtime, populating the KUBELET_KUBEADM_ARGS variable dynamically
-EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env
-# This is a file that the user can use for overrides of the kubelet args as a last resort. Preferably, the user should use
-# the .NodeRegistration.KubeletExtraArgs object in the configuration files instead. KUBELET_EXTRA_ARGS should be sourced from this file.
-EnvironmentFile=-/etc/default/kubelet
-ExecStart=
-ExecStart=/usr/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS
 `
 
 const OS_RELEASE = `PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"

@@ -36,7 +36,12 @@ export class NodeView implements Surroundings {
     this.#facts = facts
     this.runtime = new NodeRuntime(kubelet)
     this.services = new NodeServices(kubelet, machine, (unit, what) => {
-      for (const line of systemdLine(this.services.get(unit), what)) journal.write(name, unit, 'systemd', 1, () => line)
+      const service = this.services.get(unit)
+      if (what === 'failed' && service.failed === 'exec') {
+        const [path = ''] = service.argv
+        for (const text of [`Failed to locate executable ${path}: No such file or directory`, `Failed at step EXEC spawning ${path}: No such file or directory`]) journal.write(name, unit, `(${path.slice(path.lastIndexOf('/') + 1).slice(-8)})`, service.lastPid, () => `${unit}.service: ${text}`)
+      }
+      for (const line of systemdLine(service, what)) journal.write(name, unit, 'systemd', 1, () => line)
     })
     this.netns = new NamedNamespaces(this.runtime, (each) => createNetwork(`${name}/${each}`))
     this.#processes = new NodeProcesses(machine, this.runtime, () => this.services.processes())

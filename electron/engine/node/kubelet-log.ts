@@ -2,20 +2,20 @@ import type { EventRecorder, ObjectReference } from '../kubernetes/controllers/e
 import type { KubeObject, Pod } from '../kubernetes/types.ts'
 import { klogLine } from '../programs/klog.ts'
 import type { Journal } from './journal.ts'
-import type { Service } from './services.ts'
+import type { Service, ServiceChange } from './services.ts'
 
 type Severity = 'I' | 'W' | 'E'
 interface Line { severity: Severity; source: string; text: string }
 
 /** What systemd itself says of a unit. */
-export function systemdLine(service: Service, what: 'started' | 'stopped' | 'killed' | 'failed' | 'scheduled'): string[] {
+export function systemdLine(service: Service, what: ServiceChange): string[] {
   const { name, description } = service
   switch (what) {
     case 'started': return [`Started ${name}.service - ${description}.`]
     case 'stopped': return [`Stopping ${name}.service - ${description}...`, `${name}.service: Deactivated successfully.`, `Stopped ${name}.service - ${description}.`]
-    case 'failed': return [`${name}.service: Main process exited, code=exited, status=1/FAILURE`, `${name}.service: Failed with result 'exit-code'.`]
+    case 'failed': return [`${name}.service: Main process exited, code=exited, status=${service.failed === 'exec' ? '203/EXEC' : '1/FAILURE'}`, `${name}.service: Failed with result 'exit-code'.`]
     case 'killed': return [`${name}.service: Main process exited, code=killed, status=${service.killedBy === 'SIGTERM' ? '15/TERM' : service.killedBy === 'SIGINT' ? '2/INT' : service.killedBy === 'SIGQUIT' ? '3/QUIT' : '9/KILL'}`, `${name}.service: Failed with result 'signal'.`]
-    case 'scheduled': return [`${name}.service: Scheduled restart job, restart counter is at 1.`]
+    case 'scheduled': return [`${name}.service: Scheduled restart job, restart counter is at ${service.restarts}.`]
   }
 }
 

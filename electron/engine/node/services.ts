@@ -1,9 +1,13 @@
 import type { Timer } from '../clock.ts'
 import type { Kubelet } from '../kubernetes/kubelet/kubelet.ts'
 import type { Machine, SignalName } from '../machine/types.ts'
+import { USUAL_COMMAND } from '../kubernetes/kubelet/configuration.ts'
+import type { MemoryFilesystem } from '../machine/filesystem.ts'
+import { KUBELET_UNIT, KubeletUnit } from './kubelet-unit.ts'
 import type { ServiceProcess } from './processes.ts'
 
 export type ServiceName = 'kubelet' | 'containerd'
+export type ServiceChange = 'started' | 'stopped' | 'killed' | 'failed' | 'scheduled'
 
 /** A unit as systemctl shows it. */
 export interface Service {
@@ -14,6 +18,8 @@ export interface Service {
   readonly path: string
   readonly dropIns: readonly string[]
   readonly argv: readonly string[]
+  /** The ExecStart of its unit. */
+  readonly written: string
   readonly active: boolean
   /** Waits for its restart. */
   readonly restarting: boolean
@@ -29,8 +35,12 @@ export interface Service {
   masked: boolean
   /** Ended by a signal that nobody had systemd send. */
   readonly killedBy: SignalName | undefined
-  /** Ended by itself with status 1. */
-  readonly failed: boolean
+  /** Ended by itself, with status 1; 'exec': systemd could not execute it. */
+  readonly failed: boolean | 'exec'
+  /** How often systemd has started it again since somebody did. */
+  readonly restarts: number
+  /** Its files say something else than what systemd has loaded. */
+  readonly stale: boolean
 }
 
 interface Unit {
@@ -41,7 +51,10 @@ interface Unit {
   enabled: boolean
   masked: boolean
   killedBy: SignalName | undefined
-  failed: boolean
+  failed: boolean | 'exec'
+  restarts: number
+  /** Of the process that runs, or ran last. */
+  argv: readonly string[]
   restart: Timer | undefined
 }
 
@@ -50,12 +63,12 @@ export const FIRST_PIDS = { containerd: 536, kubelet: 645 } as const
 
 const ABOUT = {
   kubelet: {
-    description: 'kubelet: The Kubernetes Node Agent', documentation: 'https://kubernetes.io/docs/', path: '/lib/systemd/system/kubelet.service', dropIns: ['/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf'],
-    argv: ['/usr/bin/kubelet', '--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf', '--kubeconfig=/etc/kubernetes/kubelet.conf', '--config=/var/lib/kubelet/config.yaml', '--container-runtime-endpoint=unix:///run/containerd/containerd.sock', '--pod-infra-container-image=registry.k8s.io/pause:3.10', '--v=2'],
+    description: 'kubelet: The Kubernetes Node Agent', documentation: 'https://kubernetes.io/docs/', path: KUBELET_UNIT,
+    argv: USUAL_COMMAND,
     bornAs: FIRST_PIDS.kubelet, restartAfter: 10_000,
   },
   containerd: {
-    description: 'containerd container runtime', documentation: 'https://containerd.io', path: '/lib/systemd/system/containerd.service', dropIns: [] as string[],
+    description: 'containerd container runtime', documentation: 'https://containerd.io', path: '/lib/systemd/system/containerd.service',
     argv: ['/usr/bin/containerd'],
     bornAs: FIRST_PIDS.containerd, restartAfter: 5_000,
   },
@@ -67,10 +80,11 @@ export const SERVICES: readonly ServiceName[] = ['containerd', 'kubelet']
 export class NodeServices {
   readonly #kubelet: Kubelet
   readonly #machine: Machine
-  readonly #onChange: (name: ServiceName, what: 'started' | 'stopped' | 'killed' | 'failed' | 'scheduled') => void
+  readonly #onChange: (name: ServiceName, what: ServiceChange) => void
+  #kubeletUnit: KubeletUnit | undefined
   readonly #units = new Map<ServiceName, Unit>()
 
-  constructor(kubelet: Kubelet, machine: Machine, onChange: (name: ServiceName, what: 'started' | 'stopped' | 'killed' | 'failed' | 'scheduled') => void) {
+  constructor(kubelet: Kubelet, machine: Machine, onChange: (name: ServiceName, what: ServiceChange) => void) {
     this.#kubelet = kubelet
     this.#machine = machine
     this.#onChange = onChange
@@ -80,8 +94,9 @@ export class NodeServices {
     const unit = this.#unit(name)
     const about = ABOUT[name]
     const active = this.#isActive(name)
+    const file = name === 'kubelet' ? this.#file : undefined
     return {
-      ...about, name, active, restarting: !active && unit.restart !== undefined, since: unit.since, startedAt: unit.startedAt, pid: active ? unit.pid : 0, lastPid: unit.pid, killedBy: active ? undefined : unit.killedBy, failed: !active && unit.failed,
+      ...about, dropIns: file?.dropIns() ?? [], written: file?.command().written ?? about.argv[0], stale: file?.isStale ?? false, restarts: unit.restarts, argv: unit.argv, name, active, restarting: !active && unit.restart !== undefined, since: unit.since, startedAt: unit.startedAt, pid: active ? unit.pid : 0, lastPid: unit.pid, killedBy: active ? undefined : unit.killedBy, failed: !active && unit.failed,
       get enabled() { return unit.enabled },
       set enabled(value) { unit.enabled = value },
       get masked() { return unit.masked },
@@ -106,18 +121,50 @@ export class NodeServices {
     this.#machine.clock.cancel(unit.restart)
     unit.restart = undefined
     if (this.#isActive(name)) return
-    // kubelet.service has no Requires=: it starts without containerd, too
+    unit.restarts = 0
+    this.#launch(name)
+  }
+
+  /** The machine boots: the units are read, and those that are enabled start. */
+  boot(): void {
+    this.#kubeletUnit?.reload()
+    if (!this.#unit('kubelet').enabled) return
+    const { argv } = this.#file.command()
+    this.#kubelet.start(argv)
+    if (!this.#isActive('kubelet')) this.#launch('kubelet')
+  }
+
+  /** systemctl daemon-reload */
+  reload(): void {
+    this.#file.reload()
+  }
+
+  get #file(): KubeletUnit {
+    return (this.#kubeletUnit ??= new KubeletUnit((this.#machine as Machine & { fs: MemoryFilesystem }).fs))
+  }
+
+  #launch(name: ServiceName): void {
+    const unit = this.#unit(name)
     unit.pid = this.#machine.pids.next()
     unit.since = unit.startedAt = this.#machine.clock.now
     unit.killedBy = undefined
     unit.failed = false
     this.#onChange(name, 'started')
-    if (name === 'kubelet') this.#kubelet.start()
-    else this.#kubelet.setRuntime(true)
+    const executed = name !== 'kubelet' || this.#run(unit)
+    if (name !== 'kubelet') this.#kubelet.setRuntime(true)
     if (this.#isActive(name)) return
-    unit.failed = true
+    unit.failed = executed ? true : 'exec'
     this.#onChange(name, 'failed')
     this.#restartLater(name)
+  }
+
+  /** False: what its unit says is not there. */
+  #run(unit: Unit): boolean {
+    const { argv } = this.#file.command()
+    unit.argv = argv
+    if (!this.#file.canExecute(argv[0] ?? '')) return false
+    this.#kubelet.start(argv)
+    return true
   }
 
   stop(name: ServiceName): void {
@@ -144,9 +191,10 @@ export class NodeServices {
     const unit = this.#unit(name)
     unit.restart = this.#machine.clock.schedule(ABOUT[name].restartAfter, () => {
       unit.restart = undefined
+      unit.restarts++
       this.#onChange(name, 'scheduled')
-      this.start(name)
-    }, { background: unit.failed })
+      this.#launch(name)
+    }, { background: unit.failed !== false })
   }
 
   /** The machine was switched off: what comes next is a boot. */
@@ -155,7 +203,7 @@ export class NodeServices {
     const kept = [...this.#units.values()].map(({ name, enabled, masked }) => ({ name, enabled, masked }))
     this.#units.clear()
     const { now } = this.#machine.clock
-    for (const each of kept) this.#units.set(each.name, { ...each, since: now, startedAt: now, pid: ABOUT[each.name].bornAs, killedBy: undefined, failed: false, restart: undefined })
+    for (const each of kept) this.#units.set(each.name, { ...each, since: now, startedAt: now, pid: ABOUT[each.name].bornAs, killedBy: undefined, failed: false, restarts: 0, argv: ABOUT[each.name].argv, restart: undefined })
   }
 
   #end(name: ServiceName): void {
@@ -171,7 +219,7 @@ export class NodeServices {
 
   #unit(name: ServiceName): Unit {
     let unit = this.#units.get(name)
-    if (!unit) this.#units.set(name, (unit = { name, since: 0, startedAt: 0, pid: ABOUT[name].bornAs, enabled: true, masked: false, killedBy: undefined, failed: false, restart: undefined }))
+    if (!unit) this.#units.set(name, (unit = { name, since: 0, startedAt: 0, pid: ABOUT[name].bornAs, enabled: true, masked: false, killedBy: undefined, failed: false, restarts: 0, argv: ABOUT[name].argv, restart: undefined }))
     return unit
   }
 }

@@ -22,6 +22,17 @@ export function registerNodeTools(cluster: Cluster): void {
   programs.register('pstree', pstree)
   programs.register('systemctl', systemctl(cluster))
   programs.register('kubeadm', kubeadm)
+  programs.register('kubelet', kubelet)
+}
+
+/** systemd runs it; by hand there is nothing that it could add. */
+function* kubelet(process: Process): Task<number> {
+  if (process.argv.some((word) => /^--version(=true)?$/.test(word))) {
+    yield* process.print('Kubernetes v1.33.1\n')
+    return 0
+  }
+  yield* process.printError('podhop: not simulated: kubelet by hand (use systemctl start kubelet)\n')
+  return 69
 }
 
 /** There is nothing that it could set up: the cluster is there, and its certificates are made up. */

@@ -89,7 +89,10 @@ export function systemctl(cluster: Cluster) {
     let code = 0
     switch (verb) {
       case 'list-units': return yield* listUnits(process, view, options, given)
-      case 'daemon-reload': case 'daemon-reexec': case 'reset-failed': return 0
+      case 'daemon-reload': case 'daemon-reexec':
+        view.services.reload()
+        return 0
+      case 'reset-failed': return 0
       case 'status':
         for (const name of units) code = Math.max(code, yield* status(process, view, name, options))
         if (units.length > 0) return code
@@ -175,6 +178,8 @@ function* act(process: Process, view: NodeView, verb: string, name: string, opti
     return file || verb === 'kill' ? 1 : 5
   }
   const { services } = view
+  if (/^(en|dis)able$|mask$/.test(verb)) services.reload()
+  else if (service.stale && verb !== 'kill') yield* process.printError(stale(name))
   const link = `/etc/systemd/system/multi-user.target.wants/${name}.service`
   switch (verb) {
     case 'start': case 'restart': case 'try-restart':
@@ -215,6 +220,8 @@ function* act(process: Process, view: NodeView, verb: string, name: string, opti
   return 0
 }
 
+const stale = (name: string): string => `Warning: The unit file, source configuration file or drop-ins of ${name}.service changed on disk. Run 'systemctl daemon-reload' to reload units.\n`
+
 /** "Mon 2026-01-05 08:00:12 UTC; 3min 20s ago" */
 function since(process: Process, at: number): string {
   const seconds = Math.floor((process.clock.now - at) / 1000)
@@ -236,9 +243,9 @@ function* status(process: Process, view: NodeView, name: string, options: readon
   }
   const terminal = process.terminalOf(1) !== undefined
   const paint = (text: string, color: string): string => (terminal ? `\x1b[${color}m${text}\x1b[0m` : text)
-  const { active, restarting, lastPid, argv, description, documentation, path, dropIns, killedBy, failed } = service
+  const { active, restarting, lastPid, argv, written, description, documentation, path, dropIns, killedBy, failed } = service
   const result = restarting ? ` (Result: ${failed ? 'exit-code' : 'signal'})` : ''
-  const ended = killedBy ? `code=killed, signal=${killedBy.slice(3)}` : failed ? 'code=exited, status=1/FAILURE' : 'code=exited, status=0/SUCCESS'
+  const ended = killedBy ? `code=killed, signal=${killedBy.slice(3)}` : failed ? `code=exited, status=${failed === 'exec' ? '203/EXEC' : '1/FAILURE'}` : 'code=exited, status=0/SUCCESS'
   const mark = active ? paint('●', '0;1;32') : restarting ? paint('●', '0;1;33') : '○'
   const state = active ? paint('active (running)', '0;1;32') : restarting ? `${paint('activating (auto-restart)', '0;1;33')}${result}` : 'inactive (dead)'
   const [first] = dropIns
@@ -249,8 +256,9 @@ function* status(process: Process, view: NodeView, name: string, options: readon
     `     Active: ${state} since ${since(process, service.since)}`,
     ...(active ? [] : [`   Duration: ${((service.since - service.startedAt) / 1000).toFixed(3)}s`]),
     `       Docs: ${documentation}`,
-    ...(active ? [`   Main PID: ${service.pid} (${name})`, `     CGroup: /system.slice/${name}.service`, `             └─${service.pid} ${argv.join(' ')}`] : [`    Process: ${lastPid} ExecStart=${argv.join(' ')} (${ended})`, `   Main PID: ${lastPid} (${ended})`]),
+    ...(active ? [`   Main PID: ${service.pid} (${name})`, `     CGroup: /system.slice/${name}.service`, `             └─${service.pid} ${argv.join(' ')}`] : [`    Process: ${lastPid} ExecStart=${written} (${ended})`, `   Main PID: ${lastPid} (${ended})`]),
   ]
+  if (service.stale) yield* process.printError(stale(name))
   yield* process.print(`${lines.join('\n')}\n`)
   const count = Number(options.map((o) => /^--lines=(\d+)$/.exec(o)?.[1]).findLast((n) => n !== undefined) ?? 10)
   const entries = view.journal().filter((e) => e.unit === name).slice(count === 0 ? Infinity : -count)

@@ -6,7 +6,6 @@ import { HARDWARE } from '../../machine/hardware.ts'
 import type { SimulatedMachine } from '../../machine/machine.ts'
 import type { Machine } from '../../machine/types.ts'
 import type { NetworkNamespace } from '../../network/types.ts'
-import { nthAddress } from '../../network/address.ts'
 import { writeKubeletRules } from '../../proxy/iptables/jumps.ts'
 import type { Random } from '../../random.ts'
 import { StatusError } from '../client.ts'
@@ -19,9 +18,10 @@ import type { ConfigMap, Node, Pod, Service } from '../types.ts'
 import { refusal, type Allocated, type Refusal } from './admission.ts'
 import type { Secret } from './environment.ts'
 import type { PodHost } from './host.ts'
-import { KUBELET_CONFIG, kubeletConfig } from '../../node/files.ts'
 import { NodeRuntime } from '../../node/runtime.ts'
 import { heardBy, type KubeletLog } from '../../node/kubelet-log.ts'
+import { ApiServerElsewhere } from './api-server-elsewhere.ts'
+import { KubeletFailure, MANIFESTS, readConfiguration, readConnections, USUAL_COMMAND, type KubeletSettings } from './configuration.ts'
 import { ImageManager } from './image-manager.ts'
 import { MachineIdentity } from './machine-identity.ts'
 import { EVICTION_MEMORY, NodeStatus } from './node-status.ts'
@@ -29,7 +29,7 @@ import { PodWorker } from './pod-worker.ts'
 import { RuntimeState } from './runtime-state.ts'
 import { PAUSE_IMAGE, type ReservedNetwork } from './sandbox.ts'
 import { serveKubelet } from './server.ts'
-import { isMirror, isStatic, MANIFESTS, StaticPods } from './static-pods.ts'
+import { isMirror, isStatic, StaticPods } from './static-pods.ts'
 import { StatusManager } from './status-manager.ts'
 
 export { kubeletAgents } from './streams.ts'
@@ -69,8 +69,9 @@ export class Kubelet implements PodHost {
   readonly plugin: CniPlugin
   readonly random: Random
   readonly images: ImageManager
-  readonly events: EventRecorder
-  clusterDns: string
+  events: EventRecorder
+  /** '': its configuration names none. */
+  clusterDns = ''
   readonly nodeIps: readonly string[]
   readonly capacity = CAPACITY
   readonly workers = new Map<string, PodWorker>()
@@ -91,30 +92,32 @@ export class Kubelet implements PodHost {
   readonly identity: MachineIdentity
   #ready = false
   #allocated: Allocated = { cpu: 0, memory: 0, pods: 0 }
+  /** Its kubeconfig names another API server than kubeadm's. */
+  #elsewhere: ApiServerElsewhere | undefined
 
   constructor(options: KubeletOptions) {
     const { node } = options
     this.#options = options
-    this.context = node
+    const clientNow = (): NodeContext['client'] => this.#elsewhere?.client ?? node.client
+    this.context = { ...node, get client() { return clientNow() } }
     this.#runtime = new RuntimeState(node.clock, options.log, () => this.stopped)
     this.fs = (node.machine as SimulatedMachine).fs
     this.plugin = options.plugin
     installCniBinaries(this.fs, this.plugin.name)
     this.nodeIps = options.ips
-    this.clusterDns = nthAddress(node.config.serviceCIDR[0]!, 10)
     this.identity = new MachineIdentity(node.clock.random.fork(`machine-id ${node.name}`))
     this.random = node.clock.random.fork(`kubelet ${node.name}`)
     this.images = new ImageManager(node.clock, node.clock.random.fork(`registry ${node.name}`), node.config.images)
     for (const image of [PAUSE_IMAGE, ...options.images]) this.images.preload(image)
     this.images.onPulled = () => this.#status?.reportSoon()
-    this.events = heardBy(new EventRecorder(node.client, node.clock, 'kubelet', node.name), options.log)
+    this.events = this.#recorder()
     this.fs.onChange((path) => {
       if (path.startsWith('/etc/cni/net.d')) node.clock.schedule(NETWORK_DELAY, () => this.#checkNetwork())
     })
     this.fs.makeDirectory(MANIFESTS, { parents: true })
     for (const [name, text] of Object.entries(options.staticPods)) this.fs.writeFile(`${MANIFESTS}/${name}`, text, 0o600)
-    this.#static = new StaticPods({ context: node, fs: this.fs, workers: this.workers, run: (pod) => this.#run(pod), isStopped: () => this.stopped })
-    this.#statuses = new StatusManager(node, this.#static, () => this.stopped)
+    this.#static = new StaticPods({ context: this.context, fs: this.fs, workers: this.workers, run: (pod) => this.#run(pod), isStopped: () => this.stopped })
+    this.#statuses = new StatusManager(this.context, this.#static, () => this.stopped)
     this.start()
   }
 
@@ -148,14 +151,42 @@ export class Kubelet implements PodHost {
     }
   }
 
-  /** Starts the agent, or starts it again: Pods that run are taken over. One whose port somebody has ends at once: {@link stopped}. */
-  start(): void {
+  #recorder(): EventRecorder {
+    const { client, clock, name } = this.context
+    return heardBy(new EventRecorder(client, clock, 'kubelet', name), this.#options.log)
+  }
+
+  /** Its files and flags, or why it ends; it has said so. */
+  #settings(argv: readonly string[]): KubeletSettings | undefined {
+    const { log } = this.#options
+    const { config } = this.context
+    try {
+      const read = readConfiguration(this.fs, argv, config)
+      log?.line('I', 'server.go:530', () => '"Kubelet version" kubeletVersion="v1.33.1"')
+      for (const what of read.notSimulated) log?.line('W', 'server.go:242', () => `podhop: not simulated: ${what} (of the kubelet's configuration clusterDNS, staticPodPath and authentication.x509.clientCAFile act)`)
+      const apiServer = config.nodes.find((n) => n.role === 'control-plane') ?? config.nodes[0]!
+      return { ...read, server: readConnections(this.fs, argv, apiServer.ip, this.runtimeDown !== undefined) }
+    } catch (error) {
+      if (!(error instanceof KubeletFailure)) throw error
+      log?.line('E', 'run.go:72', () => `"command failed" err=${JSON.stringify(error.message)}`)
+      return undefined
+    }
+  }
+
+  /** Starts the agent, or starts it again: Pods that run are taken over. One that cannot, or whose port somebody has, ends at once: {@link stopped}. */
+  start(argv: readonly string[] = USUAL_COMMAND): void {
     if (!this.stopped) return
+    const settings = this.#settings(argv)
+    if (!settings) return
     this.stopped = false
     const { node, role, ips } = this.#options
-    const { client } = node
     const { log } = this.#options
-    log?.line('I', 'server.go:530', () => '"Kubelet version" kubeletVersion="v1.33.1"')
+    if (settings.server || this.#elsewhere) {
+      this.#elsewhere = settings.server && new ApiServerElsewhere(node, settings.server)
+      this.events = this.#recorder()
+    }
+    const { context } = this
+    const { client } = context
     log?.line('I', 'kubelet.go:2397', () => '"Starting kubelet main sync loop"')
     log?.line('I', 'kubelet_node_status.go:75', () => `"Attempting to register node" node="${node.name}"`)
     log?.line('I', 'server.go:180', () => '"Starting to listen" address="0.0.0.0" port=10250')
@@ -167,31 +198,19 @@ export class Kubelet implements PodHost {
       this.stopped = true
       return
     }
-    this.#readConfiguration()
+    this.clusterDns = settings.clusterDns ?? ''
     writeKubeletRules(node.network.netfilter)
     if (node.network.ipv6) writeKubeletRules(node.network.netfilter6)
-    this.#status = new NodeStatus({ context: node, role, ips, ...CAPACITY, images: () => this.images.listed(), identity: this.identity }, this.events, () => this.plugin.status(node), () => this.#runtime.problems())
+    this.#status = new NodeStatus({ context, role, ips, ...CAPACITY, images: () => this.images.listed(), identity: this.identity, log }, this.events, () => this.plugin.status(node), () => this.#runtime.problems())
     this.#services = new SharedInformer<Service>(client, 'services')
     const onContent = (object: ConfigMap | Secret): void => this.#refreshVolumes(object)
     this.#configMaps = new SharedInformer<ConfigMap>(client, 'configmaps', onContent)
     this.#secrets = new SharedInformer<Secret>(client, 'secrets', onContent)
     this.#pods = new Informer<Pod>(client, 'pods', { fieldSelector: `spec.nodeName=${node.name}` })
     this.#pods.on({ onAdd: (pod) => this.#onPod(pod), onUpdate: (pod) => this.#onPod(pod), onDelete: (pod) => this.#onGone(pod) })
-    this.#static.scan()
+    this.#static.scanIn(settings.staticPodPath)
     this.#takeOver()
     this.#checkNetwork()
-  }
-
-  /** What of its file is read: whom Pods ask for names. Nobody may believe that the rest has an effect. */
-  #readConfiguration(): void {
-    const { fs, context } = this
-    if (!fs.exists(KUBELET_CONFIG)) return
-    const text = fs.readText(KUBELET_CONFIG)
-    const [, dns] = /^clusterDNS:\s*\n\s*-\s*["']?([0-9a-fA-F.:]+)/m.exec(text) ?? []
-    if (dns !== undefined) this.clusterDns = dns
-    if (text.replace(dns ?? '', '') !== kubeletConfig(context.config).replace(nthAddress(context.config.serviceCIDR[0]!, 10), '')) {
-      this.#options.log?.line('W', 'server.go:242', () => `podhop: not simulated: changes of ${KUBELET_CONFIG} (only the first address of clusterDNS is read)`)
-    }
   }
 
   /** Stops the agent alone: containers run on, and nobody looks after them. */
@@ -202,6 +221,7 @@ export class Kubelet implements PodHost {
     this.#status?.stop()
     for (const informer of [this.#pods, this.#services, this.#configMaps, this.#secrets]) informer?.stop()
     this.#statuses.stop()
+    this.#elsewhere?.stop()
   }
 
   /** The machine is switched off: agent, containers and sandboxes are gone at once, and nobody is told; {@link start} is its boot. */

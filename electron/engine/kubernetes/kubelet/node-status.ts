@@ -2,14 +2,14 @@ import type { Clock } from '../../clock.ts'
 import type { NodeContext } from '../../cni/types.ts'
 import { HARDWARE } from '../../machine/hardware.ts'
 import { KERNEL } from '../../machine/kernel.ts'
-import { StatusError, type KubernetesClient } from '../client.ts'
+import { ConnectionError, StatusError, type KubernetesClient } from '../client.ts'
 import { AGENT_STATUS, AGENT_WRITE } from '../controllers/context.ts'
 import type { EventRecorder } from '../controllers/events.ts'
 import { NODE_LEASES } from '../controllers/node-lifecycle.ts'
-import { ifReached } from '../controllers/reach.ts'
 import { microTimestamp, timestamp } from '../human-duration.ts'
 import { deepEqual } from '../json.ts'
 import type { Node, NodeCondition } from '../types.ts'
+import type { KubeletLog } from '../../node/kubelet-log.ts'
 import type { NodeImage } from './image-manager.ts'
 import type { MachineIdentity } from './machine-identity.ts'
 
@@ -28,6 +28,7 @@ export interface NodeFacts {
   memory: number
   images(): readonly NodeImage[]
   identity: MachineIdentity
+  log?: KubeletLog | undefined
 }
 
 const DISK = HARDWARE.disk * 1024
@@ -65,13 +66,37 @@ export class NodeStatus {
 
   /** Registers, as soon as the API server is reached. */
   #begin(): void {
-    if (this.#stopped || ifReached(() => this.#register())) return
+    if (this.#stopped || this.#reach(() => this.#register(), 'register')) return
     this.#timers[2] = this.#clock.schedule(REGISTER_RETRY, () => this.#begin(), { background: true })
   }
 
   stop(): void {
     this.#stopped = true
     for (const timer of this.#timers) this.#clock.cancel(timer)
+  }
+
+  /** False: the API server cannot be reached, and the log says so. */
+  #reach(act: () => void, what?: 'register' | 'lease'): boolean {
+    try {
+      act()
+      return true
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error
+      if (what) this.#logBreak(error.message, what)
+      return false
+    }
+  }
+
+  /** kubelet_node_status.go, component-helpers' lease controller. */
+  #logBreak(problem: string, what: 'register' | 'lease'): void {
+    const { log, context } = this.#facts
+    const { name } = context
+    const server = /^dial tcp (\S+): /.exec(problem)?.[1] ?? ''
+    const failed = (verb: string, path: string): string => `${verb} ${JSON.stringify(`https://${server}${path}`)}: ${problem}`
+    if (what === 'register') return log?.line('E', 'kubelet_node_status.go:107', () => `"Unable to register node with API server" err=${JSON.stringify(failed('Post', '/api/v1/nodes'))} node=${JSON.stringify(name)}`)
+    log?.line('E', 'controller.go:195', () => `"Failed to update lease" err=${JSON.stringify(failed('Put', `/apis/coordination.k8s.io/v1/namespaces/${NODE_LEASES}/leases/${name}?timeout=10s`))}`)
+    log?.line('E', 'kubelet_node_status.go:548', () => `"Error updating node status, will retry" err=${JSON.stringify(`error getting node ${JSON.stringify(name)}: ${failed('Get', `/api/v1/nodes/${name}?timeout=10s`)}`)}`)
+    log?.line('E', 'kubelet_node_status.go:535', () => '"Unable to update node status" err="update node status exceeds retry count"')
   }
 
   /** Something that shows in the status without haste (nodeStatusUpdateFrequency). */
@@ -84,7 +109,7 @@ export class NodeStatus {
 
   /** Brings the conditions up to date; with `force` also when only the heartbeat is new. */
   report(force = false): void {
-    if (!this.#stopped) ifReached(() => this.#report(force))
+    if (!this.#stopped) this.#reach(() => this.#report(force))
   }
 
   #report(force: boolean): void {
@@ -200,7 +225,7 @@ export class NodeStatus {
     const renew = (): void => {
       if (this.#stopped) return
       const wasCutOff = this.#cutOff
-      this.#cutOff = !ifReached(() => this.#renewLease())
+      this.#cutOff = !this.#reach(() => this.#renewLease(), 'lease')
       // meanwhile the node controller may have called the node silent
       if (wasCutOff && !this.#cutOff) this.report(true)
       this.#renewLeaseLater(LEASE.renew)

@@ -61,6 +61,8 @@ function dnsOf(pod: Pod, clusterDns: string, nodeResolvConf: string): ResolvConf
   let policy = pod.spec.dnsPolicy ?? 'ClusterFirst'
   if (policy === 'ClusterFirst' && hostNetwork) policy = 'Default'
   if (policy === 'ClusterFirstWithHostNet') policy = 'ClusterFirst'
+  // MissingClusterDNS
+  if (policy === 'ClusterFirst' && clusterDns === '') policy = 'Default'
   const base: ResolvConf =
     policy === 'ClusterFirst'
       ? {

@@ -1,5 +1,6 @@
 import { sleep, Thread, type Task } from '../../machine/task.ts'
 import type { Timer } from '../../clock.ts'
+import type { Random } from '../../random.ts'
 import { timestamp } from '../human-duration.ts'
 import { deepEqual } from '../json.ts'
 import type { Container, Pod } from '../types.ts'
@@ -20,6 +21,8 @@ export const RELIST = 1_000
 /** Of sandboxes and configuration (the pod workers' queue), and of volumes (volume/util exponentialbackoff). */
 const RETRY = { first: 1_000, most: 60_000 }
 const MOUNT_RETRY = { first: 500, most: 122_000 }
+/** After a look that ended with an error (a container in back-off, an image that cannot be had) comes the next: backOffPeriod, with up to half of it besides. */
+const RESYNC = { least: 10_000, jitter: 5_000 }
 
 /** Directories of the host of which a part is made when somebody looks. */
 const LOOKED_AT = /^\/(etc(\/kubernetes\/?)?|var(\/log(\/(pods|containers)(\/.*)?)?\/?)?)?$/
@@ -57,6 +60,8 @@ export class PodWorker {
   #over = false
   #lost = false
   #deadline: Timer | undefined
+  #resync: Timer | undefined
+  #jitter: Random | undefined
   #lastIps: readonly string[] = []
 
   constructor(host: PodHost, pod: Pod) {
@@ -125,6 +130,13 @@ export class PodWorker {
 
   later(delay: number, background: boolean): void {
     this.clock.schedule(delay, () => this.wake(), { background })
+  }
+
+  /** completeWork of pod_workers.go: the queue has a Pod once, whatever of it failed. */
+  resyncLater(): void {
+    this.#jitter ??= this.clock.random.fork(`resync ${this.pod.metadata.uid}`)
+    this.clock.cancel(this.#resync)
+    this.#resync = this.clock.schedule(Math.round(RESYNC.least + this.#jitter.float() * RESYNC.jitter), () => this.wake(), { background: true })
   }
 
   /** A failure that may mend itself: tried again, at growing distances. */
@@ -381,6 +393,9 @@ export class PodWorker {
       return false
     }
     yield sleep(this.clock, SANDBOX_LATENCY)
+    if (host.clusterDns === '' && (pod.spec.dnsPolicy === 'ClusterFirstWithHostNet' || (pod.spec.dnsPolicy === 'ClusterFirst' && !pod.spec.hostNetwork))) {
+      this.event('Warning', 'MissingClusterDNS', `pod: "${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})". kubelet does not have ClusterDNS IP configured and cannot create Pod using "${pod.spec.dnsPolicy}" policy. Falling back to "Default" policy.`)
+    }
     if (pod.spec.dnsConfig) for (const problem of dnsProblems(pod, host)) this.event('Warning', 'DNSConfigForming', problem)
     try {
       this.sandbox = new PodSandbox(this, hostnameOf(pod, host.context.machine.hostname).hostname, host.context, host.plugin, (name) => host.reserveSandboxNetwork(name), host.random)

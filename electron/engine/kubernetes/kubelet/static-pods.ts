@@ -10,10 +10,9 @@ import { microTimestamp, timestamp } from '../human-duration.ts'
 import { deepEqual, sortedJson } from '../json.ts'
 import { setPodDefaults } from '../kinds/pod-spec-defaults.ts'
 import type { Node, Pod } from '../types.ts'
+import { MANIFESTS } from './configuration.ts'
 import type { PodWorker } from './pod-worker.ts'
 
-/** Where kubeadm has the kubelet look for Pods of its own: staticPodPath. */
-export const MANIFESTS = '/etc/kubernetes/manifests'
 const MIRROR = 'kubernetes.io/config.mirror'
 const HASH = 'kubernetes.io/config.hash'
 const SOURCE = 'kubernetes.io/config.source'
@@ -40,7 +39,7 @@ export function isStatic(pod: Pod): boolean {
 }
 
 /**
- * Pods that a node runs whatever the API says, from the files in {@link MANIFESTS}; what the API shows of them are
+ * Pods that a node runs whatever the API says, from the files in its staticPodPath; what the API shows of them are
  * mirrors (pkg/kubelet/config file.go, pkg/kubelet/pod mirror_client.go).
  */
 export class StaticPods {
@@ -48,17 +47,25 @@ export class StaticPods {
   /** uid (the hash of the manifest) → the Pod. */
   readonly #wanted = new Map<string, Pod>()
   #noticing = false
+  /** staticPodPath. */
+  #directory: string | undefined = MANIFESTS
 
   constructor(host: Host) {
     this.#host = host
     host.fs.onChange((path) => {
-      if (!path.startsWith(MANIFESTS) || this.#noticing) return
+      if (this.#directory === undefined || !path.startsWith(this.#directory) || this.#noticing) return
       this.#noticing = true
       host.context.clock.schedule(NOTICE, () => {
         this.#noticing = false
         this.scan()
       })
     })
+  }
+
+  /** The kubelet started, perhaps with another staticPodPath. */
+  scanIn(directory: string | undefined): void {
+    this.#directory = directory
+    this.scan()
   }
 
   /** Brings what runs in line with the files. */
@@ -151,9 +158,10 @@ export class StaticPods {
 
   #read(): Pod[] {
     const { fs } = this.#host
-    if (!fs.exists(MANIFESTS)) return []
-    const names = fs.readDirectory(MANIFESTS).filter((n) => !n.startsWith('.')).sort()
-    return names.map((n) => `${MANIFESTS}/${n}`).filter((path) => fs.stat(path).type === 'file').flatMap((path) => this.#decode(fs.readText(path)) ?? [])
+    const directory = this.#directory
+    if (directory === undefined || !fs.exists(directory)) return []
+    const names = fs.stat(directory).type === 'file' ? [''] : fs.readDirectory(directory).filter((n) => !n.startsWith('.')).sort()
+    return names.map((n) => (n === '' ? directory : `${directory}/${n}`)).filter((path) => fs.stat(path).type === 'file').flatMap((path) => this.#decode(fs.readText(path)) ?? [])
   }
 
   /** undefined: what is no Pod is not run (the kubelet only logs it). */
