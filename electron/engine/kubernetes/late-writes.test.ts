@@ -37,7 +37,7 @@ describe('writes that wait until somebody looks', () => {
     expect(late.length).toBeGreaterThan(60)
     expect(late).toEqual(told(seen))
     for (const resource of ['events', 'configmaps', 'events.events.k8s.io']) expect(unseen.api.list(resource)).toEqual(seen.api.list(resource))
-    expect(unseen.api.list<Event>('events').items.find((e) => e.message?.startsWith('(combined'))?.count).toBe(20)
+    expect(unseen.api.list<Event>('events').items.find((e) => e.message?.startsWith('(combined'))?.count).toBe(16)
   })
 
   it('are refused at once where the namespace is gone', () => {

@@ -12,8 +12,12 @@ export function referenceTo(object: KubeObject, fieldPath?: string): ObjectRefer
   return { kind: object.kind, ...(namespace ? { namespace } : {}), name, uid, apiVersion: object.apiVersion, resourceVersion, ...(fieldPath ? { fieldPath } : {}) }
 }
 
-/** How many different messages of one reason an object may have in ten minutes before they are put together. */
-const SPAM = { messages: 10, window: 600_000 }
+/** From which of an object's different messages of one reason on they are put together, unless ten minutes were quiet (defaultAggregateMaxEvents). */
+const SIMILAR = { messages: 10, window: 600_000 }
+/** What a source may tell of an object at once, and how long one more takes (defaultSpamBurst, defaultSpamQPS). */
+const SPAM = { burst: 25, refill: 300_000 }
+/** So many events of an object go uncounted: those of a healthy one. */
+const UNCOUNTED = 12
 /** As kube-apiserver's --event-ttl; with it go the recorder's memories. */
 const MEMORY = 3_600_000
 /** Memories before it is looked for the first time which of them are too old. */
@@ -32,7 +36,8 @@ function lastMicrosOf(clock: Clock): { at: number } {
 
 /**
  * Writes Events as client-go's tools/record does: an event that repeats is counted up, not written again, and many
- * that differ only in their text become one with "(combined from similar events): ".
+ * that differ only in their text become one with "(combined from similar events): ". Of an object that has ever more of them
+ * the server is told less often; they are counted all the same.
  */
 export class EventRecorder {
   readonly #client: KubernetesClient
@@ -43,6 +48,8 @@ export class EventRecorder {
   readonly #notes = new SparseMap<string, WrittenEvent>()
   readonly #actions = new SparseMap<string, EventExtras>()
   readonly #lastMicros: { at: number }
+  /** What may still be told of objects that have many events, by their uid. */
+  readonly #allowances = new Map<string, Allowance>()
   /** Several events in a row are of one object, and share what they say of it. */
   #last: { object: KubeObject | ObjectReference; fieldPath: string | undefined; about: ObjectReference } | undefined
   #lookAt = LOOK_AT
@@ -64,7 +71,7 @@ export class EventRecorder {
     if (known) return this.#again(about, first!, known, message, extras)
     const made = this.#make(about, type, reason, message, extras)
     // What the server refuses counts all the same.
-    const remembered = this.#create(made) ? made : new EventGroup(made, message, made.at)
+    const remembered = this.#mayTell(about.uid, first) && this.#create(made) ? made : new EventGroup(made, message, made.at)
     if (first) {
       remembered.next = first.next
       first.next = remembered
@@ -78,17 +85,36 @@ export class EventRecorder {
   #again(about: ObjectReference, first: Remembered, known: Remembered, message: string, extras: EventExtras | undefined): void {
     const { now } = this.#clock
     const group = known instanceof EventGroup ? known : this.#grouped(about.uid, first, known)
-    if (now - group.since > SPAM.window) {
-      group.messages = [message]
-      group.since = now
-    } else if (group.messages.length <= SPAM.messages && !group.messages.includes(message)) group.messages = [...group.messages, message]
-    const isSpam = group.messages.length > SPAM.messages
+    if (now - group.since > SIMILAR.window) group.messages = []
+    group.since = now
+    const isKnown = group.messages.includes(message)
+    const isSpam = !isKnown && group.messages.length >= SIMILAR.messages - 1
+    if (!isKnown && !isSpam) group.messages = [...group.messages, message]
     const text = isSpam ? `(combined from similar events): ${message}` : message
     const key = isSpam ? '(similar)' : message
     const seen = group.events.get(key)
-    if (seen && now - seen.seen < MEMORY && this.#countUp(seen, text)) return
+    const mayTell = this.#mayTell(about.uid, first)
+    if (seen && now - seen.seen < MEMORY && (mayTell ? this.#countUp(seen, text) : ++seen.count)) return
+    if (!mayTell) return
     const made = this.#make(about, group.type, group.reason, text, extras)
     if (this.#create(made)) group.events.set(key, made)
+  }
+
+  /** EventSourceObjectSpamFilter: a bucket with a token for each event, that fills again slowly. */
+  #mayTell(uid: string, first: Remembered | undefined): boolean {
+    if (!first) return true
+    const { now } = this.#clock
+    let left = this.#allowances.get(uid)
+    if (!left) {
+      const { told, since } = toldOf(first)
+      if (told < UNCOUNTED) return true
+      this.#allowances.set(uid, (left = { tokens: SPAM.burst - told, at: since }))
+    }
+    left.tokens = Math.min(SPAM.burst, left.tokens + (now - left.at) / SPAM.refill)
+    left.at = now
+    if (left.tokens < 1) return false
+    left.tokens--
+    return true
   }
 
   #grouped(uid: string, first: Remembered, single: WrittenEvent): EventGroup {
@@ -181,11 +207,26 @@ export class EventRecorder {
     const { now } = this.#clock
     const isOld = (event: WrittenEvent): boolean => now - event.seen > MEMORY
     const isForgotten = (one: Remembered): boolean =>
-      one instanceof EventGroup ? now - one.since > SPAM.window && [...one.events.values()].every(isOld) : isOld(one)
+      one instanceof EventGroup ? now - one.since > SIMILAR.window && [...one.events.values()].every(isOld) : isOld(one)
     for (const [uid, first] of this.#written) keep(this.#written, uid, first, isForgotten)
     for (const [uid, first] of this.#notes) keep(this.#notes, uid, first, isForgotten)
+    for (const uid of this.#allowances.keys()) if (!this.#written.has(uid)) this.#allowances.delete(uid)
     this.#lookAt = Math.max(LOOK_AT, 2 * Math.max(this.#written.size, this.#notes.size))
   }
+}
+
+interface Allowance { tokens: number; at: number }
+
+/** How many events a chain stands for, and when the first was (virtual ms). */
+function toldOf(first: Remembered): { told: number; since: number } {
+  let [told, since] = [0, Infinity]
+  for (let one: Remembered | undefined = first; one; one = one.next) {
+    for (const event of one instanceof EventGroup ? one.events.values() : [one]) {
+      told += event.count
+      since = Math.min(since, event.at)
+    }
+  }
+  return { told, since }
 }
 
 /** Takes out of a chain what is forgotten. */

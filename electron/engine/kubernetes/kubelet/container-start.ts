@@ -9,7 +9,7 @@ import { runHook } from './hooks.ts'
 import { podText } from './host.ts'
 import { PullError } from './image-manager.ts'
 import { startProbes } from './pod-probes.ts'
-import type { PodWorker } from './pod-worker.ts'
+import { RELIST, type PodWorker } from './pod-worker.ts'
 import type { ContainerRecord } from './record.ts'
 import { containerUser, verifyNonRoot } from './security.ts'
 import { stopContainer } from './kill-container.ts'
@@ -27,7 +27,7 @@ export function* startDue(worker: PodWorker, c: ContainerRecord): Task {
     const text = `restarting failed container=${c.spec.name} pod=${podText(worker.pod)}`
     waits(worker, c, 'CrashLoopBackOff', `back-off ${goDuration(delay)} ${text}`)
     worker.event('Warning', 'BackOff', `Back-off restarting failed container ${c.spec.name} in pod ${podText(worker.pod)}`, c)
-    return worker.later(wait, true)
+    return worker.resyncLater()
   }
   if (ended) c.raiseBackOff(worker.clock.now)
   try {
@@ -51,11 +51,13 @@ function onStartFailed(worker: PodWorker, c: ContainerRecord, error: unknown): v
   if (error instanceof PullError) {
     worker.event('Warning', 'Failed', `Error: ${error.reason}`, c)
     waits(worker, c, error.reason, error.message)
-    worker.later(error.retryAfter, error.reason !== 'ErrImagePull')
+    // the first look comes with the news that the sandbox stands
+    if (error.isFirst) worker.later(RELIST, false)
+    worker.resyncLater()
   } else if (error instanceof ConfigError || error instanceof CreateError) {
     worker.event('Warning', 'Failed', `Error: ${error.message}`, c)
     waits(worker, c, error instanceof ConfigError ? 'CreateContainerConfigError' : 'CreateContainerError', error.message)
-    worker.retryLater()
+    worker.resyncLater()
   } else throw error
 }
 

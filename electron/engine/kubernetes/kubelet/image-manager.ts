@@ -16,12 +16,12 @@ export type ImageEvent = (type: 'Normal' | 'Warning', reason: string, message: s
 
 export class PullError extends Error {
   readonly reason: string
-  /** Virtual ms until it is worth another try. */
-  readonly retryAfter: number
-  constructor(reason: string, message: string, retryAfter: number) {
+  /** The Pod was not refused this image before. */
+  readonly isFirst: boolean
+  constructor(reason: string, message: string, isFirst = false) {
     super(message)
     this.reason = reason
-    this.retryAfter = retryAfter
+    this.isFirst = isFirst
   }
 }
 
@@ -116,12 +116,12 @@ export class ImageManager {
     const problem = imageProblem(name, this.#declared)
     if (problem?.reason === 'InvalidImageName') {
       event('Warning', 'InspectFailed', problem.message)
-      throw new PullError('InvalidImageName', problem.message, BACK_OFF.first)
+      throw new PullError('InvalidImageName', problem.message)
     }
     if (policy === 'Never') {
       const message = `Container image "${name}" is not present with pull policy of Never`
       event('Warning', 'ErrImageNeverPull', message)
-      throw new PullError('ErrImageNeverPull', message, BACK_OFF.first)
+      throw new PullError('ErrImageNeverPull', message)
     }
     const key = `${pod.metadata.uid}_${name}`
     const failure = this.#failures.get(key)
@@ -130,7 +130,7 @@ export class ImageManager {
     if (failure && left > 0) {
       const message = `Back-off pulling image "${name}"`
       event('Normal', 'BackOff', message)
-      throw new PullError('ImagePullBackOff', `${message}: ErrImagePull: ${failure.message}`, left)
+      throw new PullError('ImagePullBackOff', `${message}: ErrImagePull: ${failure.message}`)
     }
     event('Normal', 'Pulling', `Pulling image "${name}"`)
     return yield* this.#pull(key, name, image, problem?.message, event)
@@ -154,8 +154,7 @@ export class ImageManager {
       const former = this.#failures.get(key)
       this.#failures.set(key, { delay: former ? Math.min(former.delay * 2, BACK_OFF.most) : BACK_OFF.first, at: this.#clock.now, message })
       event('Warning', 'Failed', `Failed to pull image "${name}": ${message}`)
-      // The next look is a moment later, and finds it in back-off.
-      throw new PullError('ErrImagePull', message, 1_000)
+      throw new PullError('ErrImagePull', message, former === undefined)
     }
     this.#failures.delete(key)
     if (!this.#present.has(image.reference)) {
