@@ -1,9 +1,9 @@
-import type { Timer } from '../../clock.ts'
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import { policyEnforcement } from '../../policy/enforcement.ts'
 import { policyExplainer } from '../../policy/explainer.ts'
 import { PolicyModel } from '../../policy/policy-model.ts'
 import type { Direction, PolicyPod } from '../../policy/types.ts'
+import { SyncLoop } from '../sync-loop.ts'
 import { conjunctionsOf, type Conjunction } from './conjunctions.ts'
 import type { LoggedRule } from './audit-log.ts'
 import { controlPlane, ofNode, type ControlPlanePolicy } from './control-plane.ts'
@@ -35,14 +35,14 @@ export class PolicyFlows {
   readonly #native: NativePolicies
   /** Namespaces whose NetworkPolicies are logged. */
   readonly #loud = new Set<string>()
-  #timer: Timer | undefined
-  #stopped = false
+  readonly #loop: SyncLoop
 
   constructor(dp: Datapath, client: KubernetesClient) {
     this.#dp = dp
     const { context } = dp
-    this.#model = new PolicyModel(client, () => this.#soon(), { onNamespace: (name, namespace) => this.#onNamespace(name, TRUE.includes(namespace?.metadata.annotations?.[LOGGING])) })
-    this.#native = new NativePolicies(client, () => this.#soon())
+    this.#loop = new SyncLoop(context.clock, DELAY, () => this.#sync())
+    this.#model = new PolicyModel(client, () => this.#loop.request(), { onNamespace: (name, namespace) => this.#onNamespace(name, TRUE.includes(namespace?.metadata.annotations?.[LOGGING])) })
+    this.#native = new NativePolicies(client, () => this.#loop.request())
     context.network.policyExplainer = policyExplainer(this.#model.view, {
       ...policyEnforcement('antrea'),
       node: context.name,
@@ -57,10 +57,9 @@ export class PolicyFlows {
   }
 
   stop(): void {
-    this.#stopped = true
+    this.#loop.stop()
     this.#model.stop()
     this.#native.stop()
-    this.#dp.context.clock.cancel(this.#timer)
   }
 
   get view(): PolicyModel['view'] {
@@ -71,7 +70,7 @@ export class PolicyFlows {
     if (logged === this.#loud.has(name)) return
     if (logged) this.#loud.add(name)
     else this.#loud.delete(name)
-    this.#soon()
+    this.#loop.request()
   }
 
   /** The policy whose conjunction this is. */
@@ -97,15 +96,7 @@ export class PolicyFlows {
 
   /** Ports of Pods have changed; without policies nobody asks. */
   podPlugged(): void {
-    if (this.#model.view.policies.size > 0 || this.#native.view.policies.size > 0) this.#soon()
-  }
-
-  #soon(): void {
-    if (this.#timer || this.#stopped) return
-    this.#timer = this.#dp.context.clock.schedule(DELAY, () => {
-      this.#timer = undefined
-      this.#sync()
-    })
+    if (this.#model.view.policies.size > 0 || this.#native.view.policies.size > 0) this.#loop.request()
   }
 
   #sync(): void {

@@ -1,9 +1,9 @@
-import type { Timer } from '../../clock.ts'
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import { ipNumber, joinHostPort } from '../../network/address.ts'
 import { ServiceCache } from '../../proxy/cache.ts'
 import { chooseEndpoints, type EndpointInfo } from '../../proxy/endpoints.ts'
 import type { ServicePortInfo } from '../../proxy/service-ports.ts'
+import { SyncLoop } from '../sync-loop.ts'
 import type { Datapath } from './datapath.ts'
 import type { FlowSpec } from './ovs/bridge.ts'
 import { cookie, WORDS, type FamilyFacts } from './pipeline.ts'
@@ -38,31 +38,24 @@ export class AntreaProxy {
   /** Endpoints are of several Services: how many. */
   readonly #endpoints = new Map<string, { uses: number; flows: FlowSpec[] }>()
   readonly #flowUses = new Map<string, number>()
-  #timer: Timer | undefined
-  #stopped = false
+  readonly #loop: SyncLoop
 
   constructor(dp: Datapath, family: FamilyFacts, numbers: GroupNumbers, client: KubernetesClient) {
     this.#dp = dp
     this.#family = family
     this.#words = WORDS[family.version]
     this.#numbers = numbers
-    this.#cache = new ServiceCache(client, family.version, () => this.#soon())
+    this.#loop = new SyncLoop(dp.context.clock, DELAY, () => {
+      for (const service of this.#cache.takeChanged()) this.#write(service)
+    })
+    this.#cache = new ServiceCache(client, family.version, () => this.#loop.request())
     this.#cache.takeChanged()
     for (const service of this.#cache.services.keys()) this.#write(service)
   }
 
   stop(): void {
-    this.#stopped = true
+    this.#loop.stop()
     this.#cache.stop()
-    this.#dp.context.clock.cancel(this.#timer)
-  }
-
-  #soon(): void {
-    if (this.#timer || this.#stopped) return
-    this.#timer = this.#dp.context.clock.schedule(DELAY, () => {
-      this.#timer = undefined
-      for (const service of this.#cache.takeChanged()) this.#write(service)
-    })
   }
 
   /** Service and port of a group, for `antctl get ovsflows`. */

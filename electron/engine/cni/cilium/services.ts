@@ -2,7 +2,7 @@ import type { Process } from '../../machine/types.ts'
 import { ServiceCache } from '../../proxy/cache.ts'
 import { GO_NOT_FOUND, serveGo } from '../../programs/http/go.ts'
 import type { HttpServer } from '../../programs/http/server.ts'
-import type { Timer } from '../../clock.ts'
+import { SyncLoop } from '../sync-loop.ts'
 import type { Datapath, NodeFamily } from './datapath.ts'
 import { healthzAddress } from './manifests.ts'
 
@@ -15,15 +15,15 @@ export class ServiceSync {
   readonly #cache: ServiceCache
   readonly #node: NodeFamily
   readonly #health = new Map<string, { port: number; server: HttpServer }>()
-  #timer: Timer | undefined
-  #stopped = false
+  readonly #loop: SyncLoop
 
   /** One family's half of the Services; the health checks are with the first one's. */
   constructor(dp: Datapath, node: NodeFamily, process: Process) {
     this.#dp = dp
     this.#node = node
     this.#process = process
-    this.#cache = new ServiceCache(dp.context.client, node.version, () => this.#soon())
+    this.#loop = new SyncLoop(dp.context.clock, DELAY, () => this.#sync())
+    this.#cache = new ServiceCache(dp.context.client, node.version, () => this.#loop.request())
     this.#cache.takeChanged()
     if (node === dp.families[0] && healthzAddress(dp.context.config) !== '') this.#healthz()
     for (const service of this.#cache.services.keys()) this.#write(service)
@@ -32,17 +32,8 @@ export class ServiceSync {
   }
 
   stop(): void {
-    this.#stopped = true
+    this.#loop.stop()
     this.#cache.stop()
-    this.#dp.context.clock.cancel(this.#timer)
-  }
-
-  #soon(): void {
-    if (this.#timer || this.#stopped) return
-    this.#timer = this.#dp.context.clock.schedule(DELAY, () => {
-      this.#timer = undefined
-      this.#sync()
-    })
   }
 
   #sync(): void {

@@ -1,9 +1,9 @@
-import type { Timer } from '../../clock.ts'
 import type { Netfilter } from '../../network/types.ts'
 import { policyEnforcement } from '../../policy/enforcement.ts'
 import { policyExplainer } from '../../policy/explainer.ts'
 import { PolicyModel } from '../../policy/policy-model.ts'
 import type { PolicyPod, PolicyView } from '../../policy/types.ts'
+import { SyncLoop } from '../sync-loop.ts'
 import type { Log } from './routing.ts'
 import type { NodeContext } from '../types.ts'
 import { COMMON, DEFAULT, hash16, INPUT, isPolicySet, isVersioned, TOP_LEVEL, type Family } from './names.ts'
@@ -24,43 +24,24 @@ export class NetworkPolicyController {
   readonly #context: NodeContext
   readonly #log: Log
   readonly #model: PolicyModel
-  #timer: Timer | undefined
-  #periodic: Timer | undefined
-  #stopped = false
+  readonly #loop: SyncLoop
 
   constructor(context: NodeContext, log: Log) {
     this.#context = context
     this.#log = log
-    this.#model = new PolicyModel(context.client, () => this.#request(), { always: true })
+    this.#loop = new SyncLoop(context.clock, SYNC, () => this.#sync(), { period: PERIOD })
+    this.#model = new PolicyModel(context.client, () => this.#loop.request(), { always: true })
     context.network.policyExplainer = policyExplainer(this.#model.view, {
       ...policyEnforcement('kube-router'),
       node: context.name,
       isPolicyDrop: ({ decidedBy }) => decidedBy?.chain?.startsWith('KUBE-POD-FW-') === true,
     })
-    this.#request()
-    this.#every()
+    this.#loop.request()
   }
 
   stop(): void {
-    this.#stopped = true
+    this.#loop.stop()
     this.#model.stop()
-    this.#context.clock.cancel(this.#timer)
-    this.#context.clock.cancel(this.#periodic)
-  }
-
-  #request(): void {
-    if (this.#stopped || this.#timer) return
-    this.#timer = this.#context.clock.schedule(SYNC, () => {
-      this.#timer = undefined
-      this.#sync()
-    })
-  }
-
-  #every(): void {
-    this.#periodic = this.#context.clock.schedule(PERIOD, () => {
-      this.#sync()
-      this.#every()
-    }, { background: true })
   }
 
   #sync(): void {

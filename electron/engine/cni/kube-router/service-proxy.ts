@@ -1,4 +1,3 @@
-import type { Timer } from '../../clock.ts'
 import type { KubeObject } from '../../kubernetes/types.ts'
 import type { Ipvs } from '../../network/ipvs/ipvs.ts'
 import { SCHEDULERS } from '../../network/ipvs/service.ts'
@@ -7,6 +6,7 @@ import { ServiceCache } from '../../proxy/cache.ts'
 import { cleanStaleEntries } from '../../proxy/conntrack.ts'
 import type { EndpointInfo } from '../../proxy/endpoints.ts'
 import type { ServicePortInfo } from '../../proxy/service-ports.ts'
+import { SyncLoop } from '../sync-loop.ts'
 import { BRIDGE } from './conf.ts'
 import type { NodeContext } from '../types.ts'
 import type { Settings } from './flags.ts'
@@ -39,16 +39,15 @@ export class NetworkServicesController {
   readonly #told = new Set<string>()
   readonly #health: NodePortHealth
   readonly #stopWatch: () => void
-  #timer: Timer | undefined
-  #periodic: Timer | undefined
-  #stopped = false
+  readonly #loop: SyncLoop
 
   constructor(context: NodeContext, settings: Settings, log: Log, health: NodePortHealth) {
     this.#context = context
     this.#settings = settings
     this.#log = log
     this.#health = health
-    this.#caches = context.config.ipFamilies.map((family) => ({ family, cache: new ServiceCache(context.client, family === 'IPv4' ? 4 : 6, () => this.#request()) }))
+    this.#loop = new SyncLoop(context.clock, DELAY, () => this.#sync(), { period: PERIOD })
+    this.#caches = context.config.ipFamilies.map((family) => ({ family, cache: new ServiceCache(context.client, family === 'IPv4' ? 4 : 6, () => this.#loop.request()) }))
     log('network_services_controller.go:253', 'Starting network services controller')
     this.#prepare()
     this.#stopWatch = context.client.watch<KubeObject>('services', {}, (event) => {
@@ -57,20 +56,17 @@ export class NetworkServicesController {
       const own = Object.entries(annotations).filter(([key]) => key.startsWith(ANNOTATION))
       if (event.type !== 'DELETED' && own.length > 0) this.#annotations.set(`${namespace}/${name}`, Object.fromEntries(own))
       else if (!this.#annotations.delete(`${namespace}/${name}`)) return
-      this.#request()
+      this.#loop.request()
     })
-    this.#request()
-    this.#every()
+    this.#loop.request()
   }
 
   /** Services, addresses and rules stay. */
   stop(): void {
-    this.#stopped = true
+    this.#loop.stop()
     this.#stopWatch()
     for (const { cache } of this.#caches) cache.stop()
     this.#health.stop()
-    this.#context.clock.cancel(this.#timer)
-    this.#context.clock.cancel(this.#periodic)
   }
 
   #prepare(): void {
@@ -91,21 +87,6 @@ export class NetworkServicesController {
 
   get #ipvs(): Ipvs {
     return this.#context.network.netfilter.ipvs
-  }
-
-  #request(): void {
-    if (this.#stopped || this.#timer) return
-    this.#timer = this.#context.clock.schedule(DELAY, () => {
-      this.#timer = undefined
-      this.#sync()
-    })
-  }
-
-  #every(): void {
-    this.#periodic = this.#context.clock.schedule(PERIOD, () => {
-      this.#sync()
-      this.#every()
-    }, { background: true })
   }
 
   #sync(): void {

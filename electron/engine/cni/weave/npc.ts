@@ -1,4 +1,3 @@
-import type { Timer } from '../../clock.ts'
 import type { Namespace } from '../../kubernetes/types.ts'
 import type { Netfilter } from '../../network/types.ts'
 import { hasNamedPorts } from '../../policy/decide.ts'
@@ -6,6 +5,7 @@ import { policyEnforcement } from '../../policy/enforcement.ts'
 import { policyExplainer } from '../../policy/explainer.ts'
 import { PolicyModel } from '../../policy/policy-model.ts'
 import type { NodeContext } from '../types.ts'
+import { SyncLoop } from '../sync-loop.ts'
 import { EGRESS, LOCAL_SET, MAIN } from './bridge.ts'
 import { BRIDGE, BRIDGE_PORT } from './names.ts'
 import { CHAINS, desired, type NpcSet } from './npc-rules.ts'
@@ -27,19 +27,19 @@ export class WeaveNpc {
   /** Rules that are there, as they were given. */
   readonly #rules = new Map<string, { chain: string; args: readonly string[] }>()
   #egressDrop = false
-  #timer: Timer | undefined
-  #stopped = false
+  readonly #loop: SyncLoop
 
   constructor(context: NodeContext, log: NpcLog) {
     this.#context = context
     this.#log = log
     this.#reset()
-    this.#model = new PolicyModel(context.client, () => this.#request(), { always: true })
+    this.#loop = new SyncLoop(context.clock, DELAY, () => this.#sync())
+    this.#model = new PolicyModel(context.client, () => this.#loop.request(), { always: true })
     this.#stopNamespaces = context.client.watch<Namespace>('namespaces', {}, (event) => {
       if (event.type === 'ADDED') this.#namespaces.add(event.object.metadata.name)
       else if (event.type === 'DELETED') this.#namespaces.delete(event.object.metadata.name)
       else return
-      this.#request()
+      this.#loop.request()
     })
     const { view } = this.#model
     context.network.policyExplainer = policyExplainer(view, {
@@ -48,14 +48,13 @@ export class WeaveNpc {
       isPolicyDrop: ({ decidedBy }) => decidedBy?.chain === EGRESS || (decidedBy?.chain === 'FORWARD' && decidedBy.text.includes(`-o ${BRIDGE} -j DROP`)),
       decides: ({ decidedBy }) => (decidedBy?.chain === EGRESS ? 'egress' : 'ingress'),
     })
-    this.#request()
+    this.#loop.request()
   }
 
   stop(): void {
-    this.#stopped = true
+    this.#loop.stop()
     this.#model.stop()
     this.#stopNamespaces()
-    this.#context.clock.cancel(this.#timer)
   }
 
   get #netfilter(): Netfilter {
@@ -98,14 +97,6 @@ export class WeaveNpc {
 
   #ensureEgress(rule: readonly string[]): void {
     if (!this.#filter('-C', EGRESS, ...rule)) this.#filter('-A', EGRESS, ...rule)
-  }
-
-  #request(): void {
-    if (this.#stopped || this.#timer) return
-    this.#timer = this.#context.clock.schedule(DELAY, () => {
-      this.#timer = undefined
-      this.#sync()
-    })
   }
 
   #sync(): void {
