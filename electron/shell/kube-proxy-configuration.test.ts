@@ -33,10 +33,38 @@ describe('kube-proxy’s configuration', () => {
     expect(lab.run('hop node worker-1 -- iptables-save -t nat').output).toMatch(/-A KUBE-SERVICES -d 172\.18\.0\.3\/32 [^\n]*-j KUBE-NODEPORTS/)
   })
 
-  it('what it cannot do it says', () => {
+  it.each([
+    ['BridgeInterface', '/; s/bridgeInterface: .*/bridgeInterface: cni0', '-d 10.96.0.10/32 ! -i cni0', '-i cni0'],
+    ['InterfaceNamePrefix', '/; s/interfaceNamePrefix: .*/interfaceNamePrefix: cni', '-d 10.96.0.10/32 ! -i cni+', '-i cni+'],
+    ['NodeCIDR', '', '! -s 10.244.1.0/24 -d 10.96.0.10/32', '-s 10.244.1.0/24'],
+  ])('detectLocalMode %s: whom a Service sees by the client’s address', (mode, more, others, own) => {
     const lab = house({})
-    edit(lab, 'detectLocalMode: ""', 'detectLocalMode: BridgeInterface')
-    expect(lab.run('kubectl -n kube-system logs -l k8s-app=kube-proxy --tail=3').output).toContain('podhop: not simulated: detectLocalMode')
+    lab.run('kubectl run web --image=nginx --port=80 --expose >/dev/null; kubectl patch svc web -p \'{"spec":{"type":"NodePort","externalTrafficPolicy":"Local"}}\' >/dev/null; sleep 5')
+    edit(lab, 'detectLocalMode: .*', `detectLocalMode: ${mode}${more}`)
+    const rules = lab.run('hop node worker-1 -- iptables-save -t nat').output
+    expect(rules).toContain(`${others} -p udp `)
+    expect(rules).not.toContain('10.244.0.0/16 -d 10.96')
+    expect(rules).toMatch(new RegExp(`-A KUBE-EXT-\\w+ ${own.replaceAll('.', '\\.').replace('+', '\\+')} -m comment --comment "pod traffic for default/web external destinations"`))
+    expect(lab.run('kubectl -n kube-system logs -l k8s-app=kube-proxy --tail=20').output.includes('NodeInfo')).toBe(mode === 'NodeCIDR')
+    expect(lab.run('kubectl run c --image=busybox --restart=Never --attach --quiet -- wget -qO- -T 5 web | grep -c nginx.com').output).toBe('1\n')
+  })
+
+  it('detectLocalMode BridgeInterface in ipvs mode; in nftables mode it says that it cannot', () => {
+    const lab = house({ proxyMode: 'ipvs' })
+    edit(lab, 'detectLocalMode: .*', 'detectLocalMode: BridgeInterface/; s/bridgeInterface: .*/bridgeInterface: cni0')
+    expect(lab.run('hop node worker-1 -- iptables-save -t nat').output).toContain('-A KUBE-SERVICES ! -i cni0 -m comment --comment "Kubernetes service cluster ip + port for masquerade purpose" -m set --match-set KUBE-CLUSTER-IP dst,dst -j KUBE-MARK-MASQ')
+    const other = house({ proxyMode: 'nftables' })
+    edit(other, 'detectLocalMode: .*', 'detectLocalMode: BridgeInterface/; s/bridgeInterface: .*/bridgeInterface: cni0')
+    expect(other.run('kubectl -n kube-system logs -l k8s-app=kube-proxy --tail=3').output).toContain('podhop: not simulated: detectLocalMode BridgeInterface')
+  })
+
+  it.each([
+    ['BridgeInterface', 'KubeProxyConfiguration.DetectLocalConfiguration.InterfaceName: Invalid value: \\"\\": must not be empty'],
+    ['Nonsense', 'KubeProxyConfiguration.DetectLocalMode: Unsupported value: \\"Nonsense\\": supported values: \\"ClusterCIDR\\", \\"NodeCIDR\\", \\"BridgeInterface\\", \\"InterfaceNamePrefix\\", \\"\\"'],
+  ])('detectLocalMode %s alone is a mistake', (mode, words) => {
+    const lab = house({})
+    edit(lab, 'detectLocalMode: .*', `detectLocalMode: ${mode}`)
+    expect(lab.run('kubectl -n kube-system logs -l k8s-app=kube-proxy --tail=3').output).toContain(`"command failed" err="failed validate: ${words}"`)
   })
 
   it.each([

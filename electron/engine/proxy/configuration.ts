@@ -12,6 +12,8 @@ export interface ProxyConfiguration {
   /** What is asked for and nobody does here, in words. */
   notSimulated: string | undefined
   ipvs: IpvsSettings
+  /** The Pods of a node are told by the part of the Pods' network that is the node's. */
+  byNodeCIDR: boolean
 }
 
 /** What keeps kube-proxy from starting, as its command tells it (cmd/kube-proxy/app server.go, pkg/proxy/apis/config/validation). */
@@ -35,6 +37,7 @@ interface File {
   nodePortAddresses?: string[] | null
   clusterCIDR?: string | null
   detectLocalMode?: string | null
+  detectLocal?: { bridgeInterface?: string; interfaceNamePrefix?: string } | null
   hostnameOverride?: string | null
   ipvs?: { scheduler?: string | null; strictARP?: boolean; excludeCIDRs?: string[] | null; tcpTimeout?: string; tcpFinTimeout?: string; udpTimeout?: string } | null
 }
@@ -72,11 +75,13 @@ export function readConfiguration(process: Process, config: ClusterConfig, node:
   const own = config.nodes.filter((n) => n.name === node).flatMap(nodeIps)
   const nodePortAddresses = ports.length === 1 && ports[0] === 'primary' ? own.map((ip) => `${ip}/${ip.includes(':') ? 128 : 32}`) : ports.length > 0 ? ports : undefined
   const clusterCIDR = file.clusterCIDR === undefined || file.clusterCIDR === null ? undefined : file.clusterCIDR.split(',').filter((c) => c !== '')
-  const shared = { ...(nodePortAddresses ? { nodePortAddresses } : {}), ...(clusterCIDR ? { clusterCIDR } : {}) }
+  const podInterface = interfaceOf(file)
+  const shared = { ...(podInterface === undefined ? {} : { podInterface }), ...(nodePortAddresses ? { nodePortAddresses } : {}), ...(clusterCIDR ? { clusterCIDR } : {}) }
   return {
     mode,
     rules: { masqueradeAll: (file.mode === 'nftables' ? file.nftables : file.iptables)?.masqueradeAll ?? false, localhostNodePorts: (file.iptables?.localhostNodePorts ?? true) && new NodePortAddresses(4, nodePortAddresses ?? []).loopback, ...shared },
     notSimulated: unreadable ?? notSimulated(file),
+    byNodeCIDR: file.detectLocalMode === 'NodeCIDR',
     ipvs: {
       ...DEFAULT_IPVS_SETTINGS,
       ...shared,
@@ -86,9 +91,30 @@ export function readConfiguration(process: Process, config: ClusterConfig, node:
   }
 }
 
+const INTERFACES: readonly string[] = ['BridgeInterface', 'InterfaceNamePrefix']
+const LOCAL_MODES: readonly string[] = ['ClusterCIDR', 'NodeCIDR', ...INTERFACES]
+
+/** As iptables matches it. Throws {@link ConfigurationError}. */
+function interfaceOf({ detectLocalMode: mode, detectLocal }: File): string | undefined {
+  if (!mode) return undefined
+  const empty = (field: string): ConfigurationError => new ConfigurationError(`failed validate: KubeProxyConfiguration.DetectLocalConfiguration.${field}: Invalid value: "": must not be empty`)
+  if (!LOCAL_MODES.includes(mode)) {
+    throw new ConfigurationError(`failed validate: KubeProxyConfiguration.DetectLocalMode: Unsupported value: ${JSON.stringify(mode)}: supported values: ${[...LOCAL_MODES, ''].map((m) => JSON.stringify(m)).join(', ')}`)
+  }
+  if (mode === 'BridgeInterface') {
+    const name = detectLocal?.bridgeInterface ?? ''
+    if (name === '') throw empty('InterfaceName')
+    return name
+  }
+  if (mode !== 'InterfaceNamePrefix') return undefined
+  const prefix = detectLocal?.interfaceNamePrefix ?? ''
+  if (prefix === '') throw empty('InterfacePrefix')
+  return `${prefix}+`
+}
+
 /** Fields that would matter and do nothing here. */
-function notSimulated({ detectLocalMode, hostnameOverride, iptables, nftables }: File): string | undefined {
-  if (detectLocalMode && detectLocalMode !== 'ClusterCIDR') return `detectLocalMode ${detectLocalMode} in kube-proxy's configuration (ClusterCIDR is)`
+function notSimulated({ mode, detectLocalMode, hostnameOverride, iptables, nftables }: File): string | undefined {
+  if (detectLocalMode && mode === 'nftables' && INTERFACES.includes(detectLocalMode)) return `detectLocalMode ${detectLocalMode} in kube-proxy's nftables mode (ClusterCIDR and NodeCIDR are, and in the modes iptables and ipvs all)`
   if (hostnameOverride) return `hostnameOverride ${hostnameOverride} in kube-proxy's configuration (leave it empty)`
   const bit = [iptables?.masqueradeBit, nftables?.masqueradeBit].find((b) => b !== undefined && b !== null && b !== 14)
   return bit === undefined ? undefined : `masqueradeBit ${bit} in kube-proxy's configuration (14 is)`

@@ -1,5 +1,8 @@
 import { nodeIps } from '../config.ts'
-import type { Program } from '../machine/types.ts'
+import type { NodeContext } from '../cni/types.ts'
+import type { Node } from '../kubernetes/types.ts'
+import type { Task } from '../machine/task.ts'
+import type { Process, Program } from '../machine/types.ts'
 import { klogLine } from '../programs/klog.ts'
 import { Output, untilSignal } from '../programs/output.ts'
 import type { SystemServices } from '../programs/types.ts'
@@ -25,6 +28,20 @@ function tryScheduler(ipvs: Ipvs, scheduler: string): Error | undefined {
     return undefined
   } catch (error) {
     return error as Error
+  }
+}
+
+/** What the node has of the Pods' network; it waits until something is there (waitForPodCIDR). */
+function* podCIDRs(process: Process, { client, name }: NodeContext, log: (severity: 'I' | 'E', source: string, message: string) => void): Task<readonly string[]> {
+  log('I', 'server_linux.go:95', `"Watching for node, awaiting podCIDR allocation" hostname="${name}"`)
+  for (;;) {
+    const { spec } = yield* untilReached(process.clock, () => client.get<Node>('nodes', undefined, name))
+    const found = spec.podCIDRs ?? []
+    if (found.length > 0) {
+      log('I', 'server_linux.go:101', `"NodeInfo" podCIDRs=[${found.map((cidr) => `"${cidr}"`).join(',')}]`)
+      return found
+    }
+    yield* process.sleep(1000)
   }
 }
 
@@ -83,6 +100,11 @@ export function kubeProxy(services: SystemServices): Program {
     if (mode !== 'nftables' && node.network.netfilter.hasNftables) {
       const { nftables } = node.network.netfilter
       nftables.apply(['ip kube-proxy', 'ip6 kube-proxy'].filter((table) => nftables.tables.has(table)).map((table) => `delete table ${table}`))
+    }
+    if (configuration.byNodeCIDR) {
+      const clusterCIDR = yield* podCIDRs(process, node, log)
+      Object.assign(configuration.rules, { clusterCIDR })
+      Object.assign(configuration.ipvs, { clusterCIDR })
     }
     const health = new ProxyHealth(process, node.name, log)
     serveProxyMode(process, mode, () => proxyMetrics(node, mode, health), log)

@@ -5,8 +5,10 @@ export interface RuleSettings {
   localhostNodePorts: boolean
   /** nodePortAddresses; empty: all addresses. In nftables mode undefined, or "primary", is the node's own. */
   nodePortAddresses?: readonly string[]
-  /** Another than the cluster file's podCIDR. */
+  /** Another than the cluster file's podCIDR: what comes from there comes from the Pods. */
   clusterCIDR?: readonly string[]
+  /** Instead: what comes in by this interface, or by those whose names begin so ("veth+"). iptables and ipvs. */
+  podInterface?: string
 }
 
 export const DEFAULT_RULES: RuleSettings = { masqueradeAll: false, localhostNodePorts: true }

@@ -8,12 +8,19 @@ import { BalancingChain, chainOf } from './service-chains.ts'
 export interface RuleOptions {
   node: { name: string; zone: string; ip: Ip }
   clusterCIDR: Cidr | undefined
+  /** Tells Pods by the interface instead. */
+  podInterface?: string
   masqueradeAll: boolean
   localhostNodePorts: boolean
   /** The addresses that nodePortAddresses names; undefined: all. */
   nodePortIps?: readonly Ip[]
   /** For ip6tables. Node ports on ::1 never work. */
   ipv6?: boolean
+}
+
+/** The match for what comes from the node's Pods, if it can be told (pkg/proxy/util/localdetector.go). */
+export function fromPods({ clusterCIDR, podInterface }: Pick<RuleOptions, 'clusterCIDR' | 'podInterface'>): string | undefined {
+  return podInterface !== undefined ? `-i ${podInterface}` : clusterCIDR !== undefined ? `-s ${clusterCIDR}` : undefined
 }
 
 /** What one port of a Service adds to the tables. */
@@ -41,9 +48,9 @@ export class PortRuleMaker {
   /** Without comments in a large cluster. */
   rulesOf(port: ServicePortInfo, endpoints: readonly EndpointInfo[], options: RuleOptions, large: boolean): PortRules {
     const known = this.#forNode.get(port) ?? forAll.get(port)
-    const { node, clusterCIDR, masqueradeAll } = options
+    const { node, clusterCIDR, podInterface, masqueradeAll } = options
     if (
-      known && known.endpoints === endpoints && known.large === large && known.options.clusterCIDR === clusterCIDR && known.options.masqueradeAll === masqueradeAll &&
+      known && known.endpoints === endpoints && known.large === large && known.options.clusterCIDR === clusterCIDR && known.options.podInterface === podInterface && known.options.masqueradeAll === masqueradeAll &&
       (!this.#forNode.has(port) || (known.options.node.name === node.name && known.options.node.zone === node.zone && known.options.node.ip === node.ip))
     ) return known.rules
     const made = { endpoints, large, options, rules: new Writer(port, endpoints, options, large).write() }
@@ -140,7 +147,8 @@ class Writer {
     const { name, protocol, clusterIP, port } = this.#port
     const match = `-m comment --comment "${name} cluster IP" -m ${protocol} -p ${protocol} -d ${clusterIP} --dport ${port}`
     if (this.#options.masqueradeAll) return [`-A ${chain} ${match} -j KUBE-MARK-MASQ`]
-    return this.#options.clusterCIDR ? [`-A ${chain} ${match} ! -s ${this.#options.clusterCIDR} -j KUBE-MARK-MASQ`] : []
+    const pods = fromPods(this.#options)
+    return pods ? [`-A ${chain} ${match} ! ${pods} -j KUBE-MARK-MASQ`] : []
   }
 
   #external(chain: string, policy: string, cluster: string, hasEndpoints: boolean): void {
@@ -149,7 +157,8 @@ class Writer {
     if (!externalPolicyLocal) {
       rules.push(`-A ${chain} -m comment --comment "masquerade traffic for ${name} external destinations" -j KUBE-MARK-MASQ`)
     } else {
-      if (this.#options.clusterCIDR) rules.push(`-A ${chain} -m comment --comment "pod traffic for ${name} external destinations" -s ${this.#options.clusterCIDR} -j ${cluster}`)
+      const pods = fromPods(this.#options)
+      if (pods) rules.push(`-A ${chain} -m comment --comment "pod traffic for ${name} external destinations" ${pods} -j ${cluster}`)
       rules.push(`-A ${chain} -m comment --comment "masquerade LOCAL traffic for ${name} external destinations" -m addrtype --src-type LOCAL -j KUBE-MARK-MASQ`)
       rules.push(`-A ${chain} -m comment --comment "route LOCAL traffic for ${name} external destinations" -m addrtype --src-type LOCAL -j ${cluster}`)
     }

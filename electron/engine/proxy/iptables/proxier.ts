@@ -193,6 +193,7 @@ export class IptablesProxier implements Agent {
         node: { name, zone: this.#zone, ip: ofFamily(config.nodes.filter((n) => n.name === name).flatMap(nodeIps)) ?? '' },
         masqueradeAll: this.#settings.masqueradeAll, localhostNodePorts: this.#settings.localhostNodePorts,
         clusterCIDR: ofFamily(this.#settings.clusterCIDR ?? config.podCIDR),
+        ...(this.#settings.podInterface === undefined ? {} : { podInterface: this.#settings.podInterface }),
         ...(ports.matchAll ? {} : { nodePortIps: ports.addressesOf(this.#context.network.links.values()) }),
         ipv6: this.#family === 6,
       },

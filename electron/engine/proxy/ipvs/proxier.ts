@@ -33,6 +33,7 @@ export interface IpvsSettings {
   excludeCIDRs: readonly string[]
   nodePortAddresses?: readonly string[]
   clusterCIDR?: readonly string[]
+  podInterface?: string
   /** Seconds; 0: as the kernel has it. */
   timeouts: { tcp: number; tcpFin: number; udp: number }
 }
@@ -166,6 +167,7 @@ export class IpvsProxier implements Agent {
     try {
       netfilter.restore(ipvsRules({
         family: this.#family, clusterCIDR: this.#own(this.#settings.clusterCIDR ?? this.#context.config.podCIDR), masqueradeAll: this.#settings.masqueradeAll,
+        ...(this.#settings.podInterface === undefined ? {} : { podInterface: this.#settings.podInterface }),
         filled: new Set(SET_IDS.filter((id) => elements.get(id)!.size > 0)), notFromNode,
       }), { noflush: true, counters: true })
     } catch (error) {

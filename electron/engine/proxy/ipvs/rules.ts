@@ -1,4 +1,5 @@
 import type { Cidr, Ip } from '../../network/types.ts'
+import { fromPods } from '../iptables/port-rules.ts'
 import { FILTER_CHAINS, NAT_CHAINS } from './jumps.ts'
 import { setComment, setName, type SetId } from './sets.ts'
 
@@ -8,6 +9,7 @@ const MARK = '0x00004000'
 export interface IpvsRuleOptions {
   family: 4 | 6
   clusterCIDR: Cidr | undefined
+  podInterface?: string
   masqueradeAll: boolean
   /** Sets that have elements. */
   filled: ReadonlySet<SetId>
@@ -82,7 +84,8 @@ export function ipvsRules(options: IpvsRuleOptions): string[] {
 }
 
 /** What comes from outside the Pods' network; or, where that is not known, a service's address that talks to a service. */
-function clusterIpMatch(told: (id: SetId, match: string) => string, { masqueradeAll, clusterCIDR }: IpvsRuleOptions): string {
-  if (masqueradeAll) return told('clusterIp', 'dst,dst')
-  return clusterCIDR === undefined ? told('clusterIp', 'src,dst') : `${told('clusterIp', 'dst,dst')} ! -s ${clusterCIDR}`
+function clusterIpMatch(told: (id: SetId, match: string) => string, options: IpvsRuleOptions): string {
+  if (options.masqueradeAll) return told('clusterIp', 'dst,dst')
+  const pods = fromPods(options)
+  return pods === undefined ? told('clusterIp', 'src,dst') : `${told('clusterIp', 'dst,dst')} ! ${pods}`
 }
