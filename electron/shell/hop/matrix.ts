@@ -83,7 +83,7 @@ function parsePort(text: string): { port: number | string; protocol: PolicyProto
 
 /** Kinds that say something of reachability, too: the plugins' own. */
 const OTHER_POLICIES = [
-  'ciliumnetworkpolicies.cilium.io', 'ciliumclusterwidenetworkpolicies.cilium.io', 'networkpolicies.crd.projectcalico.org', 'globalnetworkpolicies.crd.projectcalico.org',
+  'ciliumnetworkpolicies.cilium.io', 'ciliumclusterwidenetworkpolicies.cilium.io', 'networkpolicies.crd.projectcalico.org', 'globalnetworkpolicies.crd.projectcalico.org', 'hostendpoints.crd.projectcalico.org',
   'adminnetworkpolicies.policy.networking.k8s.io', 'baselineadminnetworkpolicies.policy.networking.k8s.io', 'networkpolicies.crd.antrea.io', 'clusternetworkpolicies.crd.antrea.io',
 ]
 

@@ -1,7 +1,7 @@
 import { formatIpv4, formatIpv6, parseCidr, parseIpv4, parseIpv6 } from '../../network/address.ts'
 import type { Cidr, Ip } from '../../network/types.ts'
 
-/** The bytes of BGP-4: RFC 4271 4, with capabilities (RFC 5492), multiprotocol (4760), 4-octet ASNs (6793), graceful restart (4724). */
+/** The bytes of BGP-4: RFC 4271 4, with capabilities (RFC 5492), multiprotocol (4760), route reflection (4456), 4-octet ASNs (6793), graceful restart (4724). */
 export const BGP_PORT = 179
 
 export interface OpenMessage { type: 'open'; asn: number; holdTime: number; id: Ip; ipv6: boolean; gracefulRestart?: number }
@@ -12,6 +12,9 @@ export interface UpdateMessage {
   nextHop?: Ip
   asPath: readonly number[]
   localPreference?: number
+  /** RFC 4456: who told a route reflector first, and the reflectors that it went through. */
+  originator?: Ip
+  clusters?: readonly Ip[]
 }
 export interface NotificationMessage { type: 'notification'; code: number; subcode: number }
 export type BgpMessage = OpenMessage | UpdateMessage | NotificationMessage | { type: 'keepalive' }
@@ -70,7 +73,7 @@ function openBody({ asn, holdTime, id, ipv6, gracefulRestart }: OpenMessage): nu
   return [4, ...u16(asn > 65_535 ? AS_TRANS : asn), ...u16(holdTime), ...addressBytes(id), parameters.length, ...parameters]
 }
 
-function updateBody({ withdrawn, announced, nextHop, asPath, localPreference }: UpdateMessage): number[] {
+function updateBody({ withdrawn, announced, nextHop, asPath, localPreference, originator, clusters = [] }: UpdateMessage): number[] {
   const isIpv6 = (cidr: Cidr): boolean => cidr.includes(':')
   const withdrawn6 = withdrawn.filter(isIpv6).flatMap(prefixBytes)
   const announced6 = announced.filter(isIpv6).flatMap(prefixBytes)
@@ -81,6 +84,8 @@ function updateBody({ withdrawn, announced, nextHop, asPath, localPreference }: 
     attributes.push(...attribute(0x40, 1, [0]), ...attribute(0x40, 2, asPath.length > 0 ? [2, asPath.length, ...asPath.flatMap(u32)] : []))
     if (announced4.length > 0) attributes.push(...attribute(0x40, 3, addressBytes(nextHop!)))
     if (localPreference !== undefined) attributes.push(...attribute(0x40, 5, u32(localPreference)))
+    if (originator !== undefined) attributes.push(...attribute(0x80, 9, addressBytes(originator)))
+    if (clusters.length > 0) attributes.push(...attribute(0x80, 10, clusters.flatMap(addressBytes)))
     if (announced6.length > 0) attributes.push(...attribute(0x80, 14, [0, 2, 1, 16, ...addressBytes(nextHop!), 0, ...announced6]))
   }
   if (withdrawn6.length > 0) attributes.push(...attribute(0x80, 15, [0, 2, 1, ...withdrawn6]))
@@ -161,6 +166,8 @@ function decodeUpdate(body: Uint8Array): UpdateMessage {
     if (type === 2 && value.length > 2) message.asPath = Array.from({ length: value[1]! }, (_, i) => long(value, 2 + 4 * i))
     else if (type === 3) message.nextHop = addressOf(value)
     else if (type === 5) message.localPreference = long(value, 0)
+    else if (type === 9) message.originator = addressOf(value)
+    else if (type === 10) message.clusters = Array.from({ length: value.length / 4 }, (_, i) => addressOf(value.subarray(4 * i, 4 * i + 4)))
     else if (type === 14) {
       const hop = value[3]!
       message.nextHop = addressOf(value.subarray(4, 4 + Math.min(hop, 16)))

@@ -29,6 +29,8 @@ export interface BgpOptions {
   eagerFor?: number
   /** Neighbours that connect to us, and we never to them. */
   passive?(peer: Ip): boolean
+  /** Of a route reflector (RFC 4456): what one neighbour inside the AS says is told to others, if either is a client. */
+  clusterId?(): Ip | undefined
   /** Seconds that a neighbour's routes outlive its session (RFC 4724); undefined: not at all. */
   gracefulRestart?: number
   /** The best route to a prefix changed; undefined: there is none any more. */
@@ -37,7 +39,7 @@ export interface BgpOptions {
 }
 
 /** `since`: virtual ms at which it was learnt. */
-export interface BgpRoute { prefix: Cidr; nextHop: Ip; peer: Ip; asPath: readonly number[]; localPreference: number; since: number }
+export interface BgpRoute { prefix: Cidr; nextHop: Ip; peer: Ip; asPath: readonly number[]; localPreference: number; since: number; originator?: Ip; clusters?: readonly Ip[] }
 
 /** What gobgp tells of a neighbour besides. */
 export interface BgpPeerDetails {
@@ -64,6 +66,8 @@ export interface BgpPeer {
 }
 
 interface Peer extends BgpPeer {
+  client: boolean
+  passive: boolean
   connecting: TcpConnection | undefined
   sessions: Set<BgpSession>
   retry: Timer | undefined
@@ -126,9 +130,9 @@ export class BgpSpeaker {
   }
 
   /** Adds a neighbour and connects to it; one that is known already is left alone. */
-  addPeer(address: Ip, asn: number): void {
+  addPeer(address: Ip, asn: number, { client = false, passive = this.#options.passive?.(address) ?? false }: { client?: boolean; passive?: boolean } = {}): void {
     if (this.#stopped || this.#peers.has(address)) return
-    const peer: Peer = { address, asn, state: 'Idle', since: this.#options.clock.now, connecting: undefined, sessions: new Set(), retry: undefined, stale: undefined, routes: new Map(), refreshed: undefined, open: undefined, flops: 0 }
+    const peer: Peer = { address, asn, client, passive, state: 'Idle', since: this.#options.clock.now, connecting: undefined, sessions: new Set(), retry: undefined, stale: undefined, routes: new Map(), refreshed: undefined, open: undefined, flops: 0 }
     this.#peers.set(address, peer)
     if (this.#options.connectDelay === undefined) this.#connect(peer)
     else this.#later(peer, this.#options.connectDelay)
@@ -167,7 +171,7 @@ export class BgpSpeaker {
   #connect(peer: Peer): void {
     const { network, address, owner } = this.#options
     if (this.#stopped || peer.connecting || peer.sessions.size > 0) return
-    if (this.#options.passive?.(peer.address)) return this.#state(peer, 'Active')
+    if (peer.passive) return this.#state(peer, 'Active')
     this.#state(peer, 'Connect')
     const connection = network.sockets.connect({ address: peer.address, port: BGP_PORT, source: address, ...(owner ? { owner } : {}) }, {
       onConnect: () => {
@@ -186,10 +190,10 @@ export class BgpSpeaker {
 
   #later(peer: Peer, after = this.#options.retry ?? 10_000): void {
     if (this.#stopped || !this.#peers.has(peer.address)) return
-    const { clock, eagerFor = 0, passive } = this.#options
+    const { clock, eagerFor = 0 } = this.#options
     this.#state(peer, 'Active')
     clock.cancel(peer.retry)
-    if (!passive?.(peer.address)) peer.retry = clock.schedule(after, () => this.#connect(peer), { background: clock.now - this.#bornAt >= eagerFor })
+    if (!peer.passive) peer.retry = clock.schedule(after, () => this.#connect(peer), { background: clock.now - this.#bornAt >= eagerFor })
   }
 
   #accept(connection: TcpConnection): void {
@@ -236,6 +240,7 @@ export class BgpSpeaker {
     delete peer.lastError
     this.#state(peer, 'Established')
     for (const [prefix, nextHop] of this.#own) this.#tell(peer, session, prefix, nextHop)
+    for (const route of this.#best.values()) this.#reflect(peer, session, undefined, route)
     // What it announced before its restart and does not announce again within a second is gone (RFC 4724's end of RIB).
     if (peer.routes.size === 0) return
     peer.refreshed = new Set()
@@ -285,13 +290,29 @@ export class BgpSpeaker {
     session.update({ withdrawn: [], announced: [prefix], nextHop, asPath: inside ? [] : [this.#options.asn], ...(inside ? { localPreference: 100 } : {}) })
   }
 
-  #onUpdate(peer: Peer, { withdrawn, announced, nextHop, asPath, localPreference }: UpdateMessage): void {
+  #reflect(peer: Peer, session: BgpSession, old: BgpRoute | undefined, route: BgpRoute | undefined): void {
+    const cluster = this.#options.clusterId?.()
+    if (cluster === undefined || peer.asn !== this.#options.asn) return
+    const source = (r: BgpRoute | undefined): Peer | undefined => {
+      const found = r === undefined || this.#own.has(r.prefix) ? undefined : this.#peers.get(r.peer)
+      return found && found !== peer && found.asn === this.#options.asn && (found.client || peer.client) ? found : undefined
+    }
+    const from = source(route)
+    if (route && from) {
+      const { prefix, nextHop, asPath, localPreference, originator = from.open?.id ?? from.address, clusters = [] } = route
+      session.update({ withdrawn: [], announced: [prefix], nextHop, asPath, localPreference, originator, clusters: [cluster, ...clusters] })
+    } else if (old && source(old)) session.update({ withdrawn: [old.prefix], announced: [], asPath: [] })
+  }
+
+  #onUpdate(peer: Peer, { withdrawn, announced, nextHop, asPath, localPreference, originator, clusters }: UpdateMessage): void {
     for (const prefix of withdrawn) this.#learn(peer, prefix, undefined)
     // our own number in the path: it has come round
     if (nextHop === undefined || asPath.includes(this.#options.asn)) return
+    const cluster = this.#options.clusterId?.()
+    if (originator === this.#options.routerId || (cluster !== undefined && clusters?.includes(cluster))) return
     for (const prefix of announced) {
       peer.refreshed?.add(prefix)
-      this.#learn(peer, prefix, { prefix, nextHop, peer: peer.address, asPath, localPreference: localPreference ?? 100, since: peer.routes.get(prefix)?.since ?? this.#options.clock.now })
+      this.#learn(peer, prefix, { prefix, nextHop, peer: peer.address, asPath, localPreference: localPreference ?? 100, since: peer.routes.get(prefix)?.since ?? this.#options.clock.now, ...(originator === undefined ? {} : { originator }), ...(clusters ? { clusters } : {}) })
     }
   }
 
@@ -303,11 +324,12 @@ export class BgpSpeaker {
     if (route) peer.routes.set(prefix, route)
     else if (!peer.routes.delete(prefix)) return
     const candidates = [...this.#peers.values(), peer].flatMap((p) => p.routes.get(prefix) ?? [])
-    const best = candidates.sort((a, b) => b.localPreference - a.localPreference || a.asPath.length - b.asPath.length || compareIp(a.peer, b.peer))[0]
+    const best = candidates.sort((a, b) => b.localPreference - a.localPreference || a.asPath.length - b.asPath.length || (a.clusters?.length ?? 0) - (b.clusters?.length ?? 0) || compareIp(a.peer, b.peer))[0]
     const old = this.#best.get(prefix)
     if (best?.nextHop === old?.nextHop && best?.peer === old?.peer) return
     if (best) this.#best.set(prefix, best)
     else this.#best.delete(prefix)
+    for (const other of this.#peers.values()) for (const session of other.sessions) this.#reflect(other, session, old, best)
     this.#options.onRoute(prefix, best)
   }
 }

@@ -7,6 +7,7 @@ import { encodeUtf8 } from '../../text.ts'
 import { HOLD_TIMER_EXPIRED } from '../bgp/session.ts'
 import { BgpSpeaker, type BgpPeer } from '../bgp/speaker.ts'
 import type { NodeContext } from '../types.ts'
+import { wantedPeers, type BgpNode, type BgpPeerObject, type PeerKind, type WantedPeer } from './bgp-peers.ts'
 import { calicoResource, type BlockAffinity, type IpPool } from './datastore.ts'
 import { versionsOf } from './felix.ts'
 import { IPIP_DEVICE, isVersion, WORKLOAD_PREFIX, type Version } from './names.ts'
@@ -23,6 +24,8 @@ const SCAN = 2_000
 const TIMES = { holdTime: 240, gracefulRestart: 120, connectDelay: 2_000, retry: 5_000, eagerFor: 60_000 }
 export const ADDRESS_ANNOTATIONS = { 4: 'projectcalico.org/IPv4Address', 6: 'projectcalico.org/IPv6Address' } as const
 
+const NODE_ANNOTATION = { as: 'projectcalico.org/ASNumber', clusterId: 'projectcalico.org/RouteReflectorClusterID' } as const
+
 interface BgpConfiguration extends KubeObject { spec: { nodeToNodeMeshEnabled?: boolean; asNumber?: number } }
 
 export class Bird {
@@ -31,7 +34,12 @@ export class Bird {
   readonly #node: NodeContext
   readonly #log: (line: string) => void
   readonly #stops: (() => void)[] = []
-  readonly #peers = new Map<string, Ip>()
+  readonly #nodes = new Map<string, Omit<BgpNode, 'as'> & { as: number | undefined }>()
+  readonly #objects = new Map<string, BgpPeerObject>()
+  /** As they are configured now. */
+  #wantedPeers: ReadonlyMap<Ip, WantedPeer> = new Map()
+  /** Who has been told of them, since something was configured. */
+  #meshed: BgpSpeaker | undefined
   readonly #blocks = new Map<string, Cidr>()
   readonly #pools = new Map<string, IpPool['spec']>()
   readonly #configurations = new Map<string, BgpConfiguration['spec']>()
@@ -63,7 +71,8 @@ export class Bird {
     log('direct1: State changed to up')
     this.#learn()
     this.#stops.push(node.network.onChange(() => this.#scanLater()))
-    this.#watch<Node>('nodes', (name, object) => this.#setPeer(name, object?.metadata.annotations?.[ADDRESS_ANNOTATIONS[version]]))
+    this.#watch<Node>('nodes', (name, object) => this.#setNode(name, object))
+    this.#watch<BgpPeerObject>(calicoResource('bgppeers'), (name, object) => this.#set(this.#objects, name, object))
     this.#watch<BlockAffinity>(calicoResource('blockaffinities'), (name, object) => this.#set(this.#blocks, name, object?.spec.node === node.name && object.spec.state === 'confirmed' && isVersion(version)(object.spec.cidr) ? object.spec.cidr : undefined))
     this.#watch<IpPool>(calicoResource('ippools'), (name, object) => this.#set(this.#pools, name, object?.spec))
     this.#watch<BgpConfiguration>(calicoResource('bgpconfigurations'), (name, object) => this.#set(this.#configurations, name, object?.spec))
@@ -74,8 +83,17 @@ export class Bird {
     return this.#speaker?.speaker.peers ?? []
   }
 
-  get #as(): number {
+  get #globalAs(): number {
     return this.#configurations.get('default')?.asNumber ?? DEFAULT_AS
+  }
+
+  get #as(): number {
+    return this.#nodes.get(this.#node.name)?.as ?? this.#globalAs
+  }
+
+  /** Why it speaks with a neighbour. */
+  kindOf(address: Ip): PeerKind {
+    return this.#wantedPeers.get(address)?.kind ?? 'Mesh'
   }
 
   stop(): void {
@@ -122,18 +140,24 @@ export class Bird {
   #set<T>(map: Map<string, T>, name: string, value: T | undefined): void {
     if (value === undefined) map.delete(name)
     else map.set(name, value)
+    this.#meshed = undefined
     this.#changed()
   }
 
-  #setPeer(name: string, address: string | undefined): void {
-    const ip = address?.split('/')[0]
-    if (name === this.#node.name && address !== undefined) {
-      this.#network = networkOf(address)
-      this.#own = ip
-    } else if (ip === undefined) this.#peers.delete(name)
-    else if (this.#peers.get(name) === ip) return
-    else this.#peers.set(name, ip)
-    this.#changed()
+  /** Nodes beat; what confd reads of them seldom changes. */
+  #setNode(name: string, object: Node | undefined): void {
+    const { annotations, labels = {} } = object?.metadata ?? {}
+    const written = annotations?.[ADDRESS_ANNOTATIONS[this.version]]
+    const address = written?.split('/')[0]
+    if (name === this.#node.name && written !== undefined) {
+      this.#network = networkOf(written)
+      this.#own = address
+    }
+    const as = annotations?.[NODE_ANNOTATION.as]
+    const info = address === undefined ? undefined : { name, address, as: as === undefined ? undefined : Number(as), clusterId: annotations?.[NODE_ANNOTATION.clusterId] || undefined, labels }
+    const old = this.#nodes.get(name)
+    if (old === info || (old && info && old.address === info.address && old.as === info.as && old.clusterId === info.clusterId && (old.labels === labels || JSON.stringify(old.labels) === JSON.stringify(labels)))) return
+    this.#set(this.#nodes, name, info)
   }
 
   // ---- what BIRD does ----------------------------------------------------------------------------------------
@@ -154,8 +178,7 @@ export class Bird {
     const { network, clock } = this.#node
     const speaker = new BgpSpeaker({
       network, clock, owner: { pid: this.#pid, program: 'bird' }, asn: this.#as, routerId: this.#routerId(), address, ipv6: this.version === 6, ...TIMES,
-      // "passive on": of two nodes the one with the higher address connects
-      passive: (peer) => compareIp(peer, address) > 0,
+      clusterId: () => this.#nodes.get(this.#node.name)?.clusterId,
       onRoute: () => this.#changed(),
       onPeer: (peer, why) => this.#told(peer, why),
     })
@@ -169,25 +192,41 @@ export class Bird {
   }
 
   #told(peer: BgpPeer, why: string): void {
-    const name = sessionName(peer.address)
+    const name = this.#sessionName(peer.address)
     if (peer.state === 'Established') return this.#log(`${name}: State changed to up`)
     this.#log(`${name}: ${birdError(why)}`)
     this.#log(`${name}: State changed to start`)
   }
 
   #mesh(speaker: BgpSpeaker): void {
-    const wanted = new Set(this.#configurations.get('default')?.nodeToNodeMeshEnabled === false ? [] : this.#peers.values())
+    if (this.#meshed === speaker) return
+    this.#meshed = speaker
+    const nodes = [...this.#nodes.values()].map((n): BgpNode => ({ ...n, as: n.as ?? this.#globalAs }))
+    const own = nodes.find((n) => n.name === this.#node.name)
+    if (!own) return
+    const before = this.#wantedPeers
+    const wanted = wantedPeers(own, nodes, [...this.#objects.values()], this.#configurations.get('default')?.nodeToNodeMeshEnabled !== false, this.version)
     const present = new Set(speaker.peers.map((p) => p.address))
-    for (const ip of present) {
-      if (wanted.has(ip)) continue
-      this.#log(`${sessionName(ip)}: Removing`)
+    const same = (ip: Ip): boolean => JSON.stringify(wanted.get(ip)) === JSON.stringify(before.get(ip))
+    for (const ip of new Set([...present, ...before.keys()])) {
+      if (present.has(ip) ? same(ip) : wanted.has(ip)) continue
+      this.#log(`${this.#sessionName(ip)}: Removing`)
+      present.delete(ip)
       speaker.removePeer(ip)
     }
-    for (const ip of [...wanted].sort()) {
+    this.#wantedPeers = wanted
+    for (const ip of [...wanted.keys()].sort()) {
       if (present.has(ip)) continue
-      for (const what of ['Initializing', 'Starting', 'State changed to start']) this.#log(`${sessionName(ip)}: ${what}`)
-      speaker.addPeer(ip, this.#as)
+      for (const what of ['Initializing', 'Starting', 'State changed to start']) this.#log(`${this.#sessionName(ip)}: ${what}`)
+      const { as, client, calicoNode } = wanted.get(ip)!
+      // "passive on": of two nodes the one with the higher address connects
+      speaker.addPeer(ip, as, { client, passive: calicoNode && compareIp(ip, own.address) > 0 })
     }
+  }
+
+  /** The name of a protocol in BIRD's configuration. */
+  #sessionName(ip: Ip): string {
+    return `${this.kindOf(ip)}_${ip.replace(/[.:]/g, '_')}`
   }
 
   /** The routing table master: own blocks, and the peers' routes as the filter calico_kernel_programming has them. */
@@ -248,11 +287,6 @@ export class Bird {
       if (this.#own !== undefined) this.#apply()
     }, { background: true })
   }
-}
-
-/** The name of a protocol in BIRD's configuration. */
-function sessionName(ip: Ip): string {
-  return `Mesh_${ip.replace(/[.:]/g, '_')}`
 }
 
 /** confd's hashToIPv4: four bytes of SHA-256, outside of the ranges that are no router's. */

@@ -3,6 +3,7 @@ import type { KubeObject, Namespace, Pod } from '../../kubernetes/types.ts'
 import { networkOf, tryParseCidr } from '../../network/address.ts'
 import { calicoResource } from './datastore.ts'
 import type { Side } from './felix-endpoints.ts'
+import type { HostEndpoint, Turn } from './felix-hosts.ts'
 import type { PeerMatch, PolicyRule, PortRange } from './felix-rules.ts'
 import { setName, type WantedSet } from './felix-sets.ts'
 import { addressesOf } from './datastore.ts'
@@ -24,7 +25,7 @@ interface RawRule {
   source?: Entity; destination?: Entity; metadata?: { annotations?: Record<string, string> }
 }
 interface CalicoPolicy extends KubeObject {
-  spec: { order?: number; tier?: string; selector?: string; namespaceSelector?: string; serviceAccountSelector?: string; types?: string[]; ingress?: RawRule[]; egress?: RawRule[] }
+  spec: { order?: number; tier?: string; selector?: string; namespaceSelector?: string; serviceAccountSelector?: string; types?: string[]; ingress?: RawRule[]; egress?: RawRule[]; applyOnForward?: boolean; doNotTrack?: boolean; preDNAT?: boolean }
 }
 interface NetworkSet extends KubeObject { spec: { nets?: string[] } }
 interface Tier extends KubeObject { spec: { order?: number; defaultAction?: string } }
@@ -38,6 +39,8 @@ export interface ActivePolicy {
   applies: Record<Side, boolean>
   raw: Record<Side, readonly RawRule[]>
   namespace: string | undefined
+  /** When it is a host's turn (a Pod's has only what is normal). */
+  turns: readonly Turn[]
 }
 
 interface Member { labels: Labels; nets: readonly string[]; ports: ReadonlyMap<string, number> }
@@ -46,6 +49,7 @@ const ACTIONS: Readonly<Record<string, PolicyRule['action']>> = { Allow: 'allow'
 
 export class CalicoPolicies {
   readonly policies = new Map<string, ActivePolicy>()
+  readonly hostEndpoints = new Map<string, HostEndpoint>()
   readonly tiers = new Map<string, { order: number; pass: boolean }>()
   readonly #client: KubernetesClient
   readonly #changed: () => void
@@ -63,6 +67,7 @@ export class CalicoPolicies {
     this.#changed = changed
     this.#log = log
     this.#watch(calicoResource('tiers'), this.tiers, ({ spec }: Tier) => ({ order: spec.order ?? Infinity, pass: spec.defaultAction === 'Pass' }))
+    this.#watch(calicoResource('hostendpoints'), this.hostEndpoints, (endpoint: HostEndpoint) => endpoint)
     for (const kind of ['networkpolicies', 'globalnetworkpolicies']) this.#watch(calicoResource(kind), this.policies, (policy: CalicoPolicy) => this.#read(policy), kind)
   }
 
@@ -76,7 +81,16 @@ export class CalicoPolicies {
     const object = this.#pods.get(`${namespace}/${pod}`)
     if (!object) return []
     const labels = this.#labelsOf(object)
-    return [...this.policies.values()].filter((p) => p.applies[side] && p.selects.matches(labels))
+    return this.#selecting(labels, side, 'normal')
+  }
+
+  /** Those of a host's endpoint, which has no labels but its own. */
+  selectingHost({ metadata }: HostEndpoint, side: Side, turn: Turn): ActivePolicy[] {
+    return this.#selecting((key) => metadata.labels?.[key], side, turn)
+  }
+
+  #selecting(labels: Labels, side: Side, turn: Turn): ActivePolicy[] {
+    return [...this.policies.values()].filter((p) => p.applies[side] && p.turns.includes(turn) && p.selects.matches(labels))
   }
 
   /** The rules of one direction; the IP sets that they need are put into `sets`. */
@@ -104,6 +118,7 @@ export class CalicoPolicies {
       else if (spec.namespaceSelector) parts.push(namespaceSelector(spec.namespaceSelector))
       if (spec.serviceAccountSelector) parts.push(parseSelector(spec.serviceAccountSelector, 'pcsa.'))
       parts.push(parseSelector(spec.selector ?? 'all()'))
+      validateTurn(spec, types)
       for (const rule of [...(spec.ingress ?? []), ...(spec.egress ?? [])]) validate(rule, namespace)
     } catch (error) {
       this.#log(`Validation failed; treating as missing key=${namespace === undefined ? name : `${namespace}/${name}`} error=${(error as Error).message}`)
@@ -114,6 +129,7 @@ export class CalicoPolicies {
       name: namespace === undefined ? name : `${namespace}/${name}`, tier: spec.tier ?? 'default', order: spec.order ?? Infinity, selects: allOf(parts), namespace,
       applies: { ingress: types.includes('Ingress'), egress: types.includes('Egress') },
       raw: { ingress: spec.ingress ?? [], egress: spec.egress ?? [] },
+      turns: spec.doNotTrack ? ['untracked'] : spec.preDNAT ? ['preDNAT'] : spec.applyOnForward ? ['normal', 'forward'] : ['normal'],
     }
   }
 
@@ -162,6 +178,9 @@ export class CalicoPolicies {
       if (nets.length === 0) continue
       const ports = new Map((pod.spec.containers.flatMap((c) => c.ports ?? [])).flatMap((p) => (p.name ? [[`${p.protocol ?? 'TCP'}/${p.name}`, p.containerPort] as const] : [])))
       all.push({ labels: this.#labelsOf(pod), nets, ports })
+    }
+    for (const { metadata, spec: { expectedIPs = [], ports = [] } } of this.hostEndpoints.values()) {
+      all.push({ labels: (key) => metadata.labels?.[key], nets: expectedIPs.filter(isVersion(version)), ports: new Map(ports.map((p) => [`${String(p.protocol).toUpperCase()}/${p.name}`, p.port])) })
     }
     for (const { metadata, spec } of this.#sets.values()) {
       const labels: Labels = (key) => metadata.labels?.[key] ?? (key === 'projectcalico.org/namespace' ? metadata.namespace : undefined)
@@ -223,6 +242,14 @@ function validate(rule: RawRule, namespace: string | undefined): void {
   }
   if ((rule.icmp || rule.notICMP) && !['icmp', '1', 'icmpv6', '58'].includes(protocol)) throw new Error("protocol must be 'ICMP' or 'ICMPv6' when ICMP fields are set")
   for (const [name, value] of [['protocol', protocol], ['notProtocol', protocolOf(rule.notProtocol) ?? '']]) if (value !== '' && !/^(tcp|udp|icmp|icmpv6|sctp|udplite|\d{1,3})$/.test(value!)) throw new Error(`error with field ${name} = '${value}'`)
+}
+
+/** libcalico-go/lib/validator/v3: what goes together with a host's early turns. */
+function validateTurn({ doNotTrack, preDNAT, applyOnForward, egress = [] }: CalicoPolicy['spec'], types: readonly string[]): void {
+  if (doNotTrack && preDNAT) throw new Error('PreDNAT and DoNotTrack cannot both be true, for a given PolicySpec')
+  if (preDNAT && egress.length > 0) throw new Error('PreDNAT PolicySpec cannot have any Egress rules')
+  if (preDNAT && types.includes('Egress')) throw new Error("PreDNAT PolicySpec cannot have 'egress' Type")
+  if (!applyOnForward && (doNotTrack || preDNAT)) throw new Error('ApplyOnForward must be true if either PreDNAT or DoNotTrack is true, for a given PolicySpec')
 }
 
 /** A rule with a version, with nets of the other family alone, or about the other's ICMP is not for this one (felix/rules FilterRuleToIPVersion). */

@@ -250,14 +250,13 @@ describe('Calico\'s own policies', () => {
   test('what would do nothing is refused, and says so', () => {
     const { cluster } = threePods()
     const create = (kind: string, plural: string, spec: object) => (): unknown => cluster.client.create(`${plural}.crd.projectcalico.org`, undefined, { apiVersion: 'crd.projectcalico.org/v1', kind, metadata: { name: 'one' }, spec })
-    expect(create('HostEndpoint', 'hostendpoints', { node: 'worker-1', interfaceName: 'eth0' })).toThrow("podhop: not simulated: Calico's HostEndpoint (policies of Pods are)")
-    expect(create('BGPPeer', 'bgppeers', { peerIP: '10.0.0.1', asNumber: 64512 })).toThrow("podhop: not simulated: Calico's BGPPeer (the node-to-node mesh is)")
-    expect(create('GlobalNetworkPolicy', 'globalnetworkpolicies', { selector: 'all()', preDNAT: true })).toThrow("podhop: not simulated: preDNAT of Calico's GlobalNetworkPolicy")
+    expect(create('FelixConfiguration', 'felixconfigurations', { wireguardEnabled: true })).toThrow("podhop: not simulated: wireguardEnabled of Calico's FelixConfiguration")
+    expect(create('BGPPeer', 'bgppeers', { peerIP: '10.0.0.1', asNumber: 64512, filters: ['a'] })).toThrow("podhop: not simulated: filters of Calico's BGPPeer (node, nodeSelector, peerIP, peerSelector and asNumber are)")
     expect(create('GlobalNetworkPolicy', 'globalnetworkpolicies', { selector: 'all()', ingress: [{ action: 'Allow', http: { methods: ['GET'] } }] })).toThrow("podhop: not simulated: http of Calico's policies")
     expect(create('BGPConfiguration', 'bgpconfigurations', { nodeToNodeMeshEnabled: true })).not.toThrow()
-    const patch = (autoCreate: string) => (): unknown => cluster.client.patch('kubecontrollersconfigurations.crd.projectcalico.org', undefined, 'default', 'application/merge-patch+json', { spec: { controllers: { node: { hostEndpoint: { autoCreate } } } } })
-    expect(patch('Enabled')).toThrow("podhop: not simulated: automatic HostEndpoints of Calico's KubeControllersConfiguration (policies of Pods are)")
-    expect(patch('Disabled')).not.toThrow()
+    const patch = (hostEndpoint: object) => (): unknown => cluster.client.patch('kubecontrollersconfigurations.crd.projectcalico.org', undefined, 'default', 'application/merge-patch+json', { spec: { controllers: { node: { hostEndpoint } } } })
+    expect(patch({ autoCreate: 'Enabled', templates: [{ generateName: 'a' }] })).toThrow("podhop: not simulated: templates of Calico's KubeControllersConfiguration")
+    expect(patch({ autoCreate: 'Disabled' })).not.toThrow()
   })
 
   test('a policy that Felix does not understand counts as missing, and its log says why', () => {

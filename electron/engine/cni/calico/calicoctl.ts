@@ -206,6 +206,8 @@ function tabbed(rows: readonly (readonly string[])[]): string {
   return rows.map((r) => `${r.map((cell, i) => cell.padEnd(widths[i]!)).join('')}\n`).join('')
 }
 
+const PEER_TYPES = { Mesh: 'node-to-node mesh', Global: 'global', Node: 'node specific' } as const
+
 // ---- node status ---------------------------------------------------------------------------------------------
 
 function nodeStatus(uid: number, state: { running: boolean; birds: readonly Bird[] } | undefined, wall: (at: number) => number): Answer {
@@ -214,9 +216,10 @@ function nodeStatus(uid: number, state: { running: boolean; birds: readonly Bird
   let text = 'Calico process is running.\n'
   if (state.birds.length === 0) return { stdout: `${text}\nThe BGP backend process (BIRD) is not running.\n\n` }
   for (const version of [4, 6] as const) {
-    const peers = (state.birds.find((b) => b.version === version)?.peers ?? []).map((s) => {
+    const bird = state.birds.find((b) => b.version === version)
+    const peers = (bird?.peers ?? []).map((s) => {
       const up = s.state === 'Established'
-      return [s.address, 'node-to-node mesh', up ? 'up' : 'start', new Date(wall(s.since)).toISOString().slice(11, 19), up ? s.state : `${s.state}${s.lastError ? ` ${birdError(s.lastError)}` : ''}`]
+      return [s.address, PEER_TYPES[bird!.kindOf(s.address)], up ? 'up' : 'start', new Date(wall(s.since)).toISOString().slice(11, 19), up ? s.state : `${s.state}${s.lastError ? ` ${birdError(s.lastError)}` : ''}`]
     })
     text += `\nIPv${version} BGP status\n`
     text += peers.length === 0 ? `No IPv${version} peers found.\n` : boxed(['PEER ADDRESS', 'PEER TYPE', 'STATE', 'SINCE', 'INFO'], peers)

@@ -3,6 +3,7 @@ import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
 import type { Program } from '../../machine/types.ts'
 import { Output, untilSignal } from '../../programs/output.ts'
 import type { SystemServices } from '../../programs/types.ts'
+import { autoHostEndpoints } from './auto-host-endpoints.ts'
 import { calicoResource, findObject, type BlockAffinity, type IpamBlock } from './datastore.ts'
 import { blockName, Ipam } from './ipam.ts'
 import { calicoLine, untilDone } from './log.ts'
@@ -48,10 +49,12 @@ export function kubeControllers(services: SystemServices): Record<string, Progra
     const stop = client.watch<Node>('nodes', {}, (event) => {
       if (event.type === 'DELETED') release(event.object.metadata.name)
     })
+    const stopEndpoints = autoHostEndpoints(client, (error) => log('hostendpoints.go 312', `failed to sync host endpoints error=${error.message}`))
     live.add(process.machine)
     process.onExit(() => {
       live.delete(process.machine)
       stop()
+      stopEndpoints()
     })
     log('main.go 165', 'Starting status report routine')
     log('main.go 174', 'Starting controller ControllerType="Node"')

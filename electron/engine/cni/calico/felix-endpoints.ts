@@ -6,9 +6,11 @@ export interface EndpointPolicies {
   interface: string
   namespace: string
   serviceAccount: string
-  /** Of each tier, in order: the policies' names as Felix has them. */
-  tiers: readonly { name: string; pass: boolean; ingress: readonly string[]; egress: readonly string[] }[]
+  tiers: readonly TierPolicies[]
 }
+
+/** Of one tier: the policies' names as Felix has them, in order. */
+export interface TierPolicies { name: string; pass: boolean; ingress: readonly string[]; egress: readonly string[] }
 
 export type Side = 'ingress' | 'egress'
 
@@ -29,10 +31,13 @@ export function profilesOf({ namespace, serviceAccount }: Pick<EndpointPolicies,
   return [`kns.${namespace}`, `ksa.${namespace}.${serviceAccount}`]
 }
 
-/** A namespace's profile allows everything: what no policy isolates is open. A ServiceAccount's says nothing. */
+/** A profile that Calico brings with it, for endpoints of hosts. */
+export const DEFAULT_ALLOW = 'projectcalico-default-allow'
+
+/** A namespace's profile allows everything: what no policy isolates is open. A ServiceAccount's says nothing; one that nobody knows denies. */
 export function profileChains(profile: string): Chain[] {
-  const open = profile.startsWith('kns.')
-  return (['ingress', 'egress'] as const).map((side) => ({ name: profileChain(side, profile), rules: [{ ...(open ? { action: setMark(MARK.accept) } : {}), comments: [`Profile ${profile} ${side}`] }] }))
+  const first: readonly Rule[] = profile.startsWith('kns.') || profile === DEFAULT_ALLOW ? [{ action: setMark(MARK.accept) }] : profile.startsWith('ksa.') ? [{}] : [{ action: setMark(MARK.drop) }, { match: markSet(MARK.drop), action: DROP }]
+  return (['ingress', 'egress'] as const).map((side) => ({ name: profileChain(side, profile), rules: first.map((rule, i) => (i === 0 ? { ...rule, comments: [`Profile ${profile} ${side}`] } : rule)) }))
 }
 
 export function endpointChains(endpoint: EndpointPolicies): Chain[] {
@@ -40,31 +45,56 @@ export function endpointChains(endpoint: EndpointPolicies): Chain[] {
 }
 
 function endpointRules(endpoint: EndpointPolicies, side: Side): Chain {
+  return policedChain({ name: endpointChain(side, endpoint.interface), side, tiers: endpoint.tiers, profiles: profilesOf(endpoint), workload: true })
+}
+
+/** What an endpoint's chain is made of, a Pod's or a host's. */
+export interface PolicedChain {
+  name: string
+  side: Side
+  tiers: readonly TierPolicies[]
+  profiles: readonly string[]
+  /** A Pod's: it may not wrap packets itself. */
+  workload?: boolean
+  /** A host's: before connections are tracked, before their address is changed, or only what passes through. */
+  type?: 'untracked' | 'preDNAT' | 'forward'
+  failsafe?: string
+  /** In mangle's POSTROUTING, where others may have rules behind. */
+  returns?: boolean
+}
+
+export function policedChain({ name, side, tiers, profiles, workload = false, type, failsafe, returns = false }: PolicedChain): Chain {
   const accepted = markSet(MARK.accept)
-  const rules: Rule[] = [
-    { match: '-m conntrack --ctstate RELATED,ESTABLISHED', action: ACCEPT },
-    { match: '-m conntrack --ctstate INVALID', action: DROP },
-    { action: clearMark(MARK.accept | MARK.pass) },
-  ]
-  if (side === 'egress') {
+  const rules: Rule[] = []
+  if (type !== 'untracked') {
+    const established = '-m conntrack --ctstate RELATED,ESTABLISHED'
+    if (returns) rules.push({ match: established, action: setMark(MARK.accept) })
+    rules.push({ match: established, action: returns ? RETURN : ACCEPT }, { match: '-m conntrack --ctstate INVALID', action: DROP })
+  }
+  if (failsafe !== undefined) rules.push({ action: jump(failsafe) })
+  rules.push({ action: clearMark(MARK.accept | MARK.pass) })
+  if (workload && side === 'egress') {
     rules.push({ match: `-p 17 -m multiport --destination-ports ${VXLAN_PORT}`, action: DROP, comments: ['Drop VXLAN encapped packets originating in workloads'] })
     rules.push({ match: '-p 4', action: DROP, comments: ['Drop IPinIP encapped packets originating in workloads'] })
   }
-  for (const tier of endpoint.tiers) {
+  for (const tier of tiers) {
     if (tier[side].length === 0) continue
     rules.push({ action: clearMark(MARK.pass), comments: [`Start of tier ${tier.name}`] })
     for (const policy of tier[side]) {
       rules.push({ match: markClear(MARK.pass), action: jump(policyChain(side, tier.name, policy)) })
+      if (type === 'untracked') rules.push({ match: accepted, action: '--jump NOTRACK' })
       rules.push({ match: accepted, action: RETURN, comments: ['Return if policy accepted'] })
     }
-    if (!tier.pass) rules.push({ match: markClear(MARK.pass), action: DROP, comments: [`End of tier ${tier.name}. Drop if no policies passed packet`] })
+    if (!tier.pass && type !== 'untracked' && type !== 'preDNAT') rules.push({ match: markClear(MARK.pass), action: DROP, comments: [`End of tier ${tier.name}. Drop if no policies passed packet`] })
   }
-  for (const profile of profilesOf(endpoint)) {
+  if (type === 'forward' && tiers.length === 0) rules.push({ action: setMark(MARK.accept), comments: ['Allow forwarded traffic by default'] }, { action: RETURN, comments: ['Return for accepted forward traffic'] })
+  if (type !== undefined) return { name, rules }
+  for (const profile of profiles) {
     rules.push({ action: jump(profileChain(side, profile)) })
     rules.push({ match: accepted, action: RETURN, comments: ['Return if profile accepted'] })
   }
   rules.push({ action: DROP, comments: ['Drop if no profiles matched'] })
-  return { name: endpointChain(side, endpoint.interface), rules }
+  return { name, rules }
 }
 
 /** Which chain is for which interface: a tree by the first character in which the names differ. */
@@ -77,19 +107,23 @@ export function dispatchChains(interfaces: readonly string[]): Chain[] {
 }
 
 /** With IPVS: which mark each interface's packets get, and which chain each mark is for. */
-export function markChains(interfaces: readonly string[]): Chain[] {
-  const marks = endpointMarks(interfaces)
+export function markChains(interfaces: readonly string[], hosts: readonly string[] = []): Chain[] {
+  const marks = endpointMarks([...interfaces, ...hosts])
   const markChain = (name: string): string => limitedName('cali-sm-', name)
   const names = [...marks.keys()].sort()
+  const tree = (of: readonly string[]): Chain[] => dispatchTree('cali-set-endpoint-mark', '--in-interface', markChain, of, [], [])
+  const [workloads, own] = [tree(interfaces), tree(hosts)]
+  const from = (of: readonly string[], chain: (name: string) => string): Rule[] => names.filter((n) => of.includes(n)).map((name) => ({ match: markIs(marks.get(name)!, ENDPOINT_MARK), action: goTo(chain(name)) }))
   return [
     ...names.map((name) => ({ name: markChain(name), rules: [{ action: setMaskedMark(marks.get(name)!, ENDPOINT_MARK) }] })),
-    ...dispatchTree('cali-set-endpoint-mark', '--in-interface', markChain, interfaces, [], [
-      { match: '--in-interface cali+', action: DROP, comments: ['Unknown endpoint'] },
-      { action: setMaskedMark(FOREIGN_MARK, ENDPOINT_MARK), comments: ['Non-Cali endpoint mark'] },
-    ]),
+    ...workloads.slice(0, -1), ...own.slice(0, -1),
+    {
+      name: 'cali-set-endpoint-mark',
+      rules: [...workloads.at(-1)!.rules, ...own.at(-1)!.rules, { match: '--in-interface cali+', action: DROP, comments: ['Unknown endpoint'] }, { action: setMaskedMark(FOREIGN_MARK, ENDPOINT_MARK), comments: ['Non-Cali endpoint mark'] }],
+    },
     {
       name: 'cali-from-endpoint-mark',
-      rules: [...names.map((name) => ({ match: markIs(marks.get(name)!, ENDPOINT_MARK), action: goTo(endpointChain('egress', name)) })), { action: DROP, comments: ['Unknown interface'] }],
+      rules: [...from(interfaces, (name) => endpointChain('egress', name)), ...from(hosts, (name) => limitedName('cali-fhfw-', name)), { action: DROP, comments: ['Unknown interface'] }],
     },
   ]
 }
@@ -110,7 +144,7 @@ function endpointMarks(interfaces: readonly string[]): Map<string, number> {
   return marks
 }
 
-function dispatchTree(root: string, match: string, chainOf: (name: string) => string, interfaces: readonly string[], childEnd: readonly Rule[], rootEnd: readonly Rule[]): Chain[] {
+export function dispatchTree(root: string, match: string, chainOf: (name: string) => string, interfaces: readonly string[], childEnd: readonly Rule[], rootEnd: readonly Rule[]): Chain[] {
   const names = [...new Set(interfaces)].sort()
   const common = commonPrefix(names)
   const byPrefix = new Map<string, string[]>()

@@ -35,15 +35,15 @@ const MOST_PORTS = 15
 const WORDS = { source: { net: '--source', set: 'src', ports: '--source-ports' }, destination: { net: '--destination', set: 'dst', ports: '--destination-ports' } } as const
 type End = keyof typeof WORDS
 
-export function policyRules(version: Version, tier: string, name: string, side: Side, rules: readonly PolicyRule[]): Chain {
-  const out = rules.flatMap((rule) => ruleToRules(version, rule))
+export function policyRules(version: Version, tier: string, name: string, side: Side, rules: readonly PolicyRule[], logPrefix: string): Chain {
+  const out = rules.flatMap((rule) => ruleToRules(version, rule, logPrefix))
   // who comes to the end returns anyway
   while (out.at(-1)?.action === RETURN) out.pop()
   const first = out.shift() ?? {}
   return { name: policyChain(side, tier, name), rules: [{ ...first, comments: [...(first.comments ?? []), `Policy ${name} ${side}`] }, ...out] }
 }
 
-function ruleToRules(version: Version, rule: PolicyRule): Rule[] {
+function ruleToRules(version: Version, rule: PolicyRule, logPrefix: string): Rule[] {
   const blocks = new MatchBlocks()
   const left: Record<End, PeerMatch> = { source: { ...rule.source }, destination: { ...rule.destination } }
   for (const end of ['source', 'destination'] as const) {
@@ -68,11 +68,11 @@ function ruleToRules(version: Version, rule: PolicyRule): Rule[] {
   }
   const match = [matchOf(version, { ...rule, ...left }), ...(blocks.rules.length > 0 ? [markSet(MARK.scratch0)] : [])].filter((m) => m !== '').join(' ')
   const annotations = Object.entries(rule.annotations ?? {}).map(([key, value]) => `${key}=${value}`)
-  return [...blocks.rules, ...actions(rule.action, match)].map((r) => (annotations.length > 0 ? { ...r, comments: [...(r.comments ?? []), ...annotations] } : r))
+  return [...blocks.rules, ...actions(rule.action, match, logPrefix)].map((r) => (annotations.length > 0 ? { ...r, comments: [...(r.comments ?? []), ...annotations] } : r))
 }
 
-function actions(action: PolicyRule['action'], match: string): Rule[] {
-  if (action === 'log') return [{ match, action: '--jump LOG --log-prefix "calico-packet: " --log-level 5' }]
+function actions(action: PolicyRule['action'], match: string, logPrefix: string): Rule[] {
+  if (action === 'log') return [{ match, action: `--jump LOG --log-prefix "${logPrefix}: " --log-level 5` }]
   const mark = { allow: MARK.accept, pass: MARK.pass, deny: MARK.drop }[action]
   return [{ match, action: setMark(mark) }, { match: markSet(mark), action: action === 'deny' ? DROP : RETURN }]
 }

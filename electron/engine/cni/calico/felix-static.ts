@@ -1,4 +1,5 @@
 import { ACCEPT, ALL_MARKS, clearMark, DROP, ENDPOINT_MARK, FOREIGN_MARK, goTo, jump, MARK, markClear, markIsNot, markNotClear, markSet, RETURN, setMark, type Chain, type Rule } from './felix-chains.ts'
+import type { FelixSettings } from './felix-config.ts'
 import { IPIP_DEVICE, VXLAN_DEVICES, VXLAN_PORT, type Version } from './names.ts'
 
 /** The chains that Felix has on every node (felix/rules/static.go, nat.go). */
@@ -11,6 +12,7 @@ export interface StaticOptions {
   natOutgoing: boolean
   /** kube-proxy's mode is ipvs: what it forwards passes INPUT and OUTPUT instead of FORWARD. The node ports' range. */
   ipvs: { from: number; to: number } | undefined
+  endpointToHost: FelixSettings['endpointToHost']
 }
 
 export interface TableChains {
@@ -103,7 +105,7 @@ function mangle({ ipvs }: StaticOptions): TableChains {
   }
 }
 
-function filter({ version, ipip, vxlan, ipvs }: StaticOptions): TableChains {
+function filter({ version, ipip, vxlan, ipvs, endpointToHost }: StaticOptions): TableChains {
   const set = (name: string): string => setName(version, name)
   const family = `IPv${version}`
   const tunnelsIn: Rule[] = [
@@ -140,7 +142,7 @@ function filter({ version, ipip, vxlan, ipvs }: StaticOptions): TableChains {
       },
       { name: 'cali-INPUT', rules: [...tunnelsIn, ...(ipvs ? FORWARD_CHECK : []), { match: `--in-interface ${WORKLOADS}`, action: goTo('cali-wl-to-host') }, { match: accepted, action: ACCEPT }, ...hostEndpoint(undefined, 'cali-from-host-endpoint')] },
       { name: 'cali-OUTPUT', rules: [{ match: accepted, action: ACCEPT }, ...(ipvs ? [{ match: markNotClear(ENDPOINT_MARK), action: goTo('cali-forward-endpoint-mark') }] : []), { match: `--out-interface ${WORKLOADS}`, action: RETURN }, ...tunnelsOut, ...hostEndpoint('-m conntrack ! --ctstate DNAT', 'cali-to-host-endpoint')] },
-      { name: 'cali-wl-to-host', rules: [...(version === 6 ? ICMP6_TO_HOST.map((type) => ({ match: `-p 58 -m icmp6 --icmpv6-type ${type}`, action: ACCEPT })) : []), { action: jump('cali-from-wl-dispatch') }, { action: ACCEPT, comments: ['Configured DefaultEndpointToHostAction'] }] },
+      { name: 'cali-wl-to-host', rules: [...(version === 6 ? ICMP6_TO_HOST.map((type) => ({ match: `-p 58 -m icmp6 --icmpv6-type ${type}`, action: ACCEPT })) : []), { action: jump('cali-from-wl-dispatch') }, { action: jump(endpointToHost), comments: ['Configured DefaultEndpointToHostAction'] }] },
       ...(ipvs ? ipvsChains(set(THIS_HOST), ipvs) : []),
       ...['cali-from-hep-forward', 'cali-to-hep-forward', 'cali-from-host-endpoint', 'cali-to-host-endpoint', 'cali-cidr-block'].map(empty),
     ],

@@ -24,6 +24,14 @@ test.skipIf(!available).each([['IPIP', 'iptables', 4], ['VXLAN', 'ipvs', 4], ['N
   const rule = { from: peers, ports: [{ port: 'http' }, { port: 8080, endPort: 8090 }, { port: 443 }, { protocol: 'UDP', port: 53 }] }
   client.create('networkpolicies', 'default', { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'web' }, spec: { podSelector: { matchLabels: { app: 'web' } }, policyTypes: ['Ingress', 'Egress'], ingress: [rule], egress: [{ to: [{ namespaceSelector: {} }], ports: [{ port: 'http' }] }] } })
   client.create('globalnetworkpolicies.crd.projectcalico.org', undefined, { apiVersion: 'crd.projectcalico.org/v1', kind: 'GlobalNetworkPolicy', metadata: { name: 'default.all' }, spec: { order: 5, selector: 'all()', ingress: [{ action: 'Log' }, { action: 'Deny', protocol: 'ICMP', icmp: { type: 8 } }, { action: 'Deny', protocol: 'ICMPv6', icmp: { type: 128 } }, { action: 'Pass', protocol: 'TCP', source: { notNets: ['10.0.0.0/8', 'fd02::/16'], nets: ['1.0.0.0/8', '2.0.0.0/8', 'fd03::/16', 'fd04::/16'] }, destination: { notPorts: [22] } }] } })
+  const own = { apiVersion: 'crd.projectcalico.org/v1' }
+  client.create('hostendpoints.crd.projectcalico.org', undefined, { ...own, kind: 'HostEndpoint', metadata: { name: 'eth0', labels: { host: 'one' } }, spec: { node: 'worker-1', interfaceName: 'eth0', profiles: ['projectcalico-default-allow', 'kns.default', 'ksa.default.default', 'unknown'] } })
+  client.create('hostendpoints.crd.projectcalico.org', undefined, { ...own, kind: 'HostEndpoint', metadata: { name: 'rest', labels: { host: 'all' } }, spec: { node: 'worker-1', interfaceName: '*' } })
+  const hosts = { order: 1, selector: 'has(host)', applyOnForward: true, ingress: [{ action: 'Allow', protocol: 'TCP', destination: { ports: [80, '8080:8090'] } }] }
+  client.create('globalnetworkpolicies.crd.projectcalico.org', undefined, { ...own, kind: 'GlobalNetworkPolicy', metadata: { name: 'default.early' }, spec: { ...hosts, doNotTrack: true, egress: [{ action: 'Allow' }] } })
+  client.create('globalnetworkpolicies.crd.projectcalico.org', undefined, { ...own, kind: 'GlobalNetworkPolicy', metadata: { name: 'default.nodeports' }, spec: { ...hosts, preDNAT: true } })
+  client.create('globalnetworkpolicies.crd.projectcalico.org', undefined, { ...own, kind: 'GlobalNetworkPolicy', metadata: { name: 'default.forward' }, spec: hosts })
+  client.patch('felixconfigurations.crd.projectcalico.org', undefined, 'default', 'application/merge-patch+json', { spec: { logPrefix: 'seen', failsafeInboundHostPorts: [{ protocol: 'tcp', port: 22, net: '10.0.0.0/8' }, { protocol: 'tcp', port: 22, net: 'fd00::/8' }, { protocol: 'udp', port: 68 }] } })
   cluster.settle()
   const { netfilter: ipv4, netfilter6 } = cluster.nodes.get('worker-1')!.network
   const netfilter = version === 4 ? ipv4 : netfilter6

@@ -6,6 +6,7 @@ import type { NodeContext } from '../types.ts'
 import { MTU_FILE, singleAddress } from './calico.ts'
 import { CalicoPolicies } from './calico-policies.ts'
 import { addressesOf, calicoResource, type IpamBlock, type IpPool } from './datastore.ts'
+import { felixSettings, type FelixConfiguration, type FelixSettings } from './felix-config.ts'
 import { FelixPolicies } from './felix-policies.ts'
 import { workloadInterface, type Version } from './names.ts'
 import { hostOf, Tunnels, type Host } from './tunnels.ts'
@@ -37,6 +38,7 @@ export class Felix {
   readonly tunnels: readonly Tunnels[]
   readonly endpoints = new Map<string, Endpoint>()
   ready = false
+  #settings: FelixSettings
   readonly #node: NodeContext
   readonly #log: (source: string, message: string) => void
   readonly #stops: (() => void)[] = []
@@ -46,8 +48,9 @@ export class Felix {
   #refresh: Timer | undefined
   #stopped = false
 
-  constructor(node: NodeContext, log: (source: string, message: string) => void) {
+  constructor(node: NodeContext, env: ReadonlyMap<string, string>, log: (source: string, message: string) => void) {
     this.#node = node
+    this.#settings = felixSettings(env, [])
     this.#log = log
     log('felix/daemon.go 144', 'Felix starting up GOMAXPROCS=2 builddate="2025-08-22T22:04:56+00:00" gitcommit="3302e8bfd48e6375013d1d79ccb2c693306400a9" version="v3.30.3"')
     this.tunnels = versionsOf(node).map((version) => new Tunnels(node, version))
@@ -62,7 +65,14 @@ export class Felix {
     this.#stops.push(() => this.#model.stop())
     const calico = new CalicoPolicies(node.client, () => this.#later(), (message) => log('felix/calc_graph.go 123', message))
     this.#stops.push(() => calico.stop())
-    this.#policies = this.tunnels.map((t) => new FelixPolicies(node, this.#model.view, calico, t))
+    const configurations = new Map<string, FelixConfiguration>()
+    this.#watch<FelixConfiguration>(calicoResource('felixconfigurations'), {}, (name, object) => {
+      if (name !== 'default' && name !== `node.${node.name}`) return false
+      set(configurations, name, object)
+      this.#settings = felixSettings(env, [configurations.get('default'), configurations.get(`node.${node.name}`)])
+      return true
+    })
+    this.#policies = this.tunnels.map((t) => new FelixPolicies(node, this.#model.view, calico, t, () => this.#settings))
     node.network.policyExplainer = this.#policies[0]!.explainer((ip) => this.#hostAt(ip))
     this.#later()
     this.#refreshLater()

@@ -46,7 +46,7 @@ function startRunit(services: SystemServices, running: Map<string, Running>): Pr
     const node: NodeContext = { ...found, client: asManager(found.client, 'calico-node') }
     yield* untilDone(process, () => startNode(node, process.env, log), (message) => log('startup/startup.go 457', `Hit error connecting to datastore - retry error=${message}`))
     out.write('Calico node started successfully\n')
-    const felix = new Felix(node, log)
+    const felix = new Felix(node, process.env, log)
     const backend = process.env.get('CALICO_NETWORKING_BACKEND') ?? 'bird'
     const birds = backend === 'bird' ? versionsOf(node).map((version) => new Bird(node, version, process.pid, (line) => out.write(`bird${version === 6 ? '6' : ''}: ${line}\n`))) : []
     running.set(node.name, { felix, birds })
