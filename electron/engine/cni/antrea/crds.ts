@@ -6,6 +6,8 @@ export const NATIVE_POLICIES = 'networkpolicies.crd.antrea.io'
 export const TIERS = 'tiers.crd.antrea.io'
 export const EGRESSES = 'egresses.crd.antrea.io'
 export const EXTERNAL_IP_POOLS = 'externalippools.crd.antrea.io'
+export const CLUSTER_GROUPS = 'clustergroups.crd.antrea.io'
+export const GROUPS = 'groups.crd.antrea.io'
 export const TRACEFLOWS = 'traceflows.crd.antrea.io'
 
 const GROUP = 'crd.antrea.io'
@@ -29,9 +31,14 @@ const selector = object({
   matchExpressions: list(object({ key: text(), operator: text({ enum: ['In', 'NotIn', 'Exists', 'DoesNotExist'] }), values: list(text()) }, ['key', 'operator'])),
 })
 const selectors = { podSelector: selector, namespaceSelector: selector }
-const elsewhere = { externalEntitySelector: ANY, group: text(), serviceAccount: ANY, nodeSelector: ANY }
-const appliedTo = list(refusing(object(selectors), { ...elsewhere, service: ANY }, 'use podSelector and namespaceSelector'))
-const peers = list(refusing(object({ ...selectors, ipBlock: object({ cidr: text({ format: 'cidr' }), except: list(text({ format: 'cidr' })) }, ['cidr']) }), { ...elsewhere, fqdn: text(), namespaces: ANY, scope: text() }, 'use podSelector, namespaceSelector or ipBlock'))
+const elsewhere = { externalEntitySelector: ANY, serviceAccount: ANY, nodeSelector: ANY }
+const ipBlock = object({ cidr: text({ format: 'cidr' }), except: list(text({ format: 'cidr' })) }, ['cidr'])
+const groupSchema = (namespaced: boolean): Schema => object({
+  spec: refusing(object({ ...selectors, ipBlocks: list(ipBlock), serviceReference: object({ name: text(), ...(namespaced ? {} : { namespace: text() }) }), childGroups: list(text()) }), { externalEntitySelector: ANY }, 'use podSelector, namespaceSelector, ipBlocks, serviceReference or childGroups', `${namespaced ? 'Group' : 'ClusterGroup'} of Antrea`),
+  status: ANY,
+}, ['spec'])
+const appliedTo = list(refusing(object({ ...selectors, group: text() }), { ...elsewhere, service: ANY }, 'use podSelector, namespaceSelector or group'))
+const peers = list(refusing(object({ ...selectors, group: text(), ipBlock }), { ...elsewhere, fqdn: text(), namespaces: ANY, scope: text() }, 'use podSelector, namespaceSelector, ipBlock or group'))
 const ports = list(refusing(
   object({ protocol: text({ enum: ['TCP', 'UDP', 'SCTP'] }), port: { 'x-kubernetes-int-or-string': true, anyOf: [{ type: 'integer' }, { type: 'string' }] }, endPort: { type: 'integer' } }),
   { sourcePort: { type: 'integer' }, sourceEndPort: { type: 'integer' } }, 'use port and endPort',
@@ -114,6 +121,8 @@ const DEFINITIONS: readonly Definition[] = [
       column('Timeout', 'integer', '.spec.timeout', { description: 'Timeout in seconds.', priority: 10 }), AGE,
     ],
   },
+  { plural: 'clustergroups', kind: 'ClusterGroup', short: ['cg'], columns: [AGE], schema: groupSchema(false), status: true },
+  { plural: 'groups', kind: 'Group', short: ['grp'], scope: 'Namespaced', columns: [AGE], schema: groupSchema(true), status: true },
   {
     plural: 'tiers', kind: 'Tier', short: ['tr'], columns: [column('Priority', 'integer', '.spec.priority', { description: 'The Priority of this Tier relative to other Tiers.' }), AGE],
     schema: object({ spec: object({ priority: { type: 'integer', minimum: 0, maximum: 255 }, description: text() }, ['priority']) }, ['spec']),
@@ -122,7 +131,7 @@ const DEFINITIONS: readonly Definition[] = [
 
 /** Kinds that are known to be missing: who makes one is told, and not that there is no such kind. */
 const MISSING: readonly (readonly [plural: string, kind: string, short: string[], instead: string, scope?: 'Namespaced'])[] = [
-  ['clustergroups', 'ClusterGroup', ['cg'], 'use podSelector and namespaceSelector'], ['groups', 'Group', ['grp'], 'use podSelector and namespaceSelector', 'Namespaced'], ['packetcaptures', 'PacketCapture', ['pcap'], 'use tcpdump'],
+  ['packetcaptures', 'PacketCapture', ['pcap'], 'use tcpdump'],
 ]
 
 function missing([plural, kind, short, instead, scope]: (typeof MISSING)[number]): Definition {

@@ -4,7 +4,7 @@ import { parseClusterConfig } from '../../config.ts'
 import type { Journey } from '../../journey/types.ts'
 import type { KubeObject, Pod } from '../../kubernetes/types.ts'
 import { NP_LOG } from './audit-log.ts'
-import { CLUSTER_POLICIES, NATIVE_POLICIES, TIERS } from './crds.ts'
+import { CLUSTER_GROUPS, CLUSTER_POLICIES, GROUPS, NATIVE_POLICIES, TIERS } from './crds.ts'
 import { datapathOf } from './datapath.ts'
 import { flowPriorities, type NativeRule } from './native.ts'
 
@@ -74,6 +74,28 @@ describe('Antrea’s own policies', () => {
       expect(rule.flow.priority).toBe(14_500)
     })
     expect(connect('client', 'web').verdict).toBe('delivered')
+  })
+
+  it('name groups for Pods and networks: of selectors, Services, blocks and other groups; who changes one changes its policies', () => {
+    const group = (name: string, spec: object, namespace?: string): KubeObject => ({ apiVersion: 'crd.antrea.io/v1beta1', kind: namespace ? 'Group' : 'ClusterGroup', metadata: { name, ...(namespace ? { namespace } : {}) }, spec }) as unknown as KubeObject
+    const { client } = cluster
+    const made = [group('clients', app('client')), group('all', { childGroups: ['clients', 'of-service'] }), group('of-service', { serviceReference: { name: 'third', namespace: 'default' } }), group('block', { ipBlocks: [{ cidr: `${ips.get('near')}/32` }] }), group('own', app('near'), 'default')]
+    client.create('services', 'default', { apiVersion: 'v1', kind: 'Service', metadata: { name: 'third' }, spec: { selector: { app: 'third' }, ports: [{ port: 80 }] } } as unknown as KubeObject)
+    for (const o of made) client.create(o.metadata.namespace ? GROUPS : CLUSTER_GROUPS, o.metadata.namespace, o)
+    const reached = (): string => ['client', 'near', 'third'].filter((from) => connect(from, 'web').verdict === 'delivered').join(' ')
+    const drop = (name: string): object => acnp('of-group', { priority: 5, ingress: [{ action: 'Drop', from: [{ group: name }] }] })
+    for (const [name, left] of [['clients', 'near third'], ['of-service', 'client near'], ['all', 'near'], ['block', 'client third'], ['nobody-made-it', 'client near third']] as const) given([drop(name)], () => expect([name, reached()]).toEqual([name, left]))
+    given([acnp('to-group', { priority: 5, appliedTo: [{ group: 'block' }], egress: [{ action: 'Drop', to: [{ group: 'clients' }] }] }), drop('clients')], () => {
+      client.patch(CLUSTER_GROUPS, undefined, 'clients', 'application/merge-patch+json', { spec: app('third') })
+      cluster.settle()
+      expect(reached()).toBe('client near')
+    })
+    const inside = { apiVersion: 'crd.antrea.io/v1beta1', kind: 'NetworkPolicy', metadata: { name: 'mine', namespace: 'default' }, spec: { priority: 5, appliedTo: [app('web')], ingress: [{ action: 'Drop', from: [{ group: 'own' }] }] } }
+    given([inside], () => expect(reached()).toBe('client third'))
+    expect(client.get<KubeObject & { status: object }>(CLUSTER_GROUPS, undefined, 'all').status).toMatchObject({ conditions: [{ type: 'GroupMembersComputed', status: 'True' }] })
+    for (const o of made) client.delete(o.metadata.namespace ? GROUPS : CLUSTER_GROUPS, o.metadata.namespace, o.metadata.name)
+    client.delete('services', 'default', 'third')
+    cluster.settle()
   })
 
   it('reject, so that the sender learns at once', () => {

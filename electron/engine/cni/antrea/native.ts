@@ -1,16 +1,16 @@
 import type { KubernetesClient } from '../../kubernetes/client.ts'
-import type { KubeObject, LabelSelector, Namespace, NetworkPolicy, Pod } from '../../kubernetes/types.ts'
+import type { KubeObject, Namespace, NetworkPolicy, Pod } from '../../kubernetes/types.ts'
 import { byName } from '../../own.ts'
 import { PolicyIndex } from '../../policy/policy-index.ts'
 import type { Direction, PodSet, PolicyPod, PolicyRule, PolicyView } from '../../policy/types.ts'
 import { hex, sha256 } from '../../sha256.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { CLUSTER_POLICIES, NATIVE_POLICIES, TIERS } from './crds.ts'
+import { NOBODY, PolicyGroups, type Peer } from './groups.ts'
 
 /** Antrea's own policies (docs/antrea-network-policy.md of v2.4): tiers, priorities, and rules that allow, drop, reject or pass on. */
 export type Action = 'Allow' | 'Drop' | 'Reject' | 'Pass'
 
-interface Peer { podSelector?: LabelSelector; namespaceSelector?: LabelSelector; ipBlock?: { cidr: string; except?: string[] } }
 interface Rule { action: Action; name?: string; from?: Peer[]; to?: Peer[]; ports?: { protocol?: string; port?: number | string; endPort?: number }[]; appliedTo?: Peer[]; enableLogging?: boolean; logLabel?: string }
 export interface NativePolicy extends KubeObject { spec: { tier?: string; priority: number; appliedTo?: Peer[]; ingress?: Rule[]; egress?: Rule[] } }
 interface Tier extends KubeObject { spec: { priority: number } }
@@ -36,15 +36,13 @@ export interface NativeRule {
   readonly log?: { readonly name: string; readonly label: string } | undefined
 }
 
-/** Selects no Pod: the model's own meaning of a policy is not wanted here, its selectors are. */
-const NOBODY: LabelSelector = { matchExpressions: [{ key: 'x', operator: 'Exists' }, { key: 'x', operator: 'DoesNotExist' }] }
-
 export class NativePolicies {
   readonly #client: KubernetesClient
   readonly #index: PolicyIndex
   readonly #onChange: () => void
   readonly #policies = new Map<string, { object: NativePolicy; rules: readonly { direction: Direction; rule: Rule; order: number }[] }>()
   readonly #tiers = new Map<string, number>()
+  readonly #groups: PolicyGroups
   readonly #stops: (() => void)[] = []
   #watching = false
   #stopped = false
@@ -53,12 +51,17 @@ export class NativePolicies {
     this.#client = client
     this.#onChange = onChange
     this.#index = new PolicyIndex(() => this.#changed())
+    this.#groups = new PolicyGroups(client, () => {
+      for (const { object } of [...this.#policies.values()]) if (JSON.stringify(object.spec).includes('"group":')) this.#put(object)
+      this.#changed()
+    })
     this.#watch<Tier>(TIERS, ({ metadata, spec }) => this.#tiers.set(metadata.name, spec.priority), ({ metadata }) => this.#tiers.delete(metadata.name))
     for (const resource of [CLUSTER_POLICIES, NATIVE_POLICIES]) this.#watch<NativePolicy>(resource, (o) => this.#put(o), (o) => this.#remove(o))
   }
 
   stop(): void {
     this.#stopped = true
+    this.#groups.stop()
     for (const stop of this.#stops) stop()
   }
 
@@ -88,8 +91,8 @@ export class NativePolicies {
     const { spec } = object
     const rules = (['ingress', 'egress'] as const).flatMap((direction) => (spec[direction] ?? []).map((rule, order) => ({ direction, rule, order })))
     this.#policies.set(sourceOf(object), { object, rules })
-    const peers = (list: readonly Peer[] | undefined): Peer[] => (list ?? []).map((peer) => (peer.ipBlock || object.metadata.namespace !== undefined || peer.namespaceSelector ? peer : { ...peer, namespaceSelector: {} }))
-    // one rule for whom it is for and one for what it says, each
+    const peers = (list: readonly Peer[] | undefined): Peer[] => this.#groups.resolve(list ?? [], object.metadata.namespace).map((peer) => (peer.ipBlock || object.metadata.namespace !== undefined || peer.namespaceSelector ? peer : { ...peer, namespaceSelector: {} }))
+    // one rule for whom it is for (the model's own meaning of a policy is not wanted here, its selectors are) and one for what it says, each
     const ingress = rules.flatMap(({ rule }) => [{ from: peers(rule.appliedTo ?? spec.appliedTo) }, { from: peers(rule.from ?? rule.to), ports: rule.ports }])
     this.#index.setPolicy({
       apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: sourceOf(object), namespace: object.metadata.namespace ?? 'kube-system' }, spec: { podSelector: NOBODY, policyTypes: ['Ingress'], ingress },

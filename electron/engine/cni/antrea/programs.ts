@@ -9,6 +9,7 @@ import { AntreaAgent, type AgentLog } from './agent.ts'
 import { antreaCommands } from './commands/index.ts'
 import { CONTROLLER_INFOS, TIERS } from './crds.ts'
 import { VERSION } from './manifests.ts'
+import { groupStatus } from './groups.ts'
 import { TraceflowController } from './traceflow.ts'
 import { EgressIps } from './ip-pools.ts'
 import { SYSTEM_TIERS } from './native.ts'
@@ -77,6 +78,8 @@ function controller(services: SystemServices): Program {
     process.onExit(() => ips.stop())
     const traceflow = yield* untilReached(process.clock, () => new TraceflowController(node.client, process.clock))
     process.onExit(() => traceflow.stop())
+    const groups = yield* untilReached(process.clock, () => groupStatus(node.client, process.clock))
+    process.onExit(groups)
     yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
     log('controller.go:492', '"Stopping Antrea controller"')
     yield* out.flush()

@@ -1,0 +1,99 @@
+import type { Clock } from '../../clock.ts'
+import { StatusError, type KubernetesClient } from '../../kubernetes/client.ts'
+import type { KubeObject, LabelSelector, Service } from '../../kubernetes/types.ts'
+import { CLUSTER_GROUPS, GROUPS } from './crds.ts'
+
+/** ClusterGroups and Groups: names for Pods and networks that policies share (docs/antrea-network-policy.md of Antrea v2.4, pkg/controller/networkpolicy/clustergroup.go). */
+export interface Peer { podSelector?: LabelSelector; namespaceSelector?: LabelSelector; ipBlock?: { cidr: string; except?: string[] }; group?: string }
+
+export interface GroupObject extends KubeObject {
+  spec: { podSelector?: LabelSelector; namespaceSelector?: LabelSelector; ipBlocks?: { cidr: string; except?: string[] }[]; serviceReference?: { name: string; namespace?: string }; childGroups?: string[] }
+}
+
+/** Selects no Pod. */
+export const NOBODY: LabelSelector = { matchExpressions: [{ key: 'x', operator: 'Exists' }, { key: 'x', operator: 'DoesNotExist' }] }
+
+const nameLabel = (namespace: string): LabelSelector => ({ matchLabels: { 'kubernetes.io/metadata.name': namespace } })
+
+export class PolicyGroups {
+  readonly #client: KubernetesClient
+  readonly #changed: () => void
+  readonly #stops: (() => void)[] = []
+  /** "name" or "namespace/name" */
+  readonly #groups = new Map<string, GroupObject>()
+  readonly #services = new Map<string, Service>()
+  #watchesServices = false
+  #stopped = false
+
+  constructor(client: KubernetesClient, changed: () => void) {
+    this.#client = client
+    this.#changed = changed
+    for (const resource of [CLUSTER_GROUPS, GROUPS]) {
+      this.#watch<GroupObject>(resource, this.#groups, ({ spec }) => {
+        if (spec.serviceReference && !this.#watchesServices) {
+          this.#watchesServices = true
+          this.#watch<Service>('services', this.#services)
+        }
+      })
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const stop of this.#stops) stop()
+  }
+
+  #watch<T extends KubeObject>(resource: string, into: Map<string, T>, seen?: (object: T) => void): void {
+    this.#stops.push(this.#client.watch<T>(resource, {}, (event) => {
+      if (this.#stopped || !('object' in event)) return
+      const { namespace, name } = event.object.metadata
+      const key = namespace === undefined ? name : `${namespace}/${name}`
+      if (event.type === 'DELETED') into.delete(key)
+      else into.set(key, event.object)
+      if (event.type !== 'DELETED') seen?.(event.object)
+      if (this.#groups.size > 0) this.#changed()
+    }))
+  }
+
+  /** Whom a peer means; a group that is not there, or has nobody, means nobody. `namespace`: the policy's, of those that have one. */
+  resolve(peers: readonly Peer[], namespace: string | undefined): Peer[] {
+    return peers.flatMap((peer) => {
+      if (peer.group === undefined) return [peer]
+      const members = this.#members(namespace === undefined ? peer.group : `${namespace}/${peer.group}`, true)
+      return members.length > 0 ? members : [{ podSelector: NOBODY }]
+    })
+  }
+
+  #members(key: string, children: boolean): Peer[] {
+    const group = this.#groups.get(key)
+    if (!group) return []
+    const { spec: { podSelector, namespaceSelector, ipBlocks, serviceReference, childGroups }, metadata: { namespace } } = group
+    // a group of a group has no groups of its own
+    if (childGroups) return children ? childGroups.flatMap((child) => this.#members(namespace === undefined ? child : `${namespace}/${child}`, false)) : []
+    if (ipBlocks) return ipBlocks.map((ipBlock) => ({ ipBlock }))
+    if (serviceReference) {
+      const of = namespace ?? serviceReference.namespace ?? 'default'
+      const selector = this.#services.get(`${of}/${serviceReference.name}`)?.spec.selector
+      return selector && Object.keys(selector).length > 0 ? [{ podSelector: { matchLabels: selector }, namespaceSelector: nameLabel(of) }] : []
+    }
+    if (!podSelector && !namespaceSelector) return []
+    return [{ ...(podSelector ? { podSelector } : {}), ...(namespaceSelector ? { namespaceSelector } : {}) }]
+  }
+}
+
+/** The controller's word that it knows a group's members. Returns what ends it. */
+export function groupStatus(client: KubernetesClient, clock: Clock): () => void {
+  const stops = [CLUSTER_GROUPS, GROUPS].map((resource) => client.watch<GroupObject & { status?: object }>(resource, {}, (event) => {
+    if (!('object' in event) || event.type === 'DELETED' || event.object.status) return
+    const { name, namespace } = event.object.metadata
+    const lastTransitionTime = `${new Date(Math.floor(clock.wall() / 1000) * 1000).toISOString().slice(0, 19)}Z`
+    try {
+      client.patch(resource, namespace, name, 'application/merge-patch+json', { status: { conditions: [{ type: 'GroupMembersComputed', status: 'True', lastTransitionTime }] } }, { subresource: 'status' })
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error
+    }
+  }))
+  return () => {
+    for (const stop of stops) stop()
+  }
+}
