@@ -14,8 +14,9 @@ export const routeMissing: FaultKind = {
   summary: 'removes a route from a node',
   help: [
     'As `ip route del` on the node. flannel writes its VXLAN routes when a node joins or its own agent',
-    'starts, and does not look after them: the route stays away until then. (Its host-gw backend, and',
-    'plugins that synchronise routes, would put it back within seconds.)',
+    'starts, and does not look after them: the route stays away until then. Other plugins put it back:',
+    'Calico (BGP) and flannel with host-gw within ten seconds, kube-router and Antrea within a minute,',
+    'Cilium when it looks after its nodes again (after a minute and a half, with three nodes).',
   ],
   apply(world, { places: [name, cidr] }) {
     const { network } = runningNode(world, name!)

@@ -3,7 +3,7 @@ import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
 import type { KubeObject, Namespace, Node, Pod } from '../../kubernetes/types.ts'
 import type { Process } from '../../machine/types.ts'
 import { nodeIps } from '../../config.ts'
-import { ipVersion } from '../../network/address.ts'
+import { ipVersion, networkOf } from '../../network/address.ts'
 import type { Cidr, Ip } from '../../network/types.ts'
 import { internalIp, podSubnets } from '../bridge-link.ts'
 import type { Agent, NodeContext, Sandbox } from '../types.ts'
@@ -26,6 +26,8 @@ export const HUBBLE_SOCKET = '/var/run/cilium/hubble.sock'
 const CONF = { cniVersion: '0.3.1', name: 'cilium', plugins: [{ type: 'cilium-cni', 'enable-debug': false, 'log-file': '/var/run/cilium/cilium-cni.log' }] }
 /** The collection of connections whose time is over. */
 const COLLECT = 30_000
+/** baseBackgroundSyncInterval of pkg/node/manager, ms; times ln(1 + nodes). */
+const VALIDATE = 60_000
 
 export type AgentLog = (level: 'info' | 'warning' | 'error', message: string, subsystem: string, fields?: string) => void
 
@@ -57,6 +59,7 @@ export class CiliumAgent implements Agent {
   #services: readonly ServiceSync[] = []
   #regenerating: ReturnType<NodeContext['clock']['schedule']> | undefined
   #collecting: ReturnType<NodeContext['clock']['schedule']> | undefined
+  #validating: ReturnType<NodeContext['clock']['schedule']> | undefined
   readonly #startedAt: number
   #stopped = false
 
@@ -78,7 +81,7 @@ export class CiliumAgent implements Agent {
     this.repository?.stop()
     this.datapath?.flows.stop()
     for (const services of this.#services) services.stop()
-    for (const timer of [this.#regenerating, this.#collecting]) this.context.clock.cancel(timer)
+    for (const timer of [this.#regenerating, this.#collecting, this.#validating]) this.context.clock.cancel(timer)
     if (agents.get(this.context.network) === this) agents.delete(this.context.network)
   }
 
@@ -139,6 +142,7 @@ export class CiliumAgent implements Agent {
     this.#announce(node, dp)
     this.#regenerate()
     this.#collect()
+    this.#validateNodes()
     this.#writeConfiguration()
     if (dp.flows.since === undefined) dp.flows.start((ip) => this.#owners.get(ip))
     this.context.machine.fs.writeFile(HUBBLE_SOCKET, '')
@@ -213,15 +217,37 @@ export class CiliumAgent implements Agent {
     for (const ip of facts.ips) dp.ipcache.set(singleAddress(ip), { identity: this.#isApiserver(ip) ? KUBE_APISERVER : REMOTE_NODE })
     const tunnel = dp.vxlan ? { tunnel: end } : {}
     for (const ip of facts.routers) dp.ipcache.set(singleAddress(ip), { identity: REMOTE_NODE, ...tunnel })
-    for (const cidr of facts.cidrs) {
-      if (dp.vxlan) {
-        dp.ipcache.set(cidr, { identity: UNMANAGED, ...tunnel })
-        addPodRoute(dp, cidr)
-      } else {
-        const gateway = facts.ips.find((ip) => dp.family(ip) === dp.family(cidr))
+    if (dp.vxlan) for (const cidr of facts.cidrs) dp.ipcache.set(cidr, { identity: UNMANAGED, ...tunnel })
+    this.#routesTo(facts)
+  }
+
+  #routesTo({ ips, cidrs }: ReturnType<typeof factsOf>): void {
+    const dp = this.datapath!
+    for (const cidr of cidrs) {
+      if (dp.vxlan) addPodRoute(dp, cidr)
+      else {
+        const gateway = ips.find((ip) => dp.family(ip) === dp.family(cidr))
         if (gateway !== undefined) addDirectRoute(dp, cidr, gateway)
       }
     }
+  }
+
+  /** The node manager looks after every node once in a while, the more seldom the more there are (pkg/node/manager, ClusterSizeDependantInterval). */
+  #validateNodes(): void {
+    this.#validating = this.context.clock.schedule(VALIDATE * Math.log1p(this.#nodes.size), () => {
+      const { routes } = this.context.network
+      const there = new Set([...routes.list('main', 4), ...routes.list('main', 6)].map((r) => r.destination))
+      for (const [name, node] of this.#nodes) {
+        const facts = factsOf(node)
+        const missing = name === this.context.name ? [] : facts.cidrs.filter((cidr) => !there.has(networkOf(cidr)))
+        try {
+          if (missing.length > 0) this.#routesTo({ ...facts, cidrs: missing })
+        } catch (error) {
+          this.#log('warning', `Unable to create route error="${(error as Error).message}"`, 'linux-datapath', `nodeName=${name}`)
+        }
+      }
+      this.#validateNodes()
+    }, { background: true })
   }
 
   #ciliumNodeGone(node: CiliumNode): void {

@@ -266,3 +266,17 @@ describe('the agent', () => {
     expect(w.cluster.client.get<Pod>('pods', 'default', 'late').status.phase).toBe('Running')
   })
 })
+
+it.each([['vxlan', {}], ['native', { cni: { plugin: 'cilium', routing: 'native' } }]])('the agent puts back the routes to other nodes that somebody deletes, when it validates them: %s', (_, config) => {
+  const w = new World(config)
+  const { routes } = w.node('worker-1')
+  const there = (): string[] => routes.list('main').flatMap((r) => (r.destination === '10.244.2.0/24' ? [`${r.via} ${r.device}`] : []))
+  const before = there()
+  expect(before).toHaveLength(1)
+  routes.remove({ destination: '10.244.2.0/24' })
+  w.cluster.clock.runFor(200)
+  expect(there()).toEqual([])
+  // 60 s times ln(1 + 3)
+  w.cluster.clock.runFor(84_000)
+  expect(there()).toEqual(before)
+})
