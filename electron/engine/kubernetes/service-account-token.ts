@@ -94,6 +94,28 @@ export function podToken(pod: Pod, account: KubeObject, node: KubeObject | undef
   return signClaims({ aud: audiences, exp: issued + seconds, iat: issued, iss: ISSUER, jti: uuidOf(id), 'kubernetes.io': about, nbf: issued, sub: `system:serviceaccount:${namespace}:${account.metadata.name}` })
 }
 
+/** The issuer of tokens that live in Secrets: pkg/serviceaccount/legacy.go. */
+const LEGACY_ISSUER = 'kubernetes/serviceaccount'
+
+/** Of a Secret of type kubernetes.io/service-account-token: it has no end, and is good as long as its Secret is there. */
+export function secretToken({ metadata: { namespace, name } }: KubeObject, account: KubeObject): string {
+  return signClaims({
+    iss: LEGACY_ISSUER, 'kubernetes.io/serviceaccount/namespace': namespace, 'kubernetes.io/serviceaccount/secret.name': name,
+    'kubernetes.io/serviceaccount/service-account.name': account.metadata.name, 'kubernetes.io/serviceaccount/service-account.uid': account.metadata.uid,
+    sub: `system:serviceaccount:${namespace}:${account.metadata.name}`,
+  })
+}
+
+export interface SecretClaims { namespace: string; secret: string; name: string; uid: string }
+
+/** What a {@link secretToken} says; undefined: it is none. */
+export function readSecretToken(token: string): SecretClaims | undefined {
+  const claims = claimsOf(token) as Record<string, string> | undefined
+  if (claims?.['iss'] !== LEGACY_ISSUER) return undefined
+  const claim = (name: string): string => claims[`kubernetes.io/serviceaccount/${name}`] ?? ''
+  return { namespace: claim('namespace'), secret: claim('secret.name'), name: claim('service-account.name'), uid: claim('service-account.uid') }
+}
+
 function uuidOf(digits: string): string {
   return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-4${digits.slice(13, 16)}-${'89ab'[parseInt(digits[16]!, 16) & 3]}${digits.slice(17, 20)}-${digits.slice(20, 32)}`
 }
@@ -103,6 +125,7 @@ export function readToken(token: string, wall: number, audiences: readonly strin
   const claims = claimsOf(token) as Claims | undefined
   if (!claims) return undefined
   const { aud, exp, nbf } = claims
+  if (!Array.isArray(aud)) return undefined
   return audiences.some((each) => aud.includes(each)) && wall / 1000 < exp && wall / 1000 >= nbf ? claims : undefined
 }
 

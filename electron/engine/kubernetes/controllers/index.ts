@@ -18,6 +18,7 @@ import { NamespaceController } from './namespace.ts'
 import { NodeLifecycleController } from './node-lifecycle.ts'
 import { ReplicaSetController, ReplicationManager } from './replicaset.ts'
 import { IpAddressRepairController, ServiceCidrController } from './service-cidr.ts'
+import { ServiceAccountTokensController } from './service-account-tokens.ts'
 import { StatefulSetController } from './statefulset.ts'
 import { TaintEvictionController } from './taint-eviction.ts'
 import { TtlAfterFinishedController } from './ttl-after-finished.ts'
@@ -27,7 +28,7 @@ const CONTROLLERS: readonly (new (context: ControllerContext) => Controller)[] =
   NodeIpamController, NodeLifecycleController, TaintEvictionController, NamespaceDefaultsController, DeploymentController, ReplicaSetController,
   DaemonSetController, ReplicationManager, StatefulSetController, JobController, CronJobController, TtlAfterFinishedController,
   EndpointSliceController, EndpointsController, EndpointSliceMirroringController, NamespaceController, GarbageCollector, PodGarbageCollector, DisruptionController,
-  ServiceCidrController, IpAddressRepairController, ClusterRoleAggregationController, VolumeClaimController,
+  ServiceCidrController, IpAddressRepairController, ClusterRoleAggregationController, VolumeClaimController, ServiceAccountTokensController,
 ]
 
 /** kube-controller-manager: all controllers over one set of informers. */

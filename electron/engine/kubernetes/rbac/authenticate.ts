@@ -1,13 +1,15 @@
 import type { KubernetesClient } from '../client.ts'
-import { API_AUDIENCES, readToken } from '../service-account-token.ts'
-import type { KubeObject } from '../types.ts'
+import { decodeBase64 } from '../base64.ts'
+import { decodeUtf8 } from '../../text.ts'
+import { API_AUDIENCES, readSecretToken, readToken } from '../service-account-token.ts'
+import type { KubeObject, Secret } from '../types.ts'
 import type { User } from './authorizer.ts'
 
 /** Who asks without showing anything. */
 export const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] }
 
 /** How what a token is bound to is found: its uid, where it is there. */
-type Find = (resource: 'serviceaccounts' | 'pods', namespace: string, name: string) => KubeObject | undefined
+type Find = (resource: 'serviceaccounts' | 'pods' | 'secrets', namespace: string, name: string) => KubeObject | undefined
 
 /** Who shows a ServiceAccount's token; undefined: nobody whom the API server knows, or not any more. */
 export function userOfToken(client: KubernetesClient, token: string, wall: number): User | undefined {
@@ -17,13 +19,26 @@ export function userOfToken(client: KubernetesClient, token: string, wall: numbe
 /** The user, and for which of the audiences the token is. What goes with it: pkg/serviceaccount/util.go, ServiceAccountInfo. */
 export function holderOf(find: Find, token: string, wall: number, audiences: readonly string[] = API_AUDIENCES): { user: User; audiences: string[] } | undefined {
   const claims = readToken(token, wall, audiences)
-  if (!claims) return undefined
+  if (!claims) return ofSecret(find, token, audiences)
   const { namespace, serviceaccount: { name, uid }, pod, node } = claims['kubernetes.io']
   if (find('serviceaccounts', namespace, name)?.metadata.uid !== uid) return undefined
   if (pod && find('pods', namespace, pod.name)?.metadata.uid !== pod.uid) return undefined
   const extra: Record<string, readonly string[]> = { 'authentication.kubernetes.io/credential-id': [`JTI=${claims.jti}`] }
   if (node) Object.assign(extra, { 'authentication.kubernetes.io/node-name': [node.name], 'authentication.kubernetes.io/node-uid': [node.uid] })
   if (pod) Object.assign(extra, { 'authentication.kubernetes.io/pod-name': [pod.name], 'authentication.kubernetes.io/pod-uid': [pod.uid] })
-  const user: User = { name: `system:serviceaccount:${namespace}:${name}`, groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'], uid, extra }
-  return { user, audiences: audiences.filter((each) => claims.aud.includes(each)) }
+  return { user: { ...account(namespace, name, uid), extra }, audiences: audiences.filter((each) => claims.aud.includes(each)) }
+}
+
+const account = (namespace: string, name: string, uid: string): User => ({ name: `system:serviceaccount:${namespace}:${name}`, groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'], uid })
+
+/** A token that lives in a Secret is good as long as both are there: pkg/serviceaccount/legacy.go, Validate. */
+function ofSecret(find: Find, token: string, audiences: readonly string[]): ReturnType<typeof holderOf> {
+  const claims = readSecretToken(token)
+  if (!claims || !audiences.some((each) => API_AUDIENCES.includes(each))) return undefined
+  const { namespace, name, uid } = claims
+  const secret = find('secrets', namespace, claims.secret) as Secret | undefined
+  const bytes = decodeBase64(secret?.data?.['token'] ?? '')
+  if (!secret || secret.metadata.deletionTimestamp || typeof bytes === 'number' || decodeUtf8(bytes) !== token) return undefined
+  if (find('serviceaccounts', namespace, name)?.metadata.uid !== uid) return undefined
+  return { user: account(namespace, name, uid), audiences: audiences.filter((each) => API_AUDIENCES.includes(each)) }
 }
