@@ -4,6 +4,7 @@ import { podSpecDiff } from '../go-diff/diff.ts'
 import { deepEqual } from '../json.ts'
 import { schemaOf } from '../schema/index.ts'
 import type { Pod } from '../types.ts'
+import { goStringMap } from './go-values.ts'
 import { validateAnnotationUpdates } from './pod-annotations.ts'
 import { validatePodSpec } from './pod-spec.ts'
 
@@ -25,6 +26,7 @@ export function validatePodUpdate(pod: Pod, old: Pod, errors: FieldErrors): void
   }
   validateDeadlineChange(spec.activeDeadlineSeconds, before.activeDeadlineSeconds, errors)
   validateAddedTolerations(spec.tolerations, before.tolerations, errors)
+  validateGates(spec, before, errors)
   const munged = withoutMutable(spec, before)
   if (!deepEqual(munged, before)) errors.forbidden('spec', `${ONLY}\n${podSpecDiff(before, munged, schemaOf('PodSpec'))}`)
 }
@@ -44,6 +46,16 @@ function validateAddedTolerations(tolerations: readonly core.Toleration[] = [], 
   }
 }
 
+/** validateOnlyDeletedSchedulingGates; of a Pod that has some, the node selector may only be narrowed. */
+function validateGates(spec: core.PodSpec, before: core.PodSpec, errors: FieldErrors): void {
+  for (const [i, { name }] of (spec.schedulingGates ?? []).entries()) {
+    if (!before.schedulingGates?.some((gate) => gate.name === name)) errors.forbidden(`spec.schedulingGates[${i}].name`, `only deletion is allowed, but found new scheduling gate '${name}'`)
+  }
+  if (!before.schedulingGates?.length) return
+  const { nodeSelector = {} } = spec
+  if (Object.entries(before.nodeSelector ?? {}).some(([key, value]) => nodeSelector[key] !== value)) errors.invalid('spec.nodeSelector', goStringMap(nodeSelector), 'only additions to spec.nodeSelector are allowed (no mutations or deletions)')
+}
+
 /** The new spec with what may change put back to what it was. */
 function withoutMutable(spec: core.PodSpec, before: core.PodSpec): core.PodSpec {
   const images = (list: core.Container[] | undefined, old: core.Container[] | undefined): core.Container[] | undefined =>
@@ -52,9 +64,9 @@ function withoutMutable(spec: core.PodSpec, before: core.PodSpec): core.PodSpec 
   if (spec.initContainers) out.initContainers = images(spec.initContainers, before.initContainers)!
   out.tolerations = before.tolerations
   out.activeDeadlineSeconds = before.activeDeadlineSeconds
-  // Gates may be taken away, and while there are some the scheduler's wishes may still be narrowed.
+  // While there are gates, the scheduler's wishes may still be narrowed.
+  out.schedulingGates = before.schedulingGates!
   if (before.schedulingGates?.length) {
-    out.schedulingGates = before.schedulingGates
     out.nodeSelector = before.nodeSelector
     out.affinity = before.affinity
   }
