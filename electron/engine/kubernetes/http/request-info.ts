@@ -2,7 +2,16 @@ import type { ApiResource } from '../client.ts'
 import { Query } from './query.ts'
 
 /** What a request is about: k8s.io/apiserver/pkg/endpoints/request, RequestInfoResolver. */
-export type RequestInfo = ResourceRequest | { path: string; query: Query; resource?: undefined }
+export type RequestInfo = ResourceRequest | { path: string; query: Query; resource?: undefined; unknown?: UnknownRequest | undefined }
+
+/** What has the form of a request about objects, of a resource that there is not: whether one may ask comes first. */
+export interface UnknownRequest {
+  group: string
+  resource: string
+  namespace: string | undefined
+  name: string | undefined
+  subresource: string | undefined
+}
 
 export interface ResourceRequest {
   path: string
@@ -35,12 +44,17 @@ export function requestInfo(target: string, resources: readonly ApiResource[]): 
   if (scoped?.namespaced) {
     return { path, query, resource: scoped, namespace: rest[1], name: rest[3], subresource: rest[4] }
   }
+  if (rest[0] === undefined) return { path, query }
+  if (rest[0] === 'namespaces' && rest[2] !== undefined && !NAMESPACE_SUBRESOURCES.has(rest[2])) {
+    return { path, query, unknown: { group, resource: rest[2], namespace: rest[1], name: rest[3], subresource: rest[4] } }
+  }
   const resource = find(rest[0])
-  if (!resource) return { path, query }
   // a namespaced resource has objects only below a namespace
-  if (resource.namespaced && rest.length > 1) return { path, query }
+  if (!resource || (resource.namespaced && rest.length > 1)) return { path, query, unknown: { group, resource: rest[0], namespace: undefined, name: rest[1], subresource: rest[2] } }
   return { path, query, resource, namespace: undefined, name: rest[1], subresource: rest[2] }
 }
+
+const NAMESPACE_SUBRESOURCES: ReadonlySet<string> = new Set(['status', 'finalize'])
 
 /** The path without `/watch` is what is watched. */
 export function isDeprecatedWatch(path: string): boolean {

@@ -118,12 +118,13 @@ const VERBS: Readonly<Record<string, string>> = byName({ POST: 'create', PUT: 'u
 
 /** The verb of a request: k8s.io/apiserver/pkg/endpoints/request. */
 function attributesOf({ method }: ApiRequest, info: RequestInfo): Attributes {
-  if (info.resource === undefined) return { verb: method === 'HEAD' ? 'get' : method.toLowerCase(), path: info.path }
-  const { resource, namespace, name, subresource, query } = info
+  if (info.resource === undefined && !info.unknown) return { verb: method === 'HEAD' ? 'get' : method.toLowerCase(), path: info.path }
+  const { query } = info
+  const { group, resource, namespace, name, subresource } = info.resource === undefined ? info.unknown! : { ...info, group: info.resource.group, resource: info.resource.name }
   const watch = query.get('watch')
   const looks = name !== undefined ? 'get' : watch !== undefined && watch !== 'false' && watch !== '0' ? 'watch' : 'list'
   const verb = method === 'GET' || method === 'HEAD' ? looks : method === 'DELETE' ? (name === undefined ? 'deletecollection' : 'delete') : (VERBS[method] ?? method.toLowerCase())
-  return { verb, group: resource.group, resource: resource.name, subresource, namespace, name }
+  return { verb, group, resource, subresource, namespace, name }
 }
 
 /** What a request on a connection asks of the API. */
