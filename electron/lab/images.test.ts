@@ -17,7 +17,7 @@ beforeAll(() => {
   const loaded = loadLab('sample', new Map([...files, ['steps/1.md', 'Do it.\n'], ['solution.txtar', '-- 1 --\n$ true\n'], ['wrong.txtar', '']]))
   if (!('lab' in loaded)) throw new Error(JSON.stringify(loaded))
   cluster = bearLabCluster(loaded.lab)
-  run('kubectl run shop --image=example.com/shop:1.0 --env=DATABASE_HOST=db --port=8080 --expose; kubectl run broken --image=example.com/shop:1.0; kubectl run printer --image=printer; kubectl run tool --image=busybox -- sleep infinity; kubectl wait --for=condition=Ready pod/shop pod/tool pod/printer; sleep 3')
+  run('kubectl run front --image=example.com/front --env=SHOP=shop --port=80 --expose; kubectl run lost --image=example.com/front --env=SHOP=nowhere; kubectl run shop --image=example.com/shop:1.0 --env=DATABASE_HOST=db --port=8080 --expose; kubectl run broken --image=example.com/shop:1.0; kubectl run printer --image=printer; kubectl run tool --image=busybox -- sleep infinity; kubectl wait --for=condition=Ready pod/shop pod/tool pod/printer pod/front; sleep 3')
 })
 
 describe('images that a lab declares', () => {
@@ -29,6 +29,15 @@ describe('images that a lab declares', () => {
     expect(run('kubectl exec tool -- wget -qO- http://shop:8080/broken').stderr).toContain('server returned error: HTTP/1.1 503 Service Unavailable')
     expect(run('kubectl exec shop -- curl -si http://localhost:8080/items/1').stdout).toContain('X-Served-By: shop\r\n')
     expect(run('kubectl exec tool -- wget -qO- http://shop:8080/else').stderr).toContain('404 Not Found')
+  })
+
+  it('ask others, and give what comes back', () => {
+    expect(run('kubectl exec tool -- wget -qO- http://front/front').stdout).toBe('front\n')
+    expect(run('kubectl exec tool -- wget -qO- "http://front/items/7?q=red"').stdout).toBe('{"path":"/items/7","q":"red"}')
+    expect(run('kubectl exec tool -- wget -qO- http://front/broken').stderr).toContain('503 Service Unavailable')
+    const lost = run('kubectl get pod lost -o jsonpath={.status.podIP}').stdout
+    expect(run(`kubectl exec shop -- curl -s http://${lost}/x`).stdout).toBe('502 bad gateway: dial tcp: lookup nowhere: no such host\n')
+    expect(run('kubectl logs lost').stdout).toContain('GET http://nowhere:8080/x: dial tcp: lookup nowhere: no such host\n')
   })
 
   it('have their files, environment and tools, and no others', () => {

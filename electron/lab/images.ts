@@ -22,13 +22,15 @@ const response = z.strictObject({
   headers: z.record(z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, 'expected the name of a header'), line).default({}),
   body: text.default(''),
   delay: seconds.default(0),
-})
+  /** Whom it asks instead of answering itself, with the path and query of the request: what comes back is the answer; nothing: 502. */
+  upstream: z.string().regex(/^http:\/\/(\{\{env:[A-Za-z_][A-Za-z0-9_]*\}\}|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:.]+\])(:\d{1,5})?$/, 'expected http://HOST or http://HOST:PORT, without a path; HOST may be {{env:NAME}}').optional(),
+}).refine((r) => r.upstream === undefined || r.body === '', { path: ['body'], message: 'stands beside upstream, whose answer is given' })
 
 const listen = z.discriminatedUnion('protocol', [
   /** The first response whose method and path fit is given; none: 404. */
   z.strictObject({ port, protocol: z.literal('http'), responses: z.array(response).min(1, 'expected at least one response').max(IMAGE_LIMITS.responses, `has more than ${IMAGE_LIMITS.responses} responses`), log: line.optional() }),
   /** `greeting` to whoever connects, `answer` to each line; with `close` the connection ends after the first of them. */
-  z.strictObject({ port, protocol: z.literal('tcp'), greeting: text.default(''), answer: text.default(''), close: z.boolean().default(false), log: line.optional() }),
+  z.strictObject({ port, protocol: z.enum(['tcp', 'sctp']), greeting: text.default(''), answer: text.default(''), close: z.boolean().default(false), log: line.optional() }),
   z.strictObject({ port, protocol: z.literal('udp'), answer: text.default(''), log: line.optional() }),
 ])
 
@@ -48,7 +50,8 @@ export const imageSchema = z.strictObject({
   log: z.array(line).max(100).default([]),
   listen: z.array(listen).max(IMAGE_LIMITS.ports, `has more than ${IMAGE_LIMITS.ports} ports`).superRefine((ports, context) => {
     ports.forEach((p, i) => {
-      const same = (q: typeof p): boolean => q.port === p.port && (q.protocol === 'udp') === (p.protocol === 'udp')
+      const transport = (q: typeof p): string => (q.protocol === 'http' ? 'tcp' : q.protocol)
+      const same = (q: typeof p): boolean => q.port === p.port && transport(q) === transport(p)
       if (ports.findIndex(same) < i) context.addIssue({ code: 'custom', path: [i, 'port'], message: `${p.port} is taken by an earlier one` })
     })
   }).default([]),

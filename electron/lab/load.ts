@@ -61,7 +61,7 @@ function readYaml(file: string, source: string): YamlFile | { problems: LabProbl
     return { problems: document.errors.map((e) => ({ file, ...at(e.pos[0]), message: yamlProblem(e) })) }
   }
   try {
-    return { value: document.toJS({ maxAliasCount: 50 }), problem: (path, message) => ({ file, ...at(offsetOf(document, path)), message: `${pathText(path)}: ${message}` }) }
+    return { value: document.toJS({ maxAliasCount: 50 }), problem: (path, message) => ({ file, ...at(offsetOf(document, path)), message: `${pathText(path) || (file === 'lab.yaml' ? 'lab' : 'image')}: ${message}` }) }
   } catch (error) {
     return { problems: [{ file, line: 1, column: 1, message: `expected fewer YAML aliases: ${(error as Error).message}` }] }
   }
@@ -98,7 +98,7 @@ function readImages(definition: LabDefinition, files: ReadonlyMap<string, string
       continue
     }
     const parsed = imageSchema.safeParse(read.value)
-    if (!parsed.success) for (const issue of parsed.error.issues) for (const { path, message } of explain(issue, ['http', 'tcp', 'udp'])) problems.push(read.problem(path, message))
+    if (!parsed.success) for (const issue of parsed.error.issues) for (const { path, message } of explain(issue, ['http', 'tcp', 'sctp', 'udp'])) problems.push(read.problem(path, message))
     else if (images.some((image) => parseReference(image.name).canonical === parseReference(parsed.data.name).canonical)) problems.push(read.problem(['name'], `"${parsed.data.name}" is declared twice`))
     else images.push(declaredImage(parsed.data))
   }
@@ -141,13 +141,16 @@ function explain(issue: z.core.$ZodIssue, kinds = ['resource', 'journey', 'dns',
     case 'invalid_union':
       return [{ path, message: issue.discriminator ? `expected one of ${kinds.join(', ')}` : issue.message }]
     case 'invalid_type':
-      return [{ path, message: issue.message.includes('received undefined') ? `missing; expected ${issue.expected}` : `expected ${issue.expected}` }]
+      return [{ path, message: `${issue.message.includes('received undefined') ? 'missing; ' : ''}expected ${KINDS[issue.expected] ?? issue.expected}` }]
     case 'invalid_key':
       return [{ path, message: issue.issues[0]?.message ?? issue.message }]
     default:
       return [{ path, message: issue.message }]
   }
 }
+
+/** YAML's words for what zod expects. */
+const KINDS: Readonly<Record<string, string>> = { array: 'a list', object: 'a mapping (key: value)', record: 'a mapping (key: value)', int: 'a whole number' }
 
 function offsetOf(document: Document, path: readonly PropertyKey[]): number {
   for (let length = path.length; length >= 0; length--) {
@@ -163,6 +166,6 @@ function offsetOf(document: Document, path: readonly PropertyKey[]): number {
 
 function pathText(path: readonly PropertyKey[]): string {
   let out = ''
-  for (const part of path) out += typeof part === 'number' ? `[${part}]` : out ? `.${String(part)}` : String(part)
-  return out || 'lab'
+  for (const part of path) out += typeof part === 'number' ? `[${part}]` : part === '' ? '""' : out ? `.${String(part)}` : String(part)
+  return out
 }

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { fetch, SmallCluster, type PodSample } from '../cni/small-cluster.samples.ts'
+import { decodeUtf8, encodeUtf8 } from '../text.ts'
 import { findImage } from './images/catalog.ts'
+import { TcpStream } from './stream.ts'
 
 /** What tutorials, exercises and books deploy, by real connections. */
 let cluster: SmallCluster
@@ -135,4 +137,17 @@ describe('echoserver', () => {
   test('of the end-to-end tests says its own nginx', () => {
     expect(get(start('gcr.io/kubernetes-e2e-test-images/echoserver:2.2'), 8080).body).toContain('server_version=nginx: 1.12.2 - lua: 10010\n')
   })
+})
+
+test('httpbin takes the scheme from who forwarded, hides what proxies add, and takes forms apart', () => {
+  const bin = start('kennethreitz/httpbin')
+  const { url, headers } = JSON.parse(get(bin, 80, '/get', { host: 'bin', headers: [['X-Forwarded-Proto', 'https'], ['X-Forwarded-Port', '443'], ['X-Own', '1']] }).body) as { url: string; headers: Record<string, string> }
+  expect([url, Object.keys(headers)]).toEqual(['https://bin/get', ['Accept', 'Host', 'User-Agent', 'X-Own']])
+  const parts = '--b\r\nContent-Disposition: form-data; name="a"\r\n\r\none\r\n--b\r\nContent-Disposition: form-data; name="f"; filename="x.txt"\r\nContent-Type: text/plain\r\n\r\ntext\n\r\n--b--\r\n'
+  const posted = cluster.run(client.machine, function* (p) {
+    const stream = (yield* TcpStream.open(p, bin.ip, 80)) as TcpStream
+    stream.write(encodeUtf8(`POST /post HTTP/1.1\r\nHost: bin\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: ${parts.length}\r\nConnection: close\r\n\r\n${parts}`))
+    return decodeUtf8((yield* stream.read(p)) as Uint8Array).split('\r\n\r\n')[1]!
+  })
+  expect(JSON.parse(posted)).toMatchObject({ data: '', form: { a: 'one' }, files: { f: 'text\n' }, json: null })
 })

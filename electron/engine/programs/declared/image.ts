@@ -44,6 +44,6 @@ function content(declared: DeclaredImage): ImageContent {
     programs: { ...base.programs, ...tools, [PROGRAM]: programName(declared) },
     entrypoint: [PROGRAM],
     environment: declared.environment,
-    exposedPorts: declared.listen.map(({ port, protocol }) => `${port}/${protocol === 'udp' ? 'udp' : 'tcp'}`),
+    exposedPorts: declared.listen.map(({ port, protocol }) => `${port}/${protocol === 'http' ? 'tcp' : protocol}`),
   }
 }

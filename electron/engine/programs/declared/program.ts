@@ -7,8 +7,9 @@ import { serveGo, splitTarget, type GoAnswer } from '../http/go.ts'
 import { headerOf } from '../http/message.ts'
 import type { HttpRequest } from '../http/server.ts'
 import { Output, untilSignal } from '../output.ts'
+import { passOn } from '../pass-on.ts'
 import { ownerOf } from '../stream.ts'
-import type { DeclaredHttp, DeclaredImage, DeclaredPort, DeclaredResponse, DeclaredTcp, DeclaredUdp } from './types.ts'
+import type { DeclaredHttp, DeclaredImage, DeclaredPort, DeclaredResponse, DeclaredStream, DeclaredUdp } from './types.ts'
 
 /** Values of placeholders; a word that is not here and no variable stays as it is written. */
 type Values = (word: string, argument: string) => string | undefined
@@ -50,7 +51,7 @@ class DeclaredServer {
       } catch (error) {
         yield* this.#out.flush()
         const busy = (error as { code?: string }).code === 'EADDRINUSE'
-        yield* process.printError(`listen ${port.protocol === 'udp' ? 'udp' : 'tcp'} :${port.port}: bind: ${busy ? 'address already in use' : (error as Error).message.toLowerCase()}\n`)
+        yield* process.printError(`listen ${port.protocol === 'http' ? 'tcp' : port.protocol} :${port.port}: bind: ${busy ? 'address already in use' : (error as Error).message.toLowerCase()}\n`)
         return 1
       }
     }
@@ -72,8 +73,8 @@ class DeclaredServer {
 
   #listen(port: DeclaredPort): void {
     if (port.protocol === 'http') this.#http(port)
-    else if (port.protocol === 'tcp') this.#tcp(port)
-    else this.#udp(port)
+    else if (port.protocol === 'udp') this.#udp(port)
+    else this.#stream(port)
   }
 
   #http(port: DeclaredHttp): void {
@@ -83,9 +84,21 @@ class DeclaredServer {
       if (port.log !== undefined) this.#say(port.log, values)
       const response = port.responses.find((r) => (r.method === undefined || r.method === request.method || (r.method === 'GET' && request.method === 'HEAD')) && fits(r.path, path))
       if (!response) return NO_ENTRY
+      if (response.upstream !== undefined) return this.#ask(request, response.upstream, response.delay * 1000)
       const answer = this.#answer(response, values)
       return response.delay > 0 ? this.#delayed(answer, response.delay * 1000) : answer
     })
+  }
+
+  *#ask(request: HttpRequest, upstream: string, delay: number): Task<GoAnswer> {
+    if (delay > 0) yield* this.#process.sleep(delay)
+    const place = this.#fill(upstream)
+    const [, host = '', port = '80'] = /^http:\/\/(.*?)(?::(\d+))?$/.exec(place)!
+    const said = yield* passOn(this.#process, { ...request, headers: request.headers.map(([n, v]) => (n.toLowerCase() === 'host' ? [n, port === '80' ? host : `${host}:${port}`] : [n, v])) }, host, Number(port), request.target)
+    if (!('problem' in said)) return said
+    // not filled in: the request's words are a stranger's
+    this.#out.write(`${request.method} ${place}${request.target}: ${said.problem}\n`)
+    return { status: 502, headers: [['X-Content-Type-Options', 'nosniff']], body: `502 bad gateway: ${said.problem}\n` }
   }
 
   *#delayed(answer: GoAnswer, ms: number): Task<GoAnswer> {
@@ -97,13 +110,14 @@ class DeclaredServer {
     return { status, headers: Object.entries(headers).map(([name, value]) => [name, this.#fill(value, values).replace(/[\r\n]/g, ' ')]), body: this.#fill(body, values) }
   }
 
-  #tcp(port: DeclaredTcp): void {
+  #stream(port: DeclaredStream): void {
     const owner = ownerOf(this.#process, 'app')
-    const listener = this.#process.network.sockets.listen({ port: port.port, owner }, (connection) => this.#converse(port, connection))
+    const { sockets } = this.#process.network
+    const listener = (port.protocol === 'sctp' ? sockets.sctp : sockets).listen({ port: port.port, owner }, (connection) => this.#converse(port, connection))
     this.#process.onExit(() => listener.close())
   }
 
-  #converse(port: DeclaredTcp, connection: TcpConnection): void {
+  #converse(port: DeclaredStream, connection: TcpConnection): void {
     const { remoteAddress: client } = connection
     const values = (line: string): Values => (word) => own({ client, body: line }, word)
     if (port.log !== undefined) this.#say(port.log, values(''))

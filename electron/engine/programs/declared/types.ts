@@ -22,7 +22,7 @@ export interface DeclaredImage {
   readonly exit?: { readonly after: number; readonly code: number; readonly log: readonly string[] } | undefined
 }
 
-export type DeclaredPort = DeclaredHttp | DeclaredTcp | DeclaredUdp
+export type DeclaredPort = DeclaredHttp | DeclaredStream | DeclaredUdp
 
 export interface DeclaredHttp {
   readonly port: number
@@ -42,11 +42,13 @@ export interface DeclaredResponse {
   readonly body: string
   /** Seconds. */
   readonly delay: number
+  /** "http://backend:8080": whom it asks, with the path and query of the request; what comes back is the answer, or 502. */
+  readonly upstream?: string | undefined
 }
 
-export interface DeclaredTcp {
+export interface DeclaredStream {
   readonly port: number
-  readonly protocol: 'tcp'
+  readonly protocol: 'tcp' | 'sctp'
   /** Sent to whoever connects. */
   readonly greeting: string
   /** Sent for each line that arrives. */
@@ -65,5 +67,5 @@ export interface DeclaredUdp {
 }
 
 /** What a declared image may have beside its base. */
-export const TOOLS = ['bash', 'conntrack', 'curl', 'dig', 'host', 'ip', 'iptables', 'iptables-save', 'jq', 'mysql', 'nc', 'ncat', 'nslookup', 'ping', 'psql', 'redis-cli', 'ss', 'tcpdump'] as const
+export const TOOLS = ['arping', 'bash', 'bridge', 'conntrack', 'curl', 'dig', 'host', 'ifconfig', 'ip', 'iptables', 'iptables-save', 'jq', 'kubectl', 'mongosh', 'mysql', 'nc', 'ncat', 'netstat', 'nft', 'nmap', 'nslookup', 'openssl', 'pg_isready', 'ping', 'psql', 'redis-cli', 'route', 'ss', 'sysctl', 'tcpdump', 'telnet', 'traceroute', 'wget'] as const
 export type ToolName = (typeof TOOLS)[number]

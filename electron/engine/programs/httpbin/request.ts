@@ -2,6 +2,7 @@ import { own, put } from '../../own.ts'
 import { decodeUtf8 } from '../../text.ts'
 import { canonicalHeader, splitTarget } from '../http/go.ts'
 import { headerOf, type Headers } from '../http/message.ts'
+import { multipart, type FormPart } from '../http/multipart.ts'
 import type { HttpRequest } from '../http/server.ts'
 
 export interface BinAnswer {
@@ -59,6 +60,22 @@ function valuesOf(text: string): Values {
   return out
 }
 
+/** helpers.get_url: proxies tell how they were asked. */
+function schemeOf({ headers }: HttpRequest): string {
+  return headerOf(headers, 'x-forwarded-proto') ?? headerOf(headers, 'x-forwarded-protocol') ?? (headerOf(headers, 'x-forwarded-ssl') === 'on' ? 'https' : 'http')
+}
+
+/** By name; several of one name as a list. */
+function gathered(parts: readonly FormPart[]): Values {
+  const out: Values = {}
+  for (const { name, data } of parts) {
+    const former = own(out, name)
+    const value = decodeUtf8(data)
+    put(out, name, former === undefined ? value : [...(Array.isArray(former) ? former : [former]), value])
+  }
+  return out
+}
+
 export function isForm(request: HttpRequest): boolean {
   return (headerOf(request.headers, 'content-type') ?? '').startsWith('application/x-www-form-urlencoded')
 }
@@ -68,6 +85,7 @@ export function described(request: HttpRequest, keys: readonly string[]): Record
   const text = decodeUtf8(request.body)
   const host = headerOf(request.headers, 'host') ?? ''
   const form = isForm(request)
+  const parts = multipart(request)
   const json = (): unknown => {
     try {
       return JSON.parse(text)
@@ -77,19 +95,20 @@ export function described(request: HttpRequest, keys: readonly string[]): Record
   }
   const all: Record<string, () => unknown> = {
     args: () => valuesOf(request.target.split(/\?(.*)/s)[1] ?? ''),
-    data: () => (form ? '' : text),
-    files: () => ({}),
-    form: () => (form ? valuesOf(text) : {}),
+    data: () => (form || parts ? '' : text),
+    files: () => gathered((parts ?? []).filter((part) => part.file !== undefined)),
+    form: () => (form ? valuesOf(text) : gathered((parts ?? []).filter((part) => part.file === undefined))),
     headers: () => headersOf(request),
-    json: () => (form ? null : json()),
+    json: () => (form || parts ? null : json()),
     method: () => request.method,
     origin: () => headerOf(request.headers, 'x-forwarded-for') ?? request.remoteAddress,
-    url: () => `http://${host}${request.target}`,
+    url: () => `${schemeOf(request)}://${host}${request.target}`,
   }
   return Object.fromEntries(keys.map((key) => [key, all[key]!()]))
 }
 
-const HIDDEN = ['X-Forwarded-For', 'X-Forwarded-Proto', 'X-Real-Ip', 'X-Request-Id', 'X-Varnish', 'Via', 'Total-Route-Time', 'Connect-Time']
+/** helpers.ENV_HEADERS: what proxies add. */
+const HIDDEN = ['X-Varnish', 'X-Request-Start', 'X-Heroku-Queue-Depth', 'X-Real-Ip', 'X-Forwarded-Proto', 'X-Forwarded-Protocol', 'X-Forwarded-Ssl', 'X-Heroku-Queue-Wait-Time', 'X-Forwarded-For', 'X-Heroku-Dynos-In-Use', 'X-Forwarded-Port', 'X-Request-Id', 'Via', 'Total-Route-Time', 'Connect-Time']
 
 export function headersOf(request: HttpRequest): Record<string, string> {
   const show = splitTarget(request.target).query.has('show_env')

@@ -87,9 +87,25 @@ const NETSHOOT: Readonly<Record<string, string>> = {
   '/bin': 'bash ping zsh',
   '/sbin': 'ip bridge ipvsadm ss',
   '/usr/sbin': 'arping tracepath mtr ethtool ipset iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore conntrack nft brctl bird dhcping fping iftop iptraf-ng',
-  '/usr/bin': 'curl dig nslookup host nc nmap openssl jq tcpdump vi vim websocat file git perl python3 pip3 ab drill http iperf iperf3 ltrace nping ngrep noping oping scapy snmpget snmpwalk socat speedtest-cli ssh strace swaks tcptraceroute trip tshark lsof',
+  '/usr/bin': 'curl dig nslookup host nc nmap openssl jq tcpdump vi vim websocat file git perl python3 pip3 ab drill http https iperf iperf3 ltrace nping ngrep noping oping scapy snmpget snmpwalk socat speedtest-cli ssh strace swaks tcptraceroute trip tshark lsof',
   '/usr/local/bin': 'calicoctl ctop fortio grpcurl skbdump termshark',
 }
+
+/** What its .zshrc shows (the image's file motd). */
+const NETSHOOT_MOTD = [
+  '                    dP            dP                           dP   ',
+  '                    88            88                           88   ',
+  '88d888b. .d8888b. d8888P .d8888b. 88d888b. .d8888b. .d8888b. d8888P ',
+  "88'  `88 88ooood8   88   Y8ooooo. 88'  `88 88'  `88 88'  `88   88   ",
+  '88    88 88.  ...   88         88 88    88 88.  .88 88.  .88   88   ',
+  "dP    dP `88888P'   dP   `88888P' dP    dP `88888P' `88888P'   dP   ",
+  '                                                                    ',
+  'Welcome to Netshoot! (github.com/nicolaka/netshoot)',
+  'Version: 0.14',
+  '',
+  '                                         ',
+  '',
+].join('\n')
 
 function netshoot(): ImageContent {
   const base = alpine(['bash'], { release: '3.22.0', extras: true })
@@ -103,7 +119,7 @@ function netshoot(): ImageContent {
   return {
     ...base,
     programs,
-    files: { ...base.files, '/root/motd': 'Welcome to Netshoot! (github.com/nicolaka/netshoot)\nVersion: 0.14\n' },
+    files: { ...base.files, '/root/motd': NETSHOOT_MOTD },
     size: 207_416_832,
     command: ['zsh'],
     environment: { HOSTNAME: 'netshoot' },
