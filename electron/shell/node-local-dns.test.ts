@@ -51,9 +51,8 @@ test('taken away it leaves nothing, and kube-dns answers as before', () => {
 
 test('the ConfigMap kube-dns names servers for a domain; its log says what it runs with', () => {
   const lab = house({})
-  lab.run(`kubectl -n kube-system create configmap kube-dns --from-literal=stubDomains='{}'`)
   install(lab)
-  lab.run(`kubectl -n kube-system patch configmap kube-dns -p '{"data": {"stubDomains": "{\\"example.com\\": [\\"10.96.0.10\\"]}"}}'; sleep 150`)
+  lab.run(`kubectl -n kube-system create configmap kube-dns --from-literal=stubDomains='{"example.com": ["10.96.0.10"]}'; sleep 200`)
   expect(lab.run('kubectl -n kube-system logs ds/node-local-dns --tail=60').output).toContain('[INFO] Updated Corefile with 1 custom stubdomains and upstream servers /etc/resolv.conf\n')
   expect(lab.run('kubectl -n kube-system logs ds/node-local-dns --tail=60').output).toContain('\nexample.com:53 {\n    errors\n    cache 30\n    bind 169.254.20.10 10.96.0.10\n    forward . 10.96.0.10\n}\n')
   expect(lab.run('kubectl -n kube-system logs ds/node-local-dns --tail=60').output).toContain('[INFO] Reloading complete\n')

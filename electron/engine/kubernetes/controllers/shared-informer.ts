@@ -63,16 +63,17 @@ function sharedBy(server: KubernetesClient, resource: string): SharedObjects {
 /** One agent's picture of a resource: as {@link Informer}, of what all agents of the API server share. */
 export class SharedInformer<T extends KubeObject> {
   readonly #objects: SharedObjects
-  readonly #onUpdate: ((object: T) => void) | undefined
+  readonly #onChange: ((object: T) => void) | undefined
   readonly #stops: (() => void)[]
   /** What was there, by key, of all that changed since the way broke. */
   #former: Map<string, T | undefined> | undefined
 
-  constructor(client: KubernetesClient, resource: string, onUpdate?: (object: T) => void) {
-    this.#onUpdate = onUpdate
+  /** `onChange`: an object came, changed or went. */
+  constructor(client: KubernetesClient, resource: string, onChange?: (object: T) => void) {
+    this.#onChange = onChange
     this.#objects = sharedBy(client.way?.server ?? client, resource)
     this.#objects.add()
-    if (onUpdate) this.#objects.listen(this as unknown as SharedInformer<KubeObject>)
+    if (onChange) this.#objects.listen(this as unknown as SharedInformer<KubeObject>)
     const { way } = client
     this.#stops = way ? [way.onSilence(() => this.#silence()), way.onResume(() => this.#resume())] : []
     if (!way?.silent) return
@@ -103,7 +104,7 @@ export class SharedInformer<T extends KubeObject> {
     if (this.#former) {
       const key = keyOf((object ?? old)!)
       if (!this.#former.has(key)) this.#former.set(key, old)
-    } else if (object && old) this.#onUpdate?.(object)
+    } else this.#onChange?.((object ?? old)!)
   }
 
   #silence(): void {
@@ -114,11 +115,11 @@ export class SharedInformer<T extends KubeObject> {
   #resume(): void {
     const former = this.#former
     this.#former = undefined
-    if (!this.#onUpdate) return this.#objects.ignore(this as unknown as SharedInformer<KubeObject>)
+    if (!this.#onChange) return this.#objects.ignore(this as unknown as SharedInformer<KubeObject>)
     if (!former) return
     for (const [key, old] of former) {
       const now = this.#objects.informer.byKey(key) as T | undefined
-      if (old && now && now !== old && now.metadata.uid === old.metadata.uid) this.#onUpdate(now)
+      if (now !== old) this.#onChange((now ?? old)!)
     }
   }
 }

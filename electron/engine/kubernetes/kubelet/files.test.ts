@@ -93,6 +93,31 @@ describe('volumes', () => {
     expect(shown(story.cluster.container('default', 'web')!.fs.readDirectory('/v'))).toEqual([])
   })
 
+  it('of an optional object that comes late have it within a minute and a half, and lose it with it', () => {
+    const story = new Story()
+    story.run('web', { containers: [{ ...does('stay'), volumeMounts: [{ name: 'v', mountPath: '/v' }] }], volumes: [{ name: 'v', configMap: { name: 'late', optional: true } }] })
+    const files = (): string[] => shown(story.cluster.container('default', 'web')!.fs.readDirectory('/v'))
+    story.create('configmaps', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'late' }, data: { a: '1' } })
+    story.pass(90)
+    expect(files()).toEqual(['a'])
+    story.cluster.client.delete('configmaps', 'default', 'late')
+    story.pass(90)
+    expect(files()).toEqual([])
+  })
+
+  it('of an object that is made anew have the new one; while it is gone, the old', () => {
+    const story = new Story()
+    const make = (data: Record<string, string>): void => void story.create('configmaps', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c' }, data })
+    make({ a: '1' })
+    story.run('web', { containers: [{ ...does('stay'), volumeMounts: [{ name: 'v', mountPath: '/v' }] }], volumes: [{ name: 'v', configMap: { name: 'c' } }] })
+    story.cluster.client.delete('configmaps', 'default', 'c')
+    story.pass(90)
+    expect(story.file('/v/a')).toBe('1')
+    make({ a: '2' })
+    story.pass(90)
+    expect(story.file('/v/a')).toBe('2')
+  })
+
   it('of one source or many have their modes', () => {
     const story = new Story()
     story.create('configmaps', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c' }, data: { run: '#!/bin/sh\n', other: 'x' } })

@@ -378,9 +378,12 @@ export class Kubelet implements PodHost {
     this.workers.get(pod.metadata.uid)?.terminate(pod.metadata.deletionGracePeriodSeconds ?? 30)
   }
 
-  #refreshVolumes(object: ConfigMap | Secret): void {
+  /** It came, changed or went: an optional one may come late, and one be made anew. */
+  #refreshVolumes({ metadata: { namespace } }: ConfigMap | Secret): void {
+    const concerned = (worker: PodWorker): boolean => worker.pod.metadata.namespace === namespace
+    if (![...this.workers.values()].some(concerned)) return
     this.context.clock.schedule(VOLUME_REFRESH, () => {
-      for (const worker of this.workers.values()) if (worker.pod.metadata.namespace === object.metadata.namespace) worker.refreshVolumes()
+      for (const worker of this.workers.values()) if (concerned(worker)) worker.refreshVolumes()
     }, { background: true })
   }
 
