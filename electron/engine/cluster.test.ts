@@ -224,7 +224,7 @@ describe('a Pod', () => {
     const status = (): Pod['status'] => cluster.client.get<Pod>('pods', 'default', 'two').status
     expect(status().containerStatuses!.map((c) => [c.name, c.ready])).toEqual([['one', true], ['other', false]])
     expect(log(cluster, 'two', { container: 'other' })).toContain('bind() to 0.0.0.0:80 failed (98: Address already in use)')
-    cluster.clock.runFor(15_000)
+    cluster.clock.runFor(5_000)
     const other = status().containerStatuses![1]!
     expect(other.state!.waiting!.reason).toBe('CrashLoopBackOff')
     expect(other.state!.waiting!.message).toMatch(/^back-off (10|20)s restarting failed container=other pod=two_default\(/)
