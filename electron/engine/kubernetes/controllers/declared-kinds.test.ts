@@ -190,6 +190,26 @@ describe('a NetworkPolicy', () => {
   })
 })
 
+describe('an EndpointSlice or Endpoints', () => {
+  it('with addresses that are written oddly, or names, is stored with a warning', () => {
+    const { api } = cluster()
+    const heard: string[] = []
+    const onWarning = (text: string): void => void heard.push(text)
+    const slice = (name: string, addressType: string, address: string, labels: object = {}): void => void api.create('endpointslices', 'default', { metadata: { name, labels }, addressType, ports: [], endpoints: [{ addresses: [address] }] }, { onWarning })
+    slice('six', 'IPv6', '2001:DB8::0:1')
+    slice('named', 'FQDN', 'example.com')
+    slice('plain', 'IPv4', '10.0.0.1')
+    slice('controlled', 'IPv6', '2001:DB8::0:1', { 'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io' })
+    api.patch('endpointslices', 'default', 'named', 'application/merge-patch+json', { metadata: { labels: { a: 'b' } } }, { onWarning })
+    api.create('endpoints', 'default', { metadata: { name: 'old' }, subsets: [{ addresses: [{ ip: '10.0.0.1' }], notReadyAddresses: [{ ip: '2001:DB8::1' }], ports: [{ port: 80 }] }] }, { onWarning })
+    expect(heard.filter((text) => !text.startsWith('v1 Endpoints is deprecated'))).toEqual([
+      'endpoints[0].addresses[0]: IPv6 address "2001:DB8::0:1" should be in RFC 5952 canonical format ("2001:db8::1")',
+      'spec.addressType: FQDN endpoints are deprecated',
+      'subsets[0].notReadyAddresses[0].ip: IPv6 address "2001:DB8::1" should be in RFC 5952 canonical format ("2001:db8::1")',
+    ])
+  })
+})
+
 describe('an Ingress', () => {
   it('that names no class gets the newest of the default ones', () => {
     const { api, clock } = cluster()

@@ -3,6 +3,7 @@ import { joinHostPort } from '../../network/address.ts'
 import { deepEqual } from '../json.ts'
 import type { EndpointSlice, KubeObject, StoredMeta } from '../types.ts'
 import { validateEndpoints, validateEndpointSlice, validateEndpointSliceUpdate } from '../validation/endpoints.ts'
+import { ipWarnings } from '../validation/networking.ts'
 import { dns1123Subdomain } from '../validation/names.ts'
 import { AGE, NAME } from './columns.ts'
 import { apiResource, type Kind } from './kind.ts'
@@ -27,6 +28,21 @@ function addressesOf({ subsets }: Endpoints): string {
   return subsets?.length ? some(all) : '<none>'
 }
 
+/** What controllers write is not looked at: they put right what they copy. */
+function endpointsWarnings({ metadata, subsets }: Endpoints): string[] {
+  if (metadata.labels?.['endpoints.kubernetes.io/managed-by'] === 'endpoint-controller') return []
+  return (subsets ?? []).flatMap((subset, i) => (['addresses', 'notReadyAddresses'] as const).flatMap((list) => (subset[list] ?? []).flatMap(({ ip }, j) => ipWarnings(ip, `subsets[${i}].${list}[${j}].ip`))))
+}
+
+const CONTROLLED: ReadonlySet<string | undefined> = new Set(['endpointslice-controller.k8s.io', 'endpointslicemirroring-controller.k8s.io'])
+
+/** pkg/registry/discovery/endpointslice, warnOnDeprecatedAddressType and warnOnBadIPs (KEP-4858). */
+function sliceWarnings({ metadata, addressType, endpoints }: EndpointSlice, old: EndpointSlice | undefined): string[] {
+  if (CONTROLLED.has(metadata.labels?.['endpointslice.kubernetes.io/managed-by'])) return []
+  const deprecated = addressType === 'FQDN' && !old ? ['spec.addressType: FQDN endpoints are deprecated'] : []
+  return [...deprecated, ...endpoints.flatMap((endpoint, i) => endpoint.addresses.flatMap((text, j) => ipWarnings(text, `endpoints[${i}].addresses[${j}]`)))]
+}
+
 /** core/v1 Endpoints. */
 export const endpoints: Kind<Endpoints> = {
   resource: apiResource('Endpoints', 'endpoints', { shortNames: ['ep'], deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice' }),
@@ -37,6 +53,7 @@ export const endpoints: Kind<Endpoints> = {
     for (const subset of subsets ?? []) for (const port of subset.ports ?? []) port.protocol ??= 'TCP'
   },
   validate: validateEndpoints,
+  warnings: endpointsWarnings,
   columns: [NAME, { name: 'Endpoints', cell: addressesOf }, AGE],
 }
 
@@ -66,6 +83,7 @@ export const endpointSlice: Kind<EndpointSlice> = {
   },
   validate: validateEndpointSlice,
   validateUpdate: validateEndpointSliceUpdate,
+  warnings: sliceWarnings,
   columns: [
     NAME,
     { name: 'AddressType', cell: (o) => o.addressType },
