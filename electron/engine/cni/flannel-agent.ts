@@ -7,12 +7,13 @@ import { CNI_CONF } from './flannel-manifests.ts'
 import { haveFlannelRules, writeFlannelRules } from './flannel-rules.ts'
 import { BACKENDS, HostGwBackend, type Backend, type BackendType, type Lease } from './flannel-backend.ts'
 import { VNI, VxlanBackend } from './flannel-vxlan.ts'
+import { WireguardBackend } from './flannel-wireguard.ts'
 import { PeerReader, type PeerKind } from './shared-peers.ts'
 import type { Agent, NodeContext } from './types.ts'
 
 /**
- * flanneld with the Kubernetes subnet manager and the backends vxlan and host-gw: pkg/backend, pkg/subnet/kube and
- * Documentation/backends.md of flannel-io/flannel. Everything that it writes stays when it stops.
+ * flanneld with the Kubernetes subnet manager and the backends vxlan, host-gw and wireguard: pkg/backend, pkg/subnet/kube and
+ * Documentation/backends.md of flannel-io/flannel. Everything that it writes stays when it stops, but for WireGuard's devices.
  */
 export const SUBNET_ENV = '/run/flannel/subnet.env'
 export const FLANNEL_CONF = '/etc/cni/net.d/10-flannel.conflist'
@@ -56,7 +57,7 @@ export class FlannelAgent implements Agent {
     this.#late = late
     this.#backends = context.config.podCIDR.map((cluster): Backend => {
       const { version } = parseCidr(cluster)
-      return type === 'host-gw' ? new HostGwBackend(context, version, this.#log) : new VxlanBackend(context, version)
+      return type === 'host-gw' ? new HostGwBackend(context, version, this.#log) : type === 'wireguard' ? new WireguardBackend(context, version, this.#log) : new VxlanBackend(context, version)
     })
     this.#stopWatch = context.client.watch<Node>('nodes', { fieldSelector: `metadata.name=${context.name}` }, (event) => {
       if (this.#stopped || (event.type !== 'ADDED' && event.type !== 'MODIFIED')) return
@@ -87,9 +88,9 @@ export class FlannelAgent implements Agent {
     const underlay = [...network.links.values()].find((l) => l.addresses.some((a) => a.address === publicIps[0]))
     if (publicIps.includes(undefined) || !underlay) return
     if (this.#type === 'vxlan') this.#log('vxlan.go:141', `VXLAN config: VNI=${VNI} Port=0 GBP=false Learning=false DirectRouting=false`)
-    const macs = this.#backends.map((backend, i) => backend.setUp(subnets[i]!, publicIps[i]!, underlay, storedMac(node, backend.version)))
+    const ends = this.#backends.map((backend, i) => backend.setUp(subnets[i]!, publicIps[i]!, underlay, storedMac(node, backend.version)))
     this.#subnets = subnets
-    this.#annotate(node, publicIps as Ip[], macs)
+    this.#annotate(node, publicIps as Ip[], ends)
     this.#log('iptables.go:50', 'Starting flannel in iptables mode...')
     const six = config.podCIDR.some((c) => c.includes(':'))
     this.#log('iptables.go:109', 'Setting up masking rules')
@@ -108,7 +109,7 @@ export class FlannelAgent implements Agent {
     machine.fs.writeFile(SUBNET_ENV, `${env}FLANNEL_MTU=${underlay.mtu - this.#backends[0]!.overhead}\nFLANNEL_IPMASQ=true\n`)
     this.#log('main.go:426', `Wrote subnet file to ${SUBNET_ENV}`)
     this.#log('main.go:430', 'Running backend.')
-    this.#log(this.#type === 'vxlan' ? 'vxlan_network.go:68' : 'route_network.go:55', `${this.#type === 'vxlan' ? 'w' : 'W'}atching for new subnet leases`)
+    this.#log({ vxlan: 'vxlan_network.go:68', 'host-gw': 'route_network.go:55', wireguard: 'wireguard_network.go:73' }[this.#type], `${this.#type === 'vxlan' ? 'w' : 'W'}atching for new subnet leases`)
     this.#watchPeers()
     this.#ensure()
   }
@@ -118,10 +119,10 @@ export class FlannelAgent implements Agent {
     this.#backends.forEach(({ version }, i) => visit(version === 4 ? network.netfilter : network.netfilter6, config.podCIDR[i]!, this.#subnets![i]!))
   }
 
-  #annotate(node: Node, publicIps: readonly Ip[], macs: readonly (Mac | undefined)[]): void {
+  #annotate(node: Node, publicIps: readonly Ip[], ends: readonly (string | undefined)[]): void {
     const wanted: Record<string, string> = { [`${PREFIX}/backend-type`]: this.#type, [`${PREFIX}/kube-subnet-manager`]: 'true' }
     this.#backends.forEach(({ version }, i) => {
-      wanted[KEYS[version].data] = macs[i] === undefined ? 'null' : JSON.stringify({ VNI, VtepMAC: macs[i] })
+      wanted[KEYS[version].data] = ends[i] === undefined ? 'null' : JSON.stringify(this.#type === 'wireguard' ? { PublicKey: ends[i] } : { VNI, VtepMAC: ends[i] })
       wanted[KEYS[version].ip] = publicIps[i]!
     })
     const { client, clock, name } = this.#context
@@ -170,7 +171,8 @@ export class FlannelAgent implements Agent {
       tunnels: this.#type === 'vxlan',
       apply: (node, leases, at) => this.#onPeer(node, leases, at),
     }))
-    if (this.#follows) peers.follow(true)
+    // who looks at WireGuard's peers looks at no rows of the kernel's tables
+    if (this.#follows || this.#type === 'wireguard') peers.follow(true)
     else this.#late?.defer(peers)
   }
 
@@ -195,9 +197,9 @@ export class FlannelAgent implements Agent {
 
   /** A node whose flanneld has another backend is not reached until the two are of one mind; told once. */
   #ignore(node: string, type: BackendType, at: number): void {
-    if (this.#type !== 'host-gw' || this.#ignored.get(node) === type) return
+    if (this.#type === 'vxlan' || this.#ignored.get(node) === type) return
     this.#ignored.set(node, type)
-    this.#log('route_network.go:87', `Ignoring non-${this.#type} subnet: type=${type}`, at)
+    this.#log(this.#type === 'wireguard' ? 'wireguard_network.go:133' : 'route_network.go:87', `Ignoring non-${this.#type} subnet: type=${type}`, at)
   }
 
   #forget(leases: Leases, at: number): void {
@@ -216,7 +218,7 @@ const LEASES: PeerKind<Leases> = {
 }
 
 function isSame(a: Lease | undefined, b: Lease | undefined): boolean {
-  return a?.type === b?.type && a?.subnet === b?.subnet && a?.publicIp === b?.publicIp && a?.mac === b?.mac
+  return a?.type === b?.type && a?.subnet === b?.subnet && a?.publicIp === b?.publicIp && a?.mac === b?.mac && a?.publicKey === b?.publicKey
 }
 
 function storedMac(node: Node, version: 4 | 6): Mac | undefined {
@@ -246,7 +248,8 @@ function readLease(annotations: Readonly<Record<string, string>>, subnet: Cidr, 
   if (!data || !publicIp || !type) return undefined
   if (type === 'host-gw') return { type, subnet, publicIp }
   try {
-    const mac = (JSON.parse(data) as { VtepMAC?: Mac } | null)?.VtepMAC
+    const { VtepMAC: mac, PublicKey: publicKey } = (JSON.parse(data) as { VtepMAC?: Mac; PublicKey?: string } | null) ?? {}
+    if (type === 'wireguard') return publicKey ? { type, subnet, publicIp, publicKey } : undefined
     return mac ? { type, subnet, publicIp, mac } : undefined
   } catch {
     return undefined

@@ -4,7 +4,7 @@ import type { AgentLog } from './flannel-agent.ts'
 import type { NodeContext } from './types.ts'
 
 /** Backends of flanneld (Documentation/backends.md of flannel-io/flannel) that are simulated. */
-export const BACKENDS = ['vxlan', 'host-gw'] as const
+export const BACKENDS = ['vxlan', 'host-gw', 'wireguard'] as const
 export type BackendType = (typeof BACKENDS)[number]
 
 /** What a node's flanneld has written about itself, in one family. */
@@ -14,6 +14,8 @@ export interface Lease {
   publicIp: Ip
   /** Of the tunnel's end; the vxlan backend's only. */
   mac?: Mac
+  /** The wireguard backend's only. */
+  publicKey?: string
 }
 
 /** One family of a backend. */
@@ -21,8 +23,8 @@ export interface Backend {
   readonly version: 4 | 6
   /** Bytes of the underlay's MTU that it takes. */
   readonly overhead: number
-  /** `mac` is what the annotations say from before; returns the one to write there. */
-  setUp(subnet: Cidr, local: Ip, underlay: Link, mac: Mac | undefined): Mac | undefined
+  /** `mac` is what the annotations say from before; returns the one to write there, or the public key. */
+  setUp(subnet: Cidr, local: Ip, underlay: Link, mac: Mac | undefined): Mac | string | undefined
   /** The other nodes' leads through it. */
   readonly device: string
   /** Writes the way to another node, as at a virtual time; does not throw. */

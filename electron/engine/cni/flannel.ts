@@ -3,6 +3,7 @@ import type { Filesystem } from '../machine/types.ts'
 import { networkOf } from '../network/address.ts'
 import type { Cidr } from '../network/types.ts'
 import { addToBridge, planOnBridge, removeFromBridge, type BridgeConfig } from './bridge-link.ts'
+import { BACKENDS } from './flannel-backend.ts'
 import { FLANNEL_CONF, FlannelAgent, SUBNET_ENV } from './flannel-agent.ts'
 import { flannelManifests } from './flannel-manifests.ts'
 import type { Agent, CniPlan, CniPlugin, CniResult, NodeContext, Sandbox } from './types.ts'
@@ -45,7 +46,7 @@ export const flannelPlugin: CniPlugin = {
   },
 
   startAgent(context: NodeContext, log?: (line: string) => void): Agent {
-    return new FlannelAgent(context, log && ((source, message) => log(`${source}] ${message}`)), context.config.cniOptions['backend'] === 'host-gw' ? 'host-gw' : 'vxlan')
+    return new FlannelAgent(context, log && ((source, message) => log(`${source}] ${message}`)), BACKENDS.find((type) => type === context.config.cniOptions['backend']) ?? 'vxlan')
   },
 
   status(context: NodeContext): string | undefined {

@@ -72,5 +72,5 @@ function backendOf(process: Process): { type: BackendType } | { code: number; me
   const known = BACKENDS.find((t) => t === type)
   const more = Object.keys(backend).find((key) => key !== 'Type' && !(key === 'VNI' && backend[key] === 1) && !(key === 'Port' && backend[key] === 8472))
   if (known && more === undefined) return { type: known }
-  return { code: 69, message: `podhop: not simulated: flannel's backend ${known ? `${known} with ${more}` : String(type)} (use ${BACKENDS.join(' or ')})\n` }
+  return { code: 69, message: `podhop: not simulated: flannel's backend ${known ? `${known} with ${more}` : String(type)} (use ${BACKENDS.slice(0, -1).join(', ')} or ${BACKENDS.at(-1)!})\n` }
 }

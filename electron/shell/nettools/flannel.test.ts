@@ -7,7 +7,7 @@ function far(run: House['run']): string {
   return run("kubectl get pods -o jsonpath='{.items[?(@.spec.nodeName==\"worker-2\")].status.podIP}'").output.split(' ')[0]!
 }
 
-describe('flannel with the backend host-gw', () => {
+describe('flannel with other backends than vxlan', () => {
   it('routes to the nodes themselves: no tunnel, the whole MTU', () => {
     const { run } = house({ cni: { plugin: 'flannel', backend: 'host-gw' } })
     run(WEB)
@@ -44,11 +44,32 @@ describe('flannel with the backend host-gw', () => {
     expect(run(`hop trace node/worker-1 ${far(run)}:80 -o json | jq -r .verdict`).output).toBe('delivered\n')
   })
 
+  it('with wireguard, Pods speak through an encrypted device that goes and comes with flanneld', () => {
+    const { run } = house({ cni: { plugin: 'flannel', backend: 'wireguard' } })
+    run(WEB)
+    const routes = run('hop node worker-1 -- ip route').output
+    expect(routes).toMatch(/^10\.244\.0\.0\/16 dev flannel-wg scope link $/m)
+    expect(run('hop node worker-1 -- cat /run/flannel/subnet.env').output).toContain('FLANNEL_MTU=1420\n')
+    const shown = run('hop node worker-1 -- wg show flannel-wg').output
+    expect(shown).toContain('  listening port: 51820\n')
+    const key = /public key: (\S+)/.exec(run('hop node worker-2 -- wg show flannel-wg').output)![1]!
+    expect(shown).toContain(`peer: ${key}\n  endpoint: 172.18.0.4:51820\n  allowed ips: 10.244.2.0/24\n`)
+    expect(run('kubectl get node worker-2 -o yaml').output).toContain(`flannel.alpha.coreos.com/backend-data: '{"PublicKey":"${key}"}'\n    flannel.alpha.coreos.com/backend-type: wireguard\n`)
+    const trace = JSON.parse(run(`hop trace node/worker-1 ${far(run)}:80 -o json`).output) as { verdict: string; hops: { stage: string; text: string }[] }
+    expect([trace.verdict, trace.hops.some((h) => h.stage === 'encapsulate' && h.text.includes('encrypts the whole packet'))]).toEqual(['delivered', true])
+    run('kubectl run c --image=curlimages/curl --overrides=\'{"spec":{"nodeName":"worker-1"}}\' --command -- sleep 999; kubectl wait --for=condition=Ready pod/c')
+    expect(run(`kubectl exec c -- curl -s -m 2 -o /dev/null -w "%{http_code}" http://${far(run)}`).output).toBe('200')
+    run('kubectl -n kube-flannel delete pod --field-selector spec.nodeName=worker-1; sleep 10')
+    expect(run('hop node worker-1 -- wg show flannel-wg').output).toContain(`peer: ${key}\n`)
+    expect(run(`kubectl exec c -- curl -s -m 2 -o /dev/null -w "%{http_code}" http://${far(run)}`).output).toBe('200')
+    expect(run('kubectl logs -n kube-flannel $(kubectl -n kube-flannel get pod --field-selector spec.nodeName=worker-1 -o name)').output).toContain('Subnet added: 10.244.2.0/24 via 172.18.0.4:51820\n')
+  })
+
   it('says which backends there are', () => {
     const { run } = house()
     run("kubectl -n kube-flannel get cm kube-flannel-cfg -o yaml | sed 's/\"Type\": \"vxlan\"/\"Type\": \"ipsec\"/' | kubectl apply -f - 2>/dev/null")
     run('kubectl -n kube-flannel delete pod --field-selector spec.nodeName=worker-1; sleep 5')
     const pod = run('kubectl -n kube-flannel get pod --field-selector spec.nodeName=worker-1 -o name').output.trim()
-    expect(run(`kubectl -n kube-flannel logs ${pod}`).output).toContain("podhop: not simulated: flannel's backend ipsec (use vxlan or host-gw)")
+    expect(run(`kubectl -n kube-flannel logs ${pod}`).output).toContain("podhop: not simulated: flannel's backend ipsec (use vxlan, host-gw or wireguard)")
   })
 })
