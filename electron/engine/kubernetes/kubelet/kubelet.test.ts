@@ -124,7 +124,7 @@ describe('a container', () => {
     expect(get(cluster, 'again').status.phase).toBe('Running')
   })
 
-  it('that crashes is restarted at once, then after 10, 20, 40… seconds', () => {
+  it('that crashes is restarted at once, then at the first look after 10, 20, 40… seconds', () => {
     const cluster = born()
     run(cluster, 'bad', { containers: [{ ...busybox('exit', '1'), imagePullPolicy: 'IfNotPresent' }] })
     const starts: number[] = []
@@ -138,7 +138,12 @@ describe('a container', () => {
     })
     cluster.clock.runFor(400_000)
     const gaps = starts.slice(1).map((at, i) => Math.round((at - starts[i]!) / 1000))
-    expect(gaps.slice(0, 6)).toEqual([1, 10, 20, 40, 80, 160])
+    expect(gaps[0]).toBe(1)
+    // the kubelet looks every 10 to 15 s (backOffPeriod, workerBackOffPeriodJitterFactor)
+    for (const [i, least] of [10, 20, 40, 80, 160].entries()) {
+      expect(gaps[i + 1]).toBeGreaterThanOrEqual(least)
+      expect(gaps[i + 1]).toBeLessThan(least + 16)
+    }
   })
 
   it('has a log that can be read from before its restart', () => {
