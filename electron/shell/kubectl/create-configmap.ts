@@ -5,7 +5,7 @@ import type { Command } from './command.ts'
 import { CREATE_FLAGS, started } from './create-simple.ts'
 import { KubectlError, quote } from './errors.ts'
 import { flags } from './flags.ts'
-import { isKey, KEY_FLAGS, KEY_RULE, readKeys } from './key-sources.ts'
+import { isKey, KEY_FLAGS, KEY_RULE, readKeys, readStreams } from './key-sources.ts'
 import { withHash } from './name-hash.ts'
 import { define, type JsonObject, sortKeys } from './objects.ts'
 import { createNamed, metadataOf } from './saving.ts'
@@ -20,7 +20,7 @@ export const createConfigMap: Command = {
     const name = yield* started(k)
     const data: JsonObject = {}
     const binary: JsonObject = {}
-    readKeys(k, (key, value) => {
+    readKeys(k, yield* readStreams(k), (key, value) => {
       if (!isKey(key)) throw new KubectlError(`${quote(key)} is not a valid key name for a ConfigMap: ${KEY_RULE}`)
       for (const [field, entries] of [['Data', data], ['BinaryData', binary]] as const) {
         if (Object.hasOwn(entries, key)) throw new KubectlError(`cannot add key ${quote(key)}, another key by that name already exists in ${field} for ConfigMap ${quote(name)}`)

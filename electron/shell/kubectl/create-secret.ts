@@ -5,7 +5,7 @@ import type { Command, Kubectl } from './command.ts'
 import { CREATE_FLAGS, started } from './create-simple.ts'
 import { KubectlError, messageOf, quote } from './errors.ts'
 import { flags } from './flags.ts'
-import { type AddKey, isKey, KEY_FLAGS, KEY_RULE, readFiles, readKeys } from './key-sources.ts'
+import { type AddKey, isKey, KEY_FLAGS, KEY_RULE, readFiles, readKeys, readStreams } from './key-sources.ts'
 import { withHash } from './name-hash.ts'
 import { define, type JsonObject, sortKeys } from './objects.ts'
 import { createNamed, metadataOf } from './saving.ts'
@@ -36,7 +36,8 @@ const generic: Command = {
   `),
   *run(k): Task<number> {
     const name = yield* started(k)
-    return yield* createNamed(k, withHash(k, secret(name, k.flags.string('type'), dataOf((add) => readKeys(k, add)))), 'secret')
+    const streams = yield* readStreams(k)
+    return yield* createNamed(k, withHash(k, secret(name, k.flags.string('type'), dataOf((add) => readKeys(k, streams, add)))), 'secret')
   },
 }
 
@@ -89,7 +90,8 @@ const dockerRegistry: Command = {
     if (f.list('from-file').length > 0) {
       // what has no key of its own is the configuration
       const sources = f.list('from-file').map((source) => (source.includes('=') ? source : `.dockerconfigjson=${source}`))
-      return yield* createNamed(k, withHash(k, secret(name, 'kubernetes.io/dockerconfigjson', dataOf((add) => readFiles(k, sources, add)))), 'secret')
+      const streams = yield* readStreams(k)
+      return yield* createNamed(k, withHash(k, secret(name, 'kubernetes.io/dockerconfigjson', dataOf((add) => readFiles(k, sources, streams, add)))), 'secret')
     }
     if (!username || !password || !server) {
       throw new KubectlError('either --from-file or the combination of --docker-username, --docker-password and --docker-server is required')

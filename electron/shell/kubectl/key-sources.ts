@@ -1,6 +1,8 @@
-import { encodeUtf8 } from '../../engine/text.ts'
+import type { Task } from '../../engine/machine/task.ts'
+import { decodeUtf8, encodeUtf8 } from '../../engine/text.ts'
 import type { Kubectl } from './command.ts'
 import { KubectlError, messageOf, quote } from './errors.ts'
+import { streamOf } from './manifests.ts'
 
 /** The flags that keys and values come from, for ConfigMaps and Secrets (kubectl's pkg/cmd/create and pkg/generate). */
 export const KEY_FLAGS = `
@@ -12,8 +14,21 @@ export const KEY_FLAGS = `
 
 export type AddKey = (key: string, value: Uint8Array) => void
 
+/** What is read of pipes among the named files: /dev/stdin, and bash's <(…). */
+export type Streams = ReadonlyMap<string, Uint8Array>
+
+export function* readStreams({ process, flags }: Kubectl): Task<Streams> {
+  const streams = new Map<string, Uint8Array>()
+  for (const source of [...flags.list('from-file'), ...flags.list('from-env-file')]) {
+    const path = source.slice(source.indexOf('=') + 1)
+    const stream = streamOf(process, path)
+    if (stream !== undefined && !streams.has(path)) streams.set(path, yield* process.readAll(stream))
+  }
+  return streams
+}
+
 /** Everything that the flags name, in kubectl's order. `add` throws for keys that cannot be. */
-export function readKeys(k: Kubectl, add: AddKey): void {
+export function readKeys(k: Kubectl, streams: Streams, add: AddKey): void {
   const { flags: f } = k
   if (f.list('from-env-file').length > 0 && (f.list('from-file').length > 0 || f.list('from-literal').length > 0)) {
     throw new KubectlError('from-env-file cannot be combined with from-file or from-literal')
@@ -25,8 +40,8 @@ export function readKeys(k: Kubectl, add: AddKey): void {
     if (value.length >= 2 && ((value.startsWith('"') && value.endsWith('"')) || (value.startsWith("'") && value.endsWith("'")))) value = value.slice(1, -1)
     add(literal.slice(0, at), encodeUtf8(value))
   }
-  readFiles(k, f.list('from-file'), add)
-  for (const source of f.list('from-env-file')) fromEnvFile(k, source, add)
+  readFiles(k, f.list('from-file'), streams, add)
+  for (const source of f.list('from-env-file')) fromEnvFile(k, source, streams, add)
 }
 
 export const KEY_RULE =
@@ -37,17 +52,19 @@ export function isKey(key: string): boolean {
 }
 
 /** What --from-file names. */
-export function readFiles(k: Kubectl, sources: readonly string[], add: AddKey): void {
-  for (const source of sources) fromFile(k, source, add)
+export function readFiles(k: Kubectl, sources: readonly string[], streams: Streams, add: AddKey): void {
+  for (const source of sources) fromFile(k, source, streams, add)
 }
 
-function fromFile(k: Kubectl, source: string, add: AddKey): void {
+function fromFile(k: Kubectl, source: string, streams: Streams, add: AddKey): void {
   const at = source.indexOf('=')
   if (at === 0) throw new KubectlError(`key name for file path ${source.slice(1)} missing`)
   if (at > 0 && at === source.length - 1) throw new KubectlError(`file path for key name ${source.slice(0, at)} missing`)
   if (at > 0 && source.indexOf('=', at + 1) >= 0) throw new KubectlError('key names or file paths cannot contain \'=\'')
   const path = at < 0 ? source : source.slice(at + 1)
   const key = at < 0 ? path.slice(path.lastIndexOf('/') + 1) : source.slice(0, at)
+  const stream = streams.get(path)
+  if (stream) return add(key, stream)
   const { fs } = k.process
   const real = k.process.resolve(path)
   if (!fs.exists(real)) throw new KubectlError(`error reading ${path}: no such file or directory`)
@@ -67,12 +84,13 @@ function fromFile(k: Kubectl, source: string, add: AddKey): void {
   add(key, content)
 }
 
-function fromEnvFile(k: Kubectl, source: string, add: AddKey): void {
+function fromEnvFile(k: Kubectl, source: string, streams: Streams, add: AddKey): void {
   const { fs } = k.process
   const real = k.process.resolve(source)
-  if (!fs.exists(real)) throw new KubectlError(`error reading ${source}: no such file or directory`)
-  if (fs.stat(real).type === 'directory') throw new KubectlError('env config file cannot be a directory')
-  for (const line of fs.readText(real).replace(/^\ufeff/, '').split('\n')) {
+  const stream = streams.get(source)
+  if (!stream && !fs.exists(real)) throw new KubectlError(`error reading ${source}: no such file or directory`)
+  if (!stream && fs.stat(real).type === 'directory') throw new KubectlError('env config file cannot be a directory')
+  for (const line of (stream ? decodeUtf8(stream) : fs.readText(real)).replace(/^\ufeff/, '').split('\n')) {
     const trimmed = line.trimStart()
     if (trimmed === '' || trimmed.startsWith('#')) continue
     const at = trimmed.indexOf('=')

@@ -67,7 +67,7 @@ export function* readManifests(process: Process, names: readonly string[], recur
 }
 
 /** The open file that /dev/stdin or /dev/fd/63, bash's <(…), stands for. */
-function streamOf(process: Process, name: string): number | undefined {
+export function streamOf(process: Process, name: string): number | undefined {
   const fd = name === '/dev/stdin' ? 0 : Number(/^\/dev\/fd\/(\d+)$/.exec(name)?.[1] ?? NaN)
   return process.files.has(fd) ? fd : undefined
 }

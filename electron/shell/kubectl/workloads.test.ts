@@ -97,6 +97,12 @@ describe('a manifest that is a stream', () => {
     expect(student.say('kubectl apply -f <(echo a: b: c)')).toContain('error parsing /dev/fd/63: ')
     expect(student.say('kubectl apply -f /dev/fd/9')).toBe('error: the path "/dev/fd/9" does not exist\n')
   })
+
+  it('so is a key of a ConfigMap or Secret', () => {
+    const student = new Student()
+    student.say('echo hello | kubectl create configmap one --from-file=text=/dev/stdin; kubectl create secret generic two --from-file=text=<(echo hello); echo A=1 | kubectl create cm three --from-env-file=/dev/stdin')
+    expect(student.say(`kubectl get cm one three -o jsonpath='{.items[*].data}'; kubectl get secret two -o jsonpath='{.data}'`)).toBe('{"text":"hello\\n"} {"A":"1"}{"text":"aGVsbG8K"}')
+  })
 })
 
 describe('what students do in a Pod without the tool', () => {

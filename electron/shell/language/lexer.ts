@@ -123,7 +123,8 @@ export abstract class Lexer extends ParameterLexer {
           literal += this.#extendedGlob()
           continue
         }
-        if ((c === '<' || c === '>') && s[this.position + 1] === '(' && out.length === 0 && literal === '' && this.extendedQuotes) {
+        if ((c === '<' || c === '>') && s[this.position + 1] === '(' && this.extendedQuotes) {
+          flush()
           out.push(this.#processSubstitution(c))
           continue
         }

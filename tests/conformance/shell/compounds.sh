@@ -47,7 +47,7 @@ E
 #### command substitution trims and null
 x=$(printf 'a\0b'); echo "$x"; echo "${#x}"
 #### process substitution
-cat <(echo one) <(echo two); diff <(printf '1\n2\n') <(printf '1\n3\n'); echo $?; while read x; do echo "got $x"; done < <(printf 'a\nb\n'); echo out > >(cat); sleep 0.1; paste <(seq 2) <(seq 3 4); f() { cat "$1"; }; f <(echo via function); wc -l < <(seq 5)
+cat <(echo one) <(echo two); diff <(printf '1\n2\n') <(printf '1\n3\n'); echo $?; while read x; do echo "got $x"; done < <(printf 'a\nb\n'); echo out > >(cat); sleep 0.1; paste <(seq 2) <(seq 3 4); f() { cat "$1"; }; f <(echo via function); wc -l < <(seq 5); g() { cat "${1#*=}"; }; g --file=<(echo inside a word); v=<(echo assigned); echo ${v%/*}; echo 'x<(y)' x"<(y)"
 #### functions
 f() { echo "f $# $1 ${FUNCNAME[0]}"; return 3; }; f a b; echo $?; function g { echo g; }; g; function h() { echo h; } > /dev/null; h; i() (exit 4); i; echo $?; j() if true; then echo if; fi; j; k() { return; }; false; k; echo $?; l() { return 300; }; l; echo $?; unset -f f; f; echo $?; m() { echo "$@"; set -- new; echo $1; }; m old; echo ${1-none}; n() { [ $1 -gt 0 ] && { echo $1; n $(($1-1)); }; }; n 3; declare -F g; declare -F; echo $?; o() for x in 1 2; do echo $x; done; o; p-q() { echo dash; }; p-q
 #### function redefinition and bad names
