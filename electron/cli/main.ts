@@ -10,7 +10,7 @@ const USAGE = `podhop: an offline lab for Kubernetes networking
   podhop start [--web] [--port P]                    the app
   podhop serve [--port P] [--kube-api] [--cluster F] [-f M]…
                                                      the app for browsers; --kube-api: for your own tools, too
-  podhop run [--cluster F] [--lab ID] [-f M]… [-c COMMANDS | SCRIPT]
+  podhop run [--cluster F] [--lab ID|FOLDER] [-f M]… [-c COMMANDS | SCRIPT]
                                                      a fresh cluster in virtual time: apply, settle, run, print
   podhop lab list|lint|test|new [ID|FOLDER]…         labs, for trainers and QA
   podhop version

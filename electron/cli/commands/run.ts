@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { parseClusterConfig, type Cluster } from '../../engine/cluster.ts'
 import { explanation } from '../../host/explanations.ts'
 import { appFolder } from '../../host/layout.ts'
@@ -31,10 +31,12 @@ export function run(args: string[]): number {
   return result.code
 }
 
-function labCluster(id: string, manifests: readonly string[], files: readonly string[]): Cluster {
+/** By a lab's id, or by the path of a folder: a trainer's lab is tried before it is anywhere else. */
+function labCluster(name: string, manifests: readonly string[], files: readonly string[]): Cluster {
   const labs = join(appFolder(), 'labs')
-  if (!existsSync(join(labs, id, 'lab.yaml'))) throw new UsageError(`there is no lab "${id}"; there are: ${readLabs(labs).map((lab) => lab.id).join(', ')}`)
-  const found = readLab(join(labs, id), id)
+  const folder = [join(labs, name), resolve(name)].find((path) => existsSync(join(path, 'lab.yaml')))
+  if (folder === undefined) throw new UsageError(`there is no lab "${name}", and no folder of this name with a lab.yaml; there are: ${readLabs(labs).map((lab) => lab.id).join(', ')}`)
+  const found = readLab(folder, basename(folder))
   if ('problems' in found) throw new UsageError(found.problems.map(formatProblem).join('\n'))
   const cluster = bearLabCluster(found.lab)
   applyManifests(cluster, manifests, files)

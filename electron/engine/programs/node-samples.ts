@@ -73,7 +73,7 @@ export const nodeSample = ({ script, greeting, address, answer }: NodeSample): P
     yield* process.printError(`podhop: not simulated: ${process.argv.join(' ')} (node ${script} is)\n`)
     return 69
   }
-  if (npm) yield* process.print(`\n> ${process.env.get('npm_package') ?? 'app@1.0.0'} start ${process.cwd}\n> node ${script}\n\n`)
+  if (npm) yield* process.print(`\n> simpleapp@1.0.0 start ${process.cwd}\n> node ${script}\n\n`)
   const out = new Output(process, 1)
   const state = { requests: 0 }
   try {

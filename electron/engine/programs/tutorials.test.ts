@@ -151,3 +151,42 @@ test('httpbin takes the scheme from who forwarded, hides what proxies add, and t
   })
   expect(JSON.parse(posted)).toMatchObject({ data: '', form: { a: 'one' }, files: { f: 'text\n' }, json: null })
 })
+
+describe('servers that end', () => {
+  test('nginx tells of each worker', () => {
+    const web = start('nginx')
+    web.process.signal('SIGQUIT')
+    cluster.clock.runFor(100)
+    expect(web.output().split('(SIGQUIT) received, shutting down\n')[1]!.replace(/^.*\[notice\] /gm, '')).toBe('2#2: gracefully shutting down\n3#3: gracefully shutting down\n2#2: exiting\n3#3: exiting\n2#2: exit\n3#3: exit\n1#1: signal 17 (SIGCHLD) received from 2\n1#1: worker process 2 exited with code 0\n1#1: signal 17 (SIGCHLD) received from 3\n1#1: worker process 3 exited with code 0\n1#1: exit\n')
+  })
+
+  test('redis saves its keys, finds them again, and stays when it cannot save', () => {
+    const redis = start('redis:7')
+    const ask = (pod: PodSample, words: string): string => cluster.run(client.machine, function* (p) {
+      const stream = (yield* TcpStream.open(p, pod.ip, 6379)) as TcpStream
+      stream.write(encodeUtf8(`${words}\r\n`))
+      return decodeUtf8((yield* stream.read(p)) as Uint8Array)
+    })
+    ask(redis, 'SET colour blue')
+    redis.process.signal('SIGTERM')
+    cluster.clock.runFor(1000)
+    expect([redis.process.status?.code, redis.output()]).toEqual([0, expect.stringMatching(/\* Saving the final RDB snapshot before exiting\.\n.*\* DB saved on disk\n.*bye bye\.\.\.\n$/)])
+    const dump = redis.machine.fs.readFile('/data/dump.rdb')
+    const next = cluster.pod('next', 'worker-1', 'redis:7')
+    next.machine.fs.writeFile('/data/dump.rdb', dump)
+    cluster.clock.runFor(1000)
+    expect([ask(next, 'GET colour'), next.output()]).toEqual(['$4\r\nblue\r\n', expect.stringContaining('* Done loading RDB, keys loaded: 1, keys expired: 0.\n')])
+    const lost = start('redis:7', { name: 'lost', args: ['redis-server', '--dir', '/etc'] })
+    lost.process.signal('SIGTERM')
+    cluster.clock.runFor(1000)
+    expect([lost.process.status, lost.output()]).toEqual([undefined, expect.stringContaining("(in server root dir /etc) for saving: Permission denied\n")])
+  })
+
+  test('postgres tells what its children did', () => {
+    const database = start('postgres:16', { env: { POSTGRES_PASSWORD: 'x' } })
+    cluster.clock.runFor(20_000)
+    database.process.signal('SIGINT')
+    cluster.clock.runFor(1000)
+    expect(database.output()).toMatch(/\[56\] LOG: {2}database system was shut down at 2026-01-05 08:00:\d\d UTC\n.*ready to accept connections\n.*received fast shutdown request\n.*aborting any active transactions\n.*\(PID 59\) exited with exit code 1\n.*\[54\] LOG: {2}shutting down\n.*database system is shut down\n$/)
+  })
+})

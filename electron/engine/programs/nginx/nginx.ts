@@ -110,9 +110,11 @@ export class Nginx {
     const number = { SIGTERM: 15, SIGINT: 2, SIGQUIT: 3 }[signal]
     this.#log('notice', `signal ${number} (${signal}) received, ${signal === 'SIGQUIT' ? 'shutting down' : 'exiting'}`, false)
     for (const server of this.#servers.values()) server.close()
+    for (const line of [...(signal === 'SIGQUIT' ? ['gracefully shutting down'] : []), 'exiting', 'exit']) for (const worker of this.#workers) this.#log('notice', line, false, worker.pid)
     for (const worker of this.#workers) {
       worker.signal('SIGKILL')
       yield* process.wait(worker)
+      this.#log('notice', `signal 17 (SIGCHLD) received from ${worker.pid}`, false)
       this.#log('notice', `worker process ${worker.pid} exited with code 0`, false)
     }
     this.#log('notice', 'exit', false)

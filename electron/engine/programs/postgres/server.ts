@@ -166,6 +166,9 @@ export function databasesOf(process: Process): Databases {
   return new Databases(['postgres', 'template0', 'template1', setting(process, 'POSTGRES_DB') || user])
 }
 
+/** Processes beside the server, below those of clients: they are told in its log alone. */
+const CHILDREN = { checkpointer: 54, startup: 56, launcher: 59 }
+
 /** `databases`: what an entrypoint has prepared. */
 export function* run(process: Process, args: readonly string[], databases = databasesOf(process)): Task<number> {
   // what ps shows: the entrypoint ends with exec
@@ -209,9 +212,15 @@ export function* run(process: Process, args: readonly string[], databases = data
   }
   for (const address of wildcard ? ['0.0.0.0', ...(process.network.ipv6 ? ['::'] : [])] : addresses) log(`LOG:  listening on ${address.includes(':') ? 'IPv6' : 'IPv4'} address "${address}", port ${port}`)
   log(`LOG:  listening on Unix socket "/var/run/postgresql/.s.PGSQL.${port}"`)
+  log(`LOG:  database system was shut down at ${logTime(process.clock.wall()).replace(/\.\d+/, '')}`, CHILDREN.startup)
   log('LOG:  database system is ready to accept connections')
   const signal = yield* untilSignal(process, ['SIGTERM', 'SIGINT', 'SIGQUIT'])
   log(`LOG:  received ${signal === 'SIGTERM' ? 'smart' : signal === 'SIGINT' ? 'fast' : 'immediate'} shutdown request`)
+  if (signal === 'SIGINT') log('LOG:  aborting any active transactions')
+  if (signal !== 'SIGQUIT') {
+    log(`LOG:  background worker "logical replication launcher" (PID ${CHILDREN.launcher}) exited with exit code 1`)
+    log('LOG:  shutting down', CHILDREN.checkpointer)
+  }
   yield* process.sleep(100, STEP)
   log('LOG:  database system is shut down')
   yield* out.flush()

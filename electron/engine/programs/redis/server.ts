@@ -9,6 +9,7 @@ import { ownerOf } from '../stream.ts'
 import { COMMANDS } from './commands.ts'
 import { logTime, readConfig } from './config.ts'
 import { encodeCommand, encodeReply, RespError, RespReader, type Reply } from './protocol.ts'
+import { loadDump, saveDump } from './persistence.ts'
 import { writeRdb } from './rdb.ts'
 import { replicate, type ReplicaState } from './replica.ts'
 import { globPattern, RedisStore } from './store.ts'
@@ -32,7 +33,7 @@ class RedisServer {
   readonly #process: Process
   readonly #version: string
   readonly #config: Map<string, string>
-  readonly #store: RedisStore
+  readonly store: RedisStore
   readonly #clients = new Map<TcpConnection, Client>()
   #nextId = 3
   #connections = 0
@@ -50,7 +51,7 @@ class RedisServer {
     this.#process = process
     this.#version = version
     this.#config = config
-    this.#store = new RedisStore(process.clock)
+    this.store = new RedisStore(process.clock)
   }
 
   accept(connection: TcpConnection): void {
@@ -122,7 +123,7 @@ class RedisServer {
       return { error: `ERR unknown command '${words[0]!.slice(0, 128)}', with args beginning with: ${args.map((a) => `'${a}' `).join('').slice(0, 128)}` }
     }
     if (args.length < command.least || args.length > command.most) return wrongNumber(name)
-    const reply = command.run({ store: this.#store, now: () => this.#process.clock.now }, args)
+    const reply = command.run({ store: this.store, now: () => this.#process.clock.now }, args)
     if (WRITES.has(name) && !(typeof reply === 'object' && reply !== null && 'error' in reply)) this.#propagate(words)
     return reply
   }
@@ -177,13 +178,13 @@ class RedisServer {
 
   #info(section: string | undefined): Reply {
     const seconds = Math.floor((this.#process.clock.now - this.#process.startedAt) / 1000)
-    const keys = this.#store.keys()
+    const keys = this.store.keys()
     const sections: Record<string, string[]> = {
       server: [`redis_version:${this.#version}`, 'redis_mode:standalone', 'os:Linux 6.1.0 x86_64', 'arch_bits:64', `process_id:${this.#process.pid}`, `tcp_port:${this.#config.get('port')}`, `uptime_in_seconds:${seconds}`, `uptime_in_days:${Math.floor(seconds / 86_400)}`],
       clients: [`connected_clients:${this.#clients.size}`, `maxclients:${this.#config.get('maxclients')}`, 'blocked_clients:0', `pubsub_clients:${[...this.#clients.values()].filter((c) => c.channels.size + c.patterns.size > 0).length}`],
       stats: [`total_connections_received:${this.#connections}`, `total_commands_processed:${this.#commands}`],
       replication: this.#replication(),
-      keyspace: keys.length === 0 ? [] : [`db0:keys=${keys.length},expires=${keys.filter((k) => this.#store.until(k) !== Infinity).length},avg_ttl=0`],
+      keyspace: keys.length === 0 ? [] : [`db0:keys=${keys.length},expires=${keys.filter((k) => this.store.until(k) !== Infinity).length},avg_ttl=0`],
     }
     const wanted = section === undefined || ['default', 'all', 'everything'].includes(section) ? Object.keys(sections) : [section]
     return wanted.filter((name) => Object.hasOwn(sections, name)).map((name) => `# ${name[0]!.toUpperCase()}${name.slice(1)}\r\n${sections[name]!.map((l) => `${l}\r\n`).join('')}`).join('\r\n')
@@ -229,7 +230,7 @@ class RedisServer {
       const [first = '', ...args] = words
       this.#data(first.toLowerCase(), args, words)
     }
-    this.#process.spawnThread(replicate({ process: this.#process, store: this.#store, port: Number(this.#config.get('port')), password: () => this.#config.get('masterauth') ?? '', log: this.#log, apply }, state, () => this.#master === state))
+    this.#process.spawnThread(replicate({ process: this.#process, store: this.store, port: Number(this.#config.get('port')), password: () => this.#config.get('masterauth') ?? '', log: this.#log, apply }, state, () => this.#master === state))
   }
 
   #replconf(client: Client, args: readonly string[]): Reply {
@@ -246,7 +247,7 @@ class RedisServer {
     const replica = (client.replica ??= { port: 6379, offset: 0, synchronized: false })
     const who = joinHostPort(client.connection.remoteAddress, replica.port)
     for (const text of [`Replica ${who} asks for synchronization`, `Full resync requested by replica ${who}`, 'Starting BGSAVE for SYNC with target: disk', 'Background saving terminated with success', `Synchronization with replica ${who} succeeded`]) this.#log('*', text)
-    const dump = writeRdb(this.#store, clock.wall() - clock.now)
+    const dump = writeRdb(this.store, clock.wall() - clock.now)
     if (name === 'psync') this.#send(client, { status: `FULLRESYNC ${this.#id} ${this.#offset}` })
     client.connection.send(encodeUtf8(`$${dump.length}\r\n`))
     client.connection.send(dump)
@@ -380,11 +381,14 @@ export const redisServer: Program = function* (process) {
   // setproctitle
   ;(process as { argv: readonly string[] }).argv = [`redis-server ${address ?? '*'}:${port}`]
   log(plain, 'Server initialized')
+  loadDump(process, config, redis.store, version, log)
   log('*', `Ready to accept connections${since(7, 2) ? ' tcp' : ''}`)
   if (master !== '') redis.follow(master, Number(masterPort))
-  const signal = yield* untilSignal(process, ['SIGTERM', 'SIGINT'])
-  out.write(`${process.pid}:signal-handler (${Math.floor(process.clock.wall() / 1000)}) Received ${signal} scheduling shutdown...\n`)
-  log('*', `User requested shutdown...`)
+  do {
+    const signal = yield* untilSignal(process, ['SIGTERM', 'SIGINT'])
+    out.write(`${process.pid}:signal-handler (${Math.floor(process.clock.wall() / 1000)}) Received ${signal} scheduling shutdown...\n`)
+    log('*', `User requested shutdown...`)
+  } while (!saveDump(process, config, redis.store, log))
   log('#', 'Redis is now ready to exit, bye bye...')
   yield* out.flush()
   return 0
