@@ -13,6 +13,7 @@ import { nodeAt, walk, type Own, type Place } from './walk.ts'
 const EMPTY = new Uint8Array(0)
 /** A machine's own changes; more is ENOSPC, so that a runaway program cannot eat the student's memory. */
 const CAPACITY = 64 * 1024 * 1024
+const SET_GROUP = 0o2000
 
 export interface FilesystemOptions {
   clock?: Clock
@@ -87,7 +88,7 @@ export class MemoryFilesystem implements Filesystem {
   writeLate(path: string, make: () => Uint8Array): void {
     const place = this.#walk(path, { own: true })
     if (place.node && place.node.type !== 'file') throw new SystemError(place.node.type === 'directory' ? 'EISDIR' : 'EINVAL')
-    const { inode, links, mode, uid, gid } = place.node ?? this.#fresh(0o666 & ~this.umask)
+    const { inode, links, mode, uid, gid } = place.node ?? this.#born(place, 0o666 & ~this.umask)
     if (place.node?.owner === this) this.#charge(-place.node.size)
     this.#put(place, new LateFile({ owner: this, inode, links, mode, uid, gid, mtime: this.#now() }, make))
     this.#changed(place.path)
@@ -129,7 +130,8 @@ export class MemoryFilesystem implements Filesystem {
     }
     const place = this.#walk(path, { follow: false, own: true })
     if (place.node) throw new SystemError('EEXIST')
-    this.#put(place, makeDirectory(this.#fresh(options.mode ?? 0o777 & ~this.umask)))
+    const base = this.#born(place, options.mode ?? 0o777 & ~this.umask)
+    this.#put(place, makeDirectory(place.parent.mode & SET_GROUP ? { ...base, mode: base.mode | SET_GROUP } : base))
     this.#changed(place.path)
   }
 
@@ -169,7 +171,7 @@ export class MemoryFilesystem implements Filesystem {
   symlink(target: string, path: string): void {
     const place = this.#walk(path, { follow: false, own: true })
     if (place.node) throw new SystemError('EEXIST')
-    this.#put(place, { ...this.#fresh(0o777), type: 'symlink', target })
+    this.#put(place, { ...this.#born(place, 0o777), type: 'symlink', target })
     this.#changed(place.path)
   }
 
@@ -242,7 +244,7 @@ export class MemoryFilesystem implements Filesystem {
 
   installDevice(path: string, device: DeviceName): void {
     const place = this.#walk(path, { follow: false, own: true })
-    this.#put(place, { ...this.#fresh(0o666), type: 'device', device })
+    this.#put(place, { ...this.#born(place, 0o666), type: 'device', device })
   }
 
   /** A directory whose entries are computed at each look (/proc). Its nodes are made with {@link virtualFile}. */
@@ -327,7 +329,7 @@ export class MemoryFilesystem implements Filesystem {
     if (path.endsWith('/')) throw new SystemError(place.node ? 'ENOTDIR' : 'EISDIR')
     if (place.node?.type === 'device') return place.node
     if (place.node) return this.#own(place) as FileNode
-    const node = makeFile(this.#fresh(mode ?? 0o666 & ~this.umask))
+    const node = makeFile(this.#born(place, mode ?? 0o666 & ~this.umask))
     this.#put(place, node)
     this.#changed(place.path)
     return node
@@ -369,6 +371,12 @@ export class MemoryFilesystem implements Filesystem {
   #fresh(mode: number): NodeBase {
     const { uid, gid } = this.owner
     return { owner: this, mode, uid, gid, mtime: this.#now(), inode: this.#nextInode++, links: 1 }
+  }
+
+  /** What is made in a directory with the set-group-ID bit belongs to its group (inode(7)): volumes with an fsGroup. */
+  #born({ parent }: Place, mode: number): NodeBase {
+    const base = this.#fresh(mode)
+    return parent.mode & SET_GROUP ? { ...base, gid: parent.gid } : base
   }
 
   #put(place: Place, node: Node): void {

@@ -204,6 +204,20 @@ test('layers of a filesystem share what is below and keep their own changes', ()
   expect(image.exists('/usr/share/nginx/html/index.html')).toBe(true)
 })
 
+test('what is made in a directory with the set-group-ID bit belongs to its group, and directories hand it on', () => {
+  const fs = new MemoryFilesystem()
+  fs.makeDirectory('/shared')
+  fs.chown('/shared', 0, 2000)
+  fs.chmod('/shared', 0o2777)
+  fs.owner = { uid: 1000, gid: 3000 }
+  fs.writeFile('/shared/a', 'text')
+  fs.makeDirectory('/shared/deep/below', { parents: true })
+  fs.writeFile('/shared/deep/below/b', 'text')
+  fs.writeFile('/c', 'text')
+  expect(['/shared/a', '/shared/deep/below/b', '/c'].map((path) => fs.stat(path)).map(({ uid, gid, mode }) => [uid, gid, mode.toString(8)])).toEqual([[1000, 2000, '644'], [1000, 2000, '644'], [1000, 3000, '644']])
+  expect(fs.stat('/shared/deep/below').mode.toString(8)).toBe('2755')
+})
+
 test('a filesystem answers with the errors of the kernel', () => {
   const fs = new MemoryFilesystem()
   const code = (run: () => void): string => {
