@@ -25,6 +25,23 @@ test('a connection can be played hop by hop', async ({ page, podhop }) => {
   await expect(page.getByTestId('journey-hop-3')).toBeVisible()
 })
 
+test('a connection that failed says at which hop, leads there, and explains why', async ({ page, podhop }) => {
+  await podhop.start()
+  const keyboard = await openLab(page, podhop, 'pod-to-pod')
+  await keyboard.run('kubectl create service clusterip empty --tcp=80 && kubectl run asks --image=busybox --command -- sleep 1d && kubectl wait --for=condition=Ready pod/asks --timeout=90s')
+  await keyboard.run('kubectl exec asks -- wget -T 2 -O - http://$(kubectl get svc empty -o jsonpath="{.spec.clusterIP}")')
+  await page.getByRole('button', { name: /journeys/i }).first().click()
+  await page.getByTestId('journey-list').getByRole('button', { name: /rejected/ }).first().click()
+  const failure = page.getByTestId('journey-failure')
+  const number = /Hop ([0-9]+), /.exec(await failure.innerText())![1]!
+  await failure.click()
+  await expect(page.getByTestId(`journey-hop-${number}`)).toHaveAttribute('data-stage', 'reject')
+  await expect(page.getByTestId(`journey-hop-${number}`)).toBeInViewport()
+  await page.getByTestId('journey').press('End')
+  await page.getByRole('button', { name: /^Why: / }).click()
+  await expect(page.getByTestId('explanation')).toBeInViewport()
+})
+
 test('no page asks anything but 127.0.0.1', async ({ page, podhop }) => {
   const hosts = new Set<string>()
   page.on('request', (request) => hosts.add(new URL(request.url()).hostname))

@@ -94,6 +94,32 @@ describe('journeys', () => {
     expect(journey).toMatchObject({ verdict: 'delivered', reason: undefined })
   })
 
+  it('keep what the first packet met when the same becomes of those that are sent again', () => {
+    const { network, a, b } = pair()
+    let chosen = 0
+    let refuses = true
+    spyOn(a, (hook, packet) => {
+      // as conntrack: only of the first packet a rule decides
+      if (hook !== 'output' || chosen++ > 0) return 'accept'
+      const before = a.recorder.header(packet)
+      a.recorder.hop(a, packet, { stage: 'filter', text: 'chosen', before, explanation: 'filter' })
+      return 'accept'
+    })
+    spyOn(b, (hook, packet) => {
+      if (hook !== 'input' || !refuses) return 'accept'
+      b.recorder.fail(b, packet, 'dropped', 'drop-policy', { stage: 'drop', text: 'no', before: b.recorder.header(packet), explanation: 'drop-policy' })
+      return 'drop'
+    })
+    a.sockets.connect({ address: '10.0.0.2', port: 80 }, {})
+    a.clock.runFor(5_000)
+    const [journey] = network.journeys.recent
+    expect(journey!.packets).toBeGreaterThan(2)
+    expect([journey!.verdict, journey!.hops.filter((h) => h.text === 'chosen').length, journey!.hops.filter((h) => h.stage === 'drop').length]).toEqual(['dropped', 1, 1])
+    refuses = false
+    a.clock.runFor(10_000)
+    expect([journey!.verdict, journey!.hops.at(-1)!.stage]).not.toContain('drop')
+  })
+
   it('keep the destination that DNAT chose, whatever became of the packet', () => {
     const { network, a } = pair()
     spyOn(a, (hook, packet) => {

@@ -14,6 +14,8 @@ export type Place = Pick<NetworkNamespace, 'name' | 'machine' | 'policyExplainer
 /** A copy's own way, taken over by the journey only when the copy arrives or fails (a flood has many copies). */
 interface CopiedTrail extends Trail {
   copied?: boolean
+  /** Of a packet that is sent again, since none has arrived: what it meets is told unless it is what the one before met. */
+  again?: boolean
 }
 
 /**
@@ -36,10 +38,12 @@ export class JourneyRecorder implements Recorder {
     journey.bytes += dataLength(packet)
     const direction = answers ? 'reply' : 'forward'
     const record = journey.way(direction).length === 0 || hasFailed(journey)
-    const trail: Trail = { journey, direction, record, way: new Way(), payload: undefined, header: undefined, framed: undefined }
+    const again = !answers && record && journey.to === undefined && journey.way(direction).length > 0
+    const trail: CopiedTrail = { journey, direction, record, way: new Way(), payload: undefined, header: undefined, framed: undefined }
+    if (again) trail.again = true
     packet.meta.trail = trail
     if (record) {
-      journey.take(direction, trail.way)
+      if (!again) journey.take(direction, trail.way)
       this.log.changed(journey)
     }
     return trail
@@ -104,6 +108,8 @@ export class JourneyRecorder implements Recorder {
       reason = hop.explanation = verdict === 'rejected' ? 'reject-policy' : 'drop-policy'
     }
     this.#write(trail, place, hop)
+    // The first one saw more: of those that follow, conntrack knows already where they go.
+    if ((trail as CopiedTrail).again && journey.verdict === verdict && journey.reason === reason && journey.way(trail.direction).endsAs(trail.way)) return this.log.changed(journey)
     // A lost answer does not hide why the question was answered so.
     if (trail.direction === 'reply' && hasFailed(journey)) return this.#keep(trail)
     if ((trail as CopiedTrail).copied && journey.verdict === 'delivered') {
@@ -157,7 +163,8 @@ export class JourneyRecorder implements Recorder {
   /** For a copy of a packet: goes on from the same hops without disturbing the others. */
   fork(trail: Trail | undefined): Trail | undefined {
     if (!trail) return undefined
-    const copy: CopiedTrail = { journey: trail.journey, direction: trail.direction, record: trail.record, way: trail.way.copy(), payload: undefined, header: undefined, framed: undefined, copied: true }
+    const { again } = trail as CopiedTrail
+    const copy: CopiedTrail = { ...(again ? { again } : {}), journey: trail.journey, direction: trail.direction, record: trail.record, way: trail.way.copy(), payload: undefined, header: undefined, framed: undefined, copied: true }
     return copy
   }
 

@@ -96,6 +96,16 @@ export class Way {
     return copy
   }
 
+  /** Whether both end at the same place, on the way to the same address. */
+  endsAs(way: Way): boolean {
+    const [own, other] = [this.#last, way.#last]
+    return own !== undefined && own.machine === other?.machine && own.interface === other.interface && own.before.destination === other.before.destination
+  }
+
+  get #last(): Note | Hop | undefined {
+    return (this.#read ?? this.#written).at(-1)
+  }
+
   append(way: Way): void {
     for (const hop of way.#read ?? way.#written) this.add(hop)
   }
