@@ -43,9 +43,10 @@ export interface Destination {
 }
 
 export function parseDestination(text: string): Destination | { error: string } {
-  const url = /^(https?):\/\/(\[[0-9a-f:]+\]|[^/:?#]+)(?::(\d+))?(?:[/?#].*)?$/i.exec(text)
+  const url = /^(https?):\/\/(?:[^/?#@]*@)?(\[[0-9a-f:]+\]|[^/:?#]+)(?::(\d+))?(?:[/?#].*)?$/i.exec(text)
   if (url) {
     const port = url[3] ? Number(url[3]) : url[1]!.toLowerCase() === 'https' ? 443 : 80
+    if (port < 1 || port > 65535) return { error: `hop: destination "${text}": expected a port from 1 to 65535` }
     return { host: url[2]!.replace(/^\[|\]$/g, ''), port, protocol: 'tcp' }
   }
   const pair = /^(\[[0-9a-f:]+\]|[^:/]+):(\d+)(?:\/(tcp|udp|sctp))?$/i.exec(text)

@@ -82,8 +82,12 @@ function hint(cluster: Cluster, source: Source, { host, port }: Destination): st
   const [name = '', other] = host.split('.')
   const found = cluster.client.list('pods').items.find(({ metadata }) => metadata.name === name && metadata.namespace === (other ?? namespace ?? 'default')) as KubeObject & { status?: { podIP?: string } } | undefined
   const address = found?.status?.podIP
+  const at = (ip: string): string => (port === undefined ? ip : ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)
+  const service = pod === undefined ? (cluster.client.list('services').items.find(({ metadata }) => metadata.name === name && metadata.namespace === (other ?? 'default')) as KubeObject & { spec?: { clusterIP?: string } } | undefined) : undefined
+  const clusterIp = service?.spec?.clusterIP
+  if (clusterIp !== undefined && clusterIp !== '' && clusterIp !== 'None') return ` (${source.name} does not ask the cluster's DNS: names of Services are known to Pods; write the Service's address: ${at(clusterIp)})`
   if (address !== undefined) {
-    const written = port === undefined ? address : address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+    const written = at(address)
     return ` (${name} is a Pod, and DNS knows names of Services; write the Pod's address: ${written})`
   }
   return pod === undefined ? ` (${source.name} does not ask the cluster's DNS: names of Services are known to Pods, NAMESPACE/POD as SRC)` : ''
