@@ -148,7 +148,7 @@ describe('hosts', () => {
   })
 
   test('a line after fallthrough is a mistake; a file that is not there is a warning', () => {
-    expect(start('.:53 {\n  hosts {\n    fallthrough\n    10.9.9.9 intranet.example\n  }\n}\n').output()).toContain("plugin/hosts: /etc/coredns/Corefile:2 - Error during parsing: unknown property '10.9.9.9'")
+    expect(start('.:53 {\n  hosts {\n    fallthrough\n    10.9.9.9 intranet.example\n  }\n}\n').output()).toContain("plugin/hosts: /etc/coredns/Corefile:4 - Error during parsing: unknown property '10.9.9.9'")
     expect(start('.:53 {\n  hosts /etc/none {\n    fallthrough\n  }\n}\n', { name: 'second' }).output()).toContain('[WARNING] plugin/hosts: File does not exist: /etc/none\n')
   })
 })
@@ -175,6 +175,31 @@ describe('header and dns64', () => {
   ])('192.0.2.33 behind %s is %s', (prefix, address) => {
     expect(embedded(prefix, '192.0.2.33')).toBe(address)
   })
+})
+
+test('acl drop: the client hears nothing', () => {
+  const dns = start('.:53 {\n  acl example.com {\n    drop net 10.244.0.0/16\n  }\n  forward . /etc/resolv.conf\n}\n')
+  expect(ask(dns, 'example.com.')).toBeUndefined()
+  expect(ask(dns, 'kubernetes.io.')!.rcode).toBe('NOERROR')
+})
+
+test('forward: what a probe asks for', () => {
+  const server = start('.:53 {\n  log probe.example\n  template ANY ANY probe.example {\n    rcode NOERROR\n  }\n}\n', { name: 'upstream' })
+  const dns = start(`.:53 {\n  forward . ${server.ip} {\n    health_check 1s no_rec domain probe.example\n  }\n}\n`)
+  server.sandbox.network.netfilter.command(['-A', 'INPUT', '-p', 'udp', '-j', 'DROP'])
+  ask(dns, 'web.example.')
+  server.sandbox.network.netfilter.command(['-F'])
+  cluster.clock.runFor(10_000)
+  expect(server.output()).toMatch(/"NS IN probe\.example\. udp 31 false 512" NOERROR qr,aa 31 /)
+})
+
+test.each([
+  ['health_check 1s recursive', 'plugin/forward: health_check: unknown option recursive'],
+  ['health_check -1s', "plugin/forward: health_check can't be negative: -1000000000"],
+  ['expire', "plugin/forward: /etc/coredns/Corefile:3 - Error during parsing: Wrong argument count or unexpected line ending after 'expire'"],
+  ['policy best', "plugin/forward: /etc/coredns/Corefile:3 - Error during parsing: unknown policy 'best'"],
+])('forward with %s ends it', (line, message) => {
+  expect(start(`.:53 {\n  forward . 8.8.8.8 {\n    ${line}\n  }\n}\n`).output()).toContain(`${message}\n`)
 })
 
 describe('bind', () => {

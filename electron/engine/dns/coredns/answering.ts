@@ -4,12 +4,12 @@ import type { DnsMessage, DnsRecord } from '../../network/wire/dns.ts'
 import { encodeUtf8, concatBytes } from '../../text.ts'
 import { isBelow, sameName } from '../names.ts'
 import { replyTo } from '../server.ts'
-import type { DnsPlugin, DnsRequest, Next } from './chain.ts'
+import { Silence, type DnsPlugin, type DnsRequest, type Next } from './chain.ts'
 
 /** Plugins that stand before the answer: acl, any, chaos, minimal, autopath. */
 
 /** The first policy that fits says what becomes of a query (plugin/acl). */
-export interface AclRule { zones: readonly string[]; policies: readonly { action: 'allow' | 'block' | 'filter'; types: readonly string[]; nets: readonly string[] }[] }
+export interface AclRule { zones: readonly string[]; policies: readonly { action: 'allow' | 'block' | 'drop' | 'filter'; types: readonly string[]; nets: readonly string[] }[] }
 
 export class AclPlugin implements DnsPlugin {
   readonly name = 'acl'
@@ -24,6 +24,7 @@ export class AclPlugin implements DnsPlugin {
     for (const { zones, policies } of this.#rules) {
       if (!zones.some((z) => isBelow(z, request.name))) continue
       const policy = policies.find(({ types, nets }) => (types.length === 0 || types.includes(request.type)) && (nets.length === 0 || nets.some((net) => ipVersion(net.split('/')[0]!) === ipVersion(address) && cidrContains(net, address))))
+      if (policy?.action === 'drop') throw new Silence()
       if (policy?.action === 'block') return replyTo(request.query, { rcode: 'REFUSED' })
       if (policy?.action === 'filter') return replyTo(request.query)
       if (policy) break

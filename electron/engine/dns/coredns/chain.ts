@@ -35,6 +35,9 @@ export class DnsFailure extends Error {
   }
 }
 
+/** No answer at all (acl's drop). */
+export class Silence extends Error {}
+
 export interface PluginContext {
   process: Process
   log(line: string): void
@@ -60,7 +63,8 @@ export class Chain {
     this.plugins = plugins
   }
 
-  *serve(request: DnsRequest): Task<DnsMessage> {
+  /** Undefined: the client hears nothing. */
+  *serve(request: DnsRequest): Task<DnsMessage | undefined> {
     const { plugins } = this
     const answeredBy = { name: '' }
     const ask = function* (at: number, asked: DnsRequest): Task<DnsMessage | undefined> {
@@ -73,6 +77,7 @@ export class Chain {
     try {
       return (yield* ask(0, { ...request, answeredBy })) ?? replyTo(request.query, { rcode: 'REFUSED' })
     } catch (error) {
+      if (error instanceof Silence) return undefined
       // without the errors plugin nobody hears of it
       if (!(error instanceof DnsFailure)) throw error
       return replyTo(request.query, { rcode: error.rcode })

@@ -7,7 +7,7 @@ import { KubernetesPlugin } from './kubernetes.ts'
 import { PrometheusPlugin } from './metrics.ts'
 import { LoadBalancePlugin, WhoamiPlugin } from './plugins.ts'
 import { bindAddresses, makeCache, makeDns64, makeHeader, makeHosts } from './setups-answers.ts'
-import { argumentError, duration, makeAcl, makeAutopath, makeBufsize, makeErrors, makeFile, makeForward, makeKubernetes, makeLog, makeRewrite, makeTemplate, NotSimulated, wrong } from './setups.ts'
+import { argumentError, duration, lines, makeAcl, makeAutopath, makeBufsize, makeErrors, makeFile, makeForward, makeKubernetes, makeLog, makeRewrite, makeTemplate, NotSimulated, wrong } from './setups.ts'
 
 /** Where something listens; without an address on all of them. */
 export interface Listening { address?: Ip; port: number }
@@ -91,7 +91,7 @@ function make(name: string, directives: readonly CorefileDirective[], block: Ser
       return []
     case 'health':
       setup.health = listeningOf(directive, ':8080')
-      for (const [word = '', ...rest] of directive.block) {
+      for (const [word = '', ...rest] of lines(directive)) {
         if (word !== 'lameduck' || rest.length !== 1) throw argumentError(directive, word)
         setup.lameduck = lameduckOf(directive, rest[0]!)
       }

@@ -8,6 +8,8 @@ export interface CorefileDirective {
   args: string[]
   /** Lines of the block, each as words. */
   block: string[][]
+  /** Of each line of the block. */
+  rows: number[]
   file: string
   line: number
 }
@@ -170,7 +172,7 @@ class Parser {
   #directive(plugins: CorefileDirective[], directives: Map<string, Word[]>): void {
     const first = this.#words[this.#at]!
     const name = this.#expand(first.text)
-    const directive: CorefileDirective = { name, args: [], block: [], file: first.file || this.#file, line: first.line }
+    const directive: CorefileDirective = { name, args: [], block: [], rows: [], file: first.file || this.#file, line: first.line }
     let depth = 0
     let row = -1
     if (!directives.has(name)) directives.set(name, [])
@@ -192,7 +194,10 @@ class Parser {
       tokens.push({ ...word, text })
       if (depth === 0 && text !== '}') directive.args.push(text)
       else if (depth > 0 && !(depth === 1 && text === '{')) {
-        if (row < 0 || fresh) directive.block.push([])
+        if (row < 0 || fresh) {
+          directive.block.push([])
+          directive.rows.push(word.line)
+        }
         row = word.line
         directive.block.at(-1)!.push(text)
       }

@@ -20,6 +20,9 @@ export interface ForwardOptions {
   maxFails: number
   /** ms between probes of an upstream that failed. */
   healthCheck: number
+  /** What a probe asks for, and whether recursively. */
+  healthDomain: string
+  healthRecursion: boolean
 }
 
 interface Upstream { address: string; port: number; fails: number; probing: boolean }
@@ -96,10 +99,11 @@ export class ForwardPlugin implements DnsPlugin {
 
   *#probing(upstream: Upstream): Task {
     const { process } = this.#context
-    const query = dnsQuery(0, '.', 'NS')
+    const { healthDomain: name, healthRecursion: recursionDesired } = this.#options
+    const query = dnsQuery(0, name, 'NS', { recursionDesired })
     const client = { address: '127.0.0.1', port: 0, protocol: 'udp' as const, size: 0 }
     while (!this.#stopped) {
-      const result = yield* this.#ask({ query, client, name: '.', type: 'NS' }, upstream)
+      const result = yield* this.#ask({ query, client, name, type: 'NS' }, upstream)
       if (typeof result !== 'string') break
       upstream.fails++
       yield sleep(process.clock, this.#options.healthCheck, { background: true })

@@ -4,7 +4,7 @@ import type { PluginContext } from './chain.ts'
 import type { CorefileDirective } from './corefile.ts'
 import { Dns64Plugin, HeaderPlugin, type HeaderRule } from './header.ts'
 import { HostsPlugin, type HostsOptions } from './hosts.ts'
-import { argumentError, duration, plain, seconds, wrong, zoneOf } from './setups.ts'
+import { argumentError, duration, lines as linesOf, plain, seconds, wrong, zoneOf } from './setups.ts'
 
 /** Setups of plugins that change or keep answers: cache, hosts, header, dns64; and of bind. */
 export function makeCache(directive: CorefileDirective, context: PluginContext, zones: readonly string[], server: string): CachePlugin {
@@ -13,7 +13,7 @@ export function makeCache(directive: CorefileDirective, context: PluginContext, 
   if (limit !== undefined && limit <= 0) throw plain(directive, `cache TTL can not be zero or negative: ${limit}`)
   const own = limit === undefined ? directive.args : rest
   const options: CacheOptions = { ...CACHE_DEFAULTS, ...(limit === undefined ? {} : { successTtl: limit, denialTtl: limit }), zones: own.length > 0 ? own.map(zoneOf) : zones, server }
-  for (const [word = '', ...values] of directive.block) {
+  for (const [word = '', ...values] of linesOf(directive)) {
     if (word === 'success' || word === 'denial') {
       seconds(directive, values[0])
       const [most, least] = [values[1], values[2]].map((v) => (v === undefined ? undefined : seconds(directive, v)))
@@ -66,7 +66,7 @@ export function makeHosts(directive: CorefileDirective, context: PluginContext, 
   const lines: string[] = []
   const options: HostsOptions = { file: context.process.resolve(file), zones: zones.length > 0 ? zones.map(zoneOf) : blockZones, lines, fallthrough: undefined, reverse: true, ttl: 3600, reload: 5000 }
   if (directive.args.length > 0 && !context.process.fs.exists(options.file)) context.log(`[WARNING] plugin/hosts: File does not exist: ${file}`)
-  for (const [word = '', ...rest] of directive.block) {
+  for (const [word = '', ...rest] of linesOf(directive)) {
     if (word === 'fallthrough') options.fallthrough = rest.map(zoneOf)
     else if (word === 'no_reverse') options.reverse = false
     else if (word === 'ttl') {
@@ -90,7 +90,7 @@ const FLAGS = { aa: 'authoritative', ra: 'recursionAvailable', rd: 'recursionDes
 export function makeHeader(directive: CorefileDirective, context: PluginContext): HeaderPlugin {
   const query: HeaderRule[] = []
   const response: HeaderRule[] = []
-  for (const [word = '', ...rest] of directive.block) {
+  for (const [word = '', ...rest] of linesOf(directive)) {
     let selector = word.toLowerCase()
     const words = [...rest]
     if (selector === 'set' || selector === 'clear') {
@@ -123,7 +123,7 @@ export function makeDns64(directive: CorefileDirective, context: PluginContext, 
     return text
   }
   if (directive.args[0] !== undefined) options.prefix = prefix(directive.args[0])
-  for (const [word = '', value] of directive.args.length > 0 ? [] : directive.block) {
+  for (const [word = '', value] of directive.args.length > 0 ? [] : linesOf(directive)) {
     if (word === 'prefix') {
       if (value === undefined) throw argumentError(directive, word)
       options.prefix = prefix(value)
@@ -146,7 +146,7 @@ export function bindAddresses(directives: readonly CorefileDirective[], { proces
   return [...new Set(directives.flatMap((directive) => {
     if (directive.args.length === 0) throw plain(directive, 'at least one address or interface name is expected')
     const all = listed(directive, directive.args)
-    for (const [word = '', ...rest] of directive.block) {
+    for (const [word = '', ...rest] of linesOf(directive)) {
       if (word !== 'except') throw plain(directive, `invalid option ${JSON.stringify(word)}`)
       if (rest.length === 0) throw plain(directive, 'at least one address or interface must be given to except subdirective')
     }

@@ -21,6 +21,14 @@ import { parseTemplate, TemplatePlugin, type DnsTemplate, type TemplateText } fr
 /** Each plugin's setup.go: what its directive says, and what it says of a mistake. */
 export class NotSimulated extends Error {}
 
+/** The lines of its block; what is wrong while one is looked at is wrong there. */
+export function* lines(directive: CorefileDirective): Generator<string[]> {
+  for (const [i, words] of directive.block.entries()) {
+    directive.line = directive.rows[i] ?? directive.line
+    yield words
+  }
+}
+
 export function wrong(directive: CorefileDirective, what: string): CorefileError {
   return plain(directive, `${directive.file}:${directive.line} - Error during parsing: ${what}`)
 }
@@ -42,9 +50,9 @@ export function seconds(directive: CorefileDirective, text: string | undefined):
 /** ms. */
 export function duration(directive: CorefileDirective, text: string | undefined): number {
   if (text === undefined) throw argumentError(directive, text)
-  const ms = parseGoDuration(text)
+  const ms = parseGoDuration(text.replace(/^[+-]/, ''))
   if (ms === undefined) throw plain(directive, /^[0-9.]+$/.test(text) ? `time: missing unit in duration ${JSON.stringify(text)}` : `time: invalid duration ${JSON.stringify(text)}`)
-  return ms
+  return text.startsWith('-') ? -ms : ms
 }
 
 export const zoneOf = (text: string): string => reverseZone(text) ?? absoluteName(text).toLowerCase()
@@ -54,7 +62,7 @@ export function makeErrors(directive: CorefileDirective, context: PluginContext)
   if (file !== undefined && file !== 'stdout') throw wrong(directive, `invalid log file: ${file}`)
   if (more.length > 0) throw argumentError(directive, more.at(-1))
   const patterns: Consolidation[] = []
-  for (const [word = '', ...rest] of directive.block) {
+  for (const [word = '', ...rest] of lines(directive)) {
     if (word === 'stacktrace') continue
     if (word !== 'consolidate') throw wrong(directive, `Unknown field ${word}`)
     const [period, pattern, level = 'error'] = rest
@@ -81,7 +89,7 @@ export function makeLog(directives: readonly CorefileDirective[], context: Plugi
     const last = args.at(-1) ?? ''
     const format = args.length > 1 && last.includes('{') ? args.pop()!.replaceAll('{common}', LOG_FORMATS.common).replaceAll('{combined}', LOG_FORMATS.combined) : LOG_FORMATS.common
     const classes = new Set<string>()
-    for (const [word = '', ...rest] of directive.block) {
+    for (const [word = '', ...rest] of lines(directive)) {
       if (word !== 'class' || rest.length === 0) throw argumentError(directive, word)
       for (const name of rest) {
         if (!['all', 'denial', 'error', 'success'].includes(name)) throw plain(directive, `invalid Class: ${name}`)
@@ -103,8 +111,7 @@ export function makeAcl(directives: readonly CorefileDirective[], zones: readonl
   return new AclPlugin(directives.map((directive): AclRule => ({
     zones: directive.args.length > 0 ? directive.args.map(zoneOf) : [...zones],
     policies: directive.block.map(([action = '', ...rest]): AclRule['policies'][number] => {
-      if (action === 'drop') throw new NotSimulated('CoreDNS acl drop (block and filter are)')
-      if (action !== 'allow' && action !== 'block' && action !== 'filter') throw plain(directive, `unexpected token ${JSON.stringify(action)}; expect 'allow', 'block', 'filter' or 'drop'`)
+      if (action !== 'allow' && action !== 'block' && action !== 'filter' && action !== 'drop') throw plain(directive, `unexpected token ${JSON.stringify(action)}; expect 'allow', 'block', 'filter' or 'drop'`)
       const types: string[] = []
       const nets: string[] = []
       let section = ''
@@ -168,7 +175,7 @@ export function makeTemplate(directives: readonly CorefileDirective[], context: 
       if (!parsed) throw new NotSimulated(`CoreDNS template ${JSON.stringify(text)}`)
       return parsed
     })
-    for (const [word = '', ...rest] of directive.block) {
+    for (const [word = '', ...rest] of lines(directive)) {
       if (word === 'fallthrough') template.fallthrough = rest.map(zoneOf)
       else if (word === 'upstream') continue
       else if (word === 'ederror') throw new NotSimulated('CoreDNS template ederror')
@@ -190,7 +197,7 @@ export function makeFile(directives: readonly CorefileDirective[], zones: readon
     const [file, ...own] = directive.args
     if (file === undefined) throw argumentError(directive, undefined)
     const options: FileOptions = { file: file.startsWith('/') ? file : `/${file}`, zones: own.length > 0 ? own.map(zoneOf) : zones, reload: 60_000, fallthrough: undefined }
-    for (const [word = '', ...rest] of directive.block) {
+    for (const [word = '', ...rest] of lines(directive)) {
       if (word === 'fallthrough') options.fallthrough = rest.map(zoneOf)
       else if (word === 'upstream') continue
       else if (word !== 'reload') throw wrong(directive, `unknown property '${word}'`)
@@ -212,7 +219,7 @@ export function makeKubernetes(directive: CorefileDirective, blockZones: readonl
   const zones = directive.args.length > 0 ? directive.args.map(zoneOf) : [...blockZones]
   if (zones.every((z) => z.endsWith('.arpa.'))) throw plain(directive, 'non-reverse zone name must be used')
   const options = { zones, ttl: 5, pods: 'disabled' as 'disabled' | 'insecure' | 'verified', fallthrough: undefined as string[] | undefined, endpointPodNames: false, namespaces: [] as string[], ignoreEmptyService: false, endpoints: true, labels: undefined as string | undefined, namespaceLabels: undefined as string | undefined }
-  for (const [word = '', ...rest] of directive.block) {
+  for (const [word = '', ...rest] of lines(directive)) {
     if (word === 'pods') {
       const [mode] = rest
       if (mode !== 'disabled' && mode !== 'insecure' && mode !== 'verified') throw rest.length === 1 ? plain(directive, `wrong value for pods: ${mode},  must be one of: disabled, verified, insecure`) : argumentError(directive, word)
@@ -260,9 +267,9 @@ export function makeForward(directive: CorefileDirective, context: PluginContext
   if (to.length > 15) throw plain(directive, `more than 15 TOs configured: ${to.length}`)
   const options = {
     from: zoneOf(from), to, except: [] as string[], policy: 'random' as 'random' | 'round_robin' | 'sequential',
-    transport: undefined as 'tcp' | 'udp' | undefined, maxConcurrent: 0, maxFails: 2, healthCheck: 500,
+    transport: undefined as 'tcp' | 'udp' | undefined, maxConcurrent: 0, maxFails: 2, healthCheck: 500, healthDomain: '.', healthRecursion: true,
   }
-  for (const [word = '', ...rest] of directive.block) {
+  for (const [word = '', ...rest] of lines(directive)) {
     const [value] = rest
     if (word === 'force_tcp') options.transport = 'tcp'
     else if (word === 'prefer_udp') options.transport ??= 'udp'
@@ -275,8 +282,14 @@ export function makeForward(directive: CorefileDirective, context: PluginContext
       if (!/^\d+$/.test(value)) throw plain(directive, `strconv.ParseUint: parsing ${JSON.stringify(value)}: invalid syntax`)
       options[word === 'max_fails' ? 'maxFails' : 'maxConcurrent'] = Number(value)
     } else if (word === 'health_check') {
-      if (rest.length > 1) throw new NotSimulated(`CoreDNS forward health_check ${rest[1]}`)
       options.healthCheck = duration(directive, value)
+      if (options.healthCheck < 0) throw plain(directive, `health_check can't be negative: ${options.healthCheck * 1e6}`)
+      for (let i = 1; i < rest.length; i++) {
+        if (rest[i] === 'no_rec') options.healthRecursion = false
+        else if (rest[i] !== 'domain') throw plain(directive, `health_check: unknown option ${rest[i]}`)
+        else if (rest[++i] === undefined) throw argumentError(directive, 'domain')
+        else options.healthDomain = absoluteName(rest[i]!)
+      }
     } else if (value === 'random' || value === 'round_robin' || value === 'sequential') options.policy = value
     else throw wrong(directive, `unknown policy '${value}'`)
   }
