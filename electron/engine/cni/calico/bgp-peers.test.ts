@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import type { SimulatedCluster } from '../../assembly/simulated-cluster.ts'
 import { createCluster, parseClusterConfig } from '../../cluster.ts'
+import { CallbackFile } from '../../machine/files.ts'
 import { formatRoute } from '../../network/format.ts'
+import { decodeUtf8 } from '../../text.ts'
 import { wantedPeers, type BgpNode } from './bgp-peers.ts'
 
 /** Calico's "Configure BGP peering" as its documentation teaches it: the mesh is switched off, and route reflectors take its place. */
@@ -63,6 +65,23 @@ test('two reflectors of one cluster tell each other nothing twice; a peer that n
   clock.runFor(20_000)
   expect([ways(cluster, 'worker-3'), ways(cluster, 'worker-1').length]).toEqual([before, 3])
   expect(status(cluster, 'worker-3')).toEqual(['Global_172_18_0_99 start', 'Node_172_18_0_3 up', 'Node_172_18_0_4 up'])
+})
+
+test('birdcl shows the sessions, and the routes by whom they are known', () => {
+  const cluster = settled(2)
+  const pod = cluster.client.list('pods', { namespace: 'kube-system', labelSelector: 'k8s-app=calico-node', fieldSelector: 'spec.nodeName=worker-1' }).items[0]!
+  const birdcl = (...args: string[]): string => {
+    let text = ''
+    const file = (): CallbackFile => new CallbackFile(cluster.clock, (bytes) => (text += decodeUtf8(bytes)))
+    cluster.client.exec('kube-system', pod.metadata.name, { command: ['birdcl', ...args], container: 'calico-node', tty: false, stdout: file(), stderr: file() })
+    cluster.clock.runFor(500)
+    return text
+  }
+  expect(birdcl('show', 'protocols')).toMatch(/^BIRD v0\.3\.3\+birdv1\.6\.8 ready\.\nname     proto    table    state  since       info\nstatic1  Static   master   up     08:00:0\d    \n(.*\n){3}Mesh_172_18_0_2 BGP      master   up     08:00:0\d    Established   \n$/)
+  const routes = birdcl('-s', '/var/run/calico/bird.ctl', 'show', 'route')
+  for (const row of [/^10\.244\.16\.64\/26 {4}blackhole \[static1 \S+\] \* \(200\)$/m, /^10\.244\.16\.64\/32 {4}dev tunl0 \[direct1 \S+\] \* \(240\)$/m, /^10\.244\.121\.64\/26 {3}via 172\.18\.0\.2 on eth0 \[Mesh_172_18_0_2 \S+\] \* \(100\/0\) \[i\]$/m, /^172\.18\.0\.0\/16 {6}dev eth0 \[direct1 /m]) expect(routes).toMatch(row)
+  expect(birdcl('-s', '/var/run/calico/bird6.ctl', 'show', 'route')).toContain('Unable to connect to server control socket')
+  expect(birdcl('configure')).toContain('podhop: not simulated: birdcl configure (use birdcl show protocols or birdcl show route)')
 })
 
 test('a reflector is in no mesh; global peers go before a node\'s; who is named speaks with those that name him', () => {

@@ -5,7 +5,7 @@ import type { Cidr, Ip, Route } from '../../network/types.ts'
 import { sha256 } from '../../sha256.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { HOLD_TIMER_EXPIRED } from '../bgp/session.ts'
-import { BgpSpeaker, type BgpPeer } from '../bgp/speaker.ts'
+import { BgpSpeaker, type BgpPeer, type BgpRoute } from '../bgp/speaker.ts'
 import type { NodeContext } from '../types.ts'
 import { wantedPeers, type BgpNode, type BgpPeerObject, type PeerKind, type WantedPeer } from './bgp-peers.ts'
 import { calicoResource, type BlockAffinity, type IpPool } from './datastore.ts'
@@ -30,6 +30,8 @@ interface BgpConfiguration extends KubeObject { spec: { nodeToNodeMeshEnabled?: 
 
 export class Bird {
   readonly version: Version
+  /** Virtual ms. */
+  readonly startedAt: number
   readonly #pid: number
   readonly #node: NodeContext
   readonly #log: (line: string) => void
@@ -54,6 +56,7 @@ export class Bird {
   constructor(node: NodeContext, version: Version, pid: number, log: (line: string) => void) {
     this.#node = node
     this.version = version
+    this.startedAt = node.clock.now
     this.#pid = pid
     this.#log = log
     log('device1: Initializing')
@@ -89,6 +92,21 @@ export class Bird {
 
   get #as(): number {
     return this.#nodes.get(this.#node.name)?.as ?? this.#globalAs
+  }
+
+  /** What neighbours announce, and the device that leads to whom it goes. */
+  get learnt(): (BgpRoute & { device: string })[] {
+    return [...(this.#speaker?.speaker.routes.values() ?? [])].map((r) => ({ ...r, device: this.#node.network.routes.lookup(r.nextHop)?.device ?? '' }))
+  }
+
+  get kernelRoutes(): readonly Route[] {
+    return this.#routes()
+  }
+
+  /** What the protocol direct1 says: the networks of the node's own links. */
+  get connected(): { prefix: Cidr; device: string }[] {
+    const links = [...this.#node.network.links.values()].filter((l) => !l.name.startsWith(WORKLOAD_PREFIX) && !l.name.startsWith('kube-ipvs'))
+    return links.flatMap((l) => l.addresses.filter((a) => a.scope === 'global' && isVersion(this.version)(a.address)).map((a) => ({ prefix: networkOf(`${a.address}/${a.prefixLength}`), device: l.name })))
   }
 
   /** Why it speaks with a neighbour. */
@@ -192,7 +210,7 @@ export class Bird {
   }
 
   #told(peer: BgpPeer, why: string): void {
-    const name = this.#sessionName(peer.address)
+    const name = this.sessionName(peer.address)
     if (peer.state === 'Established') return this.#log(`${name}: State changed to up`)
     this.#log(`${name}: ${birdError(why)}`)
     this.#log(`${name}: State changed to start`)
@@ -210,14 +228,14 @@ export class Bird {
     const same = (ip: Ip): boolean => JSON.stringify(wanted.get(ip)) === JSON.stringify(before.get(ip))
     for (const ip of new Set([...present, ...before.keys()])) {
       if (present.has(ip) ? same(ip) : wanted.has(ip)) continue
-      this.#log(`${this.#sessionName(ip)}: Removing`)
+      this.#log(`${this.sessionName(ip)}: Removing`)
       present.delete(ip)
       speaker.removePeer(ip)
     }
     this.#wantedPeers = wanted
     for (const ip of [...wanted.keys()].sort()) {
       if (present.has(ip)) continue
-      for (const what of ['Initializing', 'Starting', 'State changed to start']) this.#log(`${this.#sessionName(ip)}: ${what}`)
+      for (const what of ['Initializing', 'Starting', 'State changed to start']) this.#log(`${this.sessionName(ip)}: ${what}`)
       const { as, client, calicoNode } = wanted.get(ip)!
       // "passive on": of two nodes the one with the higher address connects
       speaker.addPeer(ip, as, { client, passive: calicoNode && compareIp(ip, own.address) > 0 })
@@ -225,7 +243,7 @@ export class Bird {
   }
 
   /** The name of a protocol in BIRD's configuration. */
-  #sessionName(ip: Ip): string {
+  sessionName(ip: Ip): string {
     return `${this.kindOf(ip)}_${ip.replace(/[.:]/g, '_')}`
   }
 

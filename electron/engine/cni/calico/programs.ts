@@ -4,6 +4,7 @@ import { Output, untilSignal } from '../../programs/output.ts'
 import type { SystemServices } from '../../programs/types.ts'
 import type { NodeContext } from '../types.ts'
 import { Bird } from './bird.ts'
+import { birdcl } from './birdcl.ts'
 import { calicoctl } from './calicoctl.ts'
 import { kubeControllers } from './controllers.ts'
 import { Felix, versionsOf } from './felix.ts'
@@ -28,6 +29,7 @@ export function calicoPrograms(services: SystemServices): Record<string, Program
       const parts = running.get(node)
       return parts && { running: true, birds: parts.birds }
     }),
+    birdcl: birdcl(services, (node) => running.get(node)?.birds),
     ...kubeControllers(services),
   }
 }
