@@ -15,6 +15,7 @@ it('reads what it writes, and writes what RFC 4271 says', () => {
     { type: 'keepalive' },
     { type: 'update', withdrawn: ['10.244.7.0/24'], announced: ['10.244.1.0/24', '0.0.0.0/0'], nextHop: '172.18.0.3', asPath: [], localPreference: 100 },
     { type: 'update', withdrawn: [], announced: ['fd00:10:244:1::/64'], nextHop: 'fc00::3', asPath: [64513, 4_200_000_000] },
+    { type: 'update', withdrawn: [], announced: ['10.244.2.0/24'], nextHop: '172.18.0.4', asPath: [], localPreference: 100, originator: '172.18.0.4', clusters: ['244.0.0.1', '244.0.0.2'] },
     { type: 'notification', code: 6, subcode: 7 },
   ]
   const stream = messages.flatMap((m) => [...encodeBgp(m)])
@@ -22,6 +23,8 @@ it('reads what it writes, and writes what RFC 4271 says', () => {
   expect(stream.flatMap((byte) => decoder.push(Uint8Array.of(byte)))).toEqual(messages)
   expect(hexOf(encodeBgp({ type: 'keepalive' }))).toBe('001304')
   expect(hexOf(encodeBgp({ type: 'update', withdrawn: [], announced: ['10.244.1.0/24'], nextHop: '172.18.0.3', asPath: [], localPreference: 100 }))).toBe('003002' + '0000' + '0015' + '40010100' + '400200' + '400304ac120003' + '40050400000064' + '180af401')
+  // RFC 4456 8: ORIGINATOR_ID is attribute 9, CLUSTER_LIST 10, both optional and non-transitive
+  expect(hexOf(encodeBgp({ type: 'update', withdrawn: [], announced: ['10.244.1.0/24'], nextHop: '172.18.0.3', asPath: [], originator: '172.18.0.3', clusters: ['244.0.0.1'] }))).toContain('800904ac120003' + '800a04f4000001')
 })
 
 function routers(count: number, gracefulRestart?: number) {
