@@ -128,8 +128,11 @@ export class NodeServices {
   /** The machine boots: the units are read, and those that are enabled start. */
   boot(): void {
     this.#kubeletUnit?.reload()
-    if (!this.#unit('kubelet').enabled) return
+    const unit = this.#unit('kubelet')
+    if (!unit.enabled) return
     const { argv } = this.#file.command()
+    unit.argv = argv
+    unit.since = unit.startedAt = this.#machine.clock.now
     this.#kubelet.start(argv)
     if (!this.#isActive('kubelet')) this.#launch('kubelet')
   }

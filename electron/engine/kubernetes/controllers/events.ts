@@ -106,9 +106,9 @@ export class EventRecorder {
     const { now } = this.#clock
     let left = this.#allowances.get(uid)
     if (!left) {
-      const { told, since } = toldOf(first)
+      const told = toldOf(first)
       if (told < UNCOUNTED) return true
-      this.#allowances.set(uid, (left = { tokens: SPAM.burst - told, at: since }))
+      this.#allowances.set(uid, (left = { tokens: SPAM.burst - told, at: firstOf(first) }))
     }
     left.tokens = Math.min(SPAM.burst, left.tokens + (now - left.at) / SPAM.refill)
     left.at = now
@@ -217,16 +217,21 @@ export class EventRecorder {
 
 interface Allowance { tokens: number; at: number }
 
-/** How many events a chain stands for, and when the first was (virtual ms). */
-function toldOf(first: Remembered): { told: number; since: number } {
-  let [told, since] = [0, Infinity]
+/** How many events a chain stands for: asked at each, so it makes nothing. */
+function toldOf(first: Remembered): number {
+  let told = 0
   for (let one: Remembered | undefined = first; one; one = one.next) {
-    for (const event of one instanceof EventGroup ? one.events.values() : [one]) {
-      told += event.count
-      since = Math.min(since, event.at)
-    }
+    if (one instanceof EventGroup) for (const event of one.events.values()) told += event.count
+    else told += one.count
   }
-  return { told, since }
+  return told
+}
+
+/** When the first of a chain was, in virtual ms. */
+function firstOf(first: Remembered): number {
+  const times: number[] = []
+  for (let one: Remembered | undefined = first; one; one = one.next) times.push(...(one instanceof EventGroup ? [...one.events.values()] : [one]).map((event) => event.at))
+  return Math.min(...times)
 }
 
 /** Takes out of a chain what is forgotten. */
