@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Inspection, Journey, ViewModel } from './view.ts'
+import type { Inspection, Journey, Printed, ViewModel } from './view.ts'
 import type { Patch } from './patch.ts'
 
 /** The typed contract between a window and its host (design 5.6): nothing else crosses. */
@@ -53,7 +53,8 @@ export interface RequestResults {
   'lab.hint': null
   'lab.answer': null
   'terminal.open': { id: string }
-  'terminal.attach': { text: string }
+  /** All that was printed, from the first size that the terminal had to today's. */
+  'terminal.attach': { printed: readonly Printed[] }
   'terminal.input': null
   'terminal.resize': null
   'terminal.close': null

@@ -212,6 +212,9 @@ export interface CheckView {
   quiz?: { question: string; choices: string[] | null; answered: string | null }
 }
 
+/** What a terminal printed while it had one size; `text` with its escape sequences. */
+export interface Printed { columns: number; rows: number; text: string }
+
 export interface TerminalView { id: string; title: string; kind: 'lab' | 'host'; columns: number; rows: number }
 
 export interface JourneySummary {

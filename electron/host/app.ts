@@ -154,7 +154,7 @@ export class App {
       'terminal.open': async ({ columns, rows, kind }) => ({ id: await (kind === 'host' ? this.tools.openTerminal(columns, rows) : this.session.openTerminal(columns, rows)) }),
       'terminal.attach': ({ id }) => {
         this.#sendOutput()
-        return { text: hosts.has(id) ? hosts.scrollback(id) : this.session.scrollback(id) }
+        return { printed: hosts.has(id) ? hosts.printed(id) : this.session.printed(id) }
       },
       'terminal.input': ({ id, data }) => {
         if (hosts.has(id)) hosts.input(id, data)

@@ -147,7 +147,7 @@ export class FakeHost {
         return { id }
       }
       case 'terminal.attach':
-        return { text: this.#printed.get(a.id as string) ?? '' }
+        return { printed: [{ columns: 80, rows: 24, text: this.#printed.get(a.id as string) ?? '' }] }
       case 'terminal.input':
         return this.#type(a.id as string, a.data as string)
       case 'terminal.close': {

@@ -69,3 +69,21 @@ test('several terminals live side by side', async ({ page, podhop }) => {
   await expect.poll(async () => Object.keys((await view(page)).terminals).length).toBe(2)
   expect(await new Keyboard(page).run('cat one.txt')).toContain('first')
 })
+
+test('a window of another size shows what was typed before as it was, and once', async ({ page, podhop }) => {
+  await podhop.start()
+  await page.setViewportSize({ width: 1280, height: 800 })
+  const keyboard = await openLab(page, podhop, 'containers-in-one-pod')
+  await keyboard.prompt()
+  // by keys: the line editor draws each, and moves to the next line where this width ends
+  const words = `echo ${Array.from({ length: 18 }, (_, i) => `word-${i + 1}`).join(' ')}`
+  await page.keyboard.type(words)
+  await page.keyboard.press('Enter')
+  await expect.poll(() => keyboard.text()).toMatch(/\nword-1 [\s\S]*word-18\n/)
+  await page.setViewportSize({ width: 1024, height: 700 })
+  await page.reload()
+  const later = new Keyboard(page)
+  await later.prompt()
+  await expect.poll(async () => (await later.text()).replaceAll('\n', '')).toBe(`student@podhop:~$ ${words}${words.slice(5)}student@podhop:~$`)
+  expect(await later.run('echo $COLUMNS')).not.toContain('113')
+})

@@ -1,4 +1,6 @@
+import type { Printed } from '../../bridge/view.ts'
 import { World, type Input } from '../../lab/world.ts'
+import { Scrollback } from '../scrollback.ts'
 import { ApiCalls } from './api-calls.ts'
 import { Driver } from './driver.ts'
 import { KeptJourneys } from './kept-journeys.ts'
@@ -15,8 +17,6 @@ export interface LiveWorldEvents {
   explain(id: string): string | undefined
 }
 
-/** How much of a terminal's output is kept for a window that comes back, in characters. */
-const SCROLLBACK = 400_000
 /** How long a replay may hold the process before it gives others their turn, in ms. */
 const SLICE = 8
 
@@ -35,7 +35,7 @@ export class LiveWorld {
   #events: LiveWorldEvents
   #driver: Driver | undefined
   #log: SessionLog | undefined
-  #scrollback = new Map<string, string>()
+  #scrollback = new Map<string, Scrollback>()
   #nextTerminal = 1
   #tickedAt = -1
   #full = false
@@ -93,8 +93,13 @@ export class LiveWorld {
     return [...this.world.terminals.keys()]
   }
 
-  scrollback(id: string): string {
-    return this.#scrollback.get(id) ?? ''
+  size(id: string): { columns: number; rows: number } {
+    const { columns = 80, rows = 24 } = this.world.terminals.get(id)?.terminal ?? {}
+    return { columns, rows }
+  }
+
+  printed(id: string): readonly Printed[] {
+    return this.#scrollback.get(id)?.parts ?? []
   }
 
   /** Brings the world to this moment of the wall clock. */
@@ -209,8 +214,9 @@ export class LiveWorld {
   }
 
   #printed(id: string, text: string): void {
-    const kept = (this.#scrollback.get(id) ?? '') + text
-    this.#scrollback.set(id, kept.length > SCROLLBACK ? kept.slice(-SCROLLBACK / 2) : kept)
+    let scrollback = this.#scrollback.get(id)
+    if (!scrollback) this.#scrollback.set(id, (scrollback = new Scrollback()))
+    scrollback.add(text, this.size(id))
     if (this.#driver) this.#events.terminalOutput(id, text)
   }
 

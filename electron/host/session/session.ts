@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { renameSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Printed } from '../../bridge/view.ts'
 import { EPOCH, parseClusterConfig, type Cluster } from '../../engine/cluster.ts'
 import type { LabProgress, LabRun } from '../../lab/run.ts'
 import type { Input } from '../../lab/world.ts'
@@ -79,8 +80,7 @@ export class Session {
   }
 
   terminalSize(id: string): { columns: number; rows: number } {
-    const terminal = this.#live?.world.terminals.get(id)?.terminal
-    return { columns: terminal?.columns ?? 80, rows: terminal?.rows ?? 24 }
+    return this.#live?.size(id) ?? { columns: 80, rows: 24 }
   }
 
   /** Ports of the real machine that lead into the world. */
@@ -93,8 +93,8 @@ export class Session {
     return this.busy ? undefined : this.#live?.calls
   }
 
-  scrollback(id: string): string {
-    return this.#live?.scrollback(id) ?? ''
+  printed(id: string): readonly Printed[] {
+    return this.#live?.printed(id) ?? []
   }
 
   /** Brings the world to this moment of the wall clock, before somebody looks. */

@@ -27,7 +27,7 @@ describe.skipIf(missing !== undefined || !posix)('a terminal of the real machine
     expect(terminals.ids).toEqual([id])
     terminals.input(id, 'echo "config=$KUBECONFIG" $((40 + 2)) $TERM\n')
     await eventually(() => output.includes('config=/tmp/podhop kubeconfig.yaml 42 xterm-256color'))
-    expect(terminals.scrollback(id)).toBe(output)
+    expect(terminals.printed(id)).toEqual([{ columns: 80, rows: 24, text: output }])
   })
 
   it('has the size of its window', async () => {

@@ -1,5 +1,7 @@
 import { homedir, userInfo } from 'node:os'
 import type { IPty } from 'node-pty'
+import type { Printed } from '../../bridge/view.ts'
+import { Scrollback } from '../scrollback.ts'
 
 /** What of node-pty is used: an optional package, which needs a compiler on Linux. */
 interface PtyModule { spawn(file: string, args: string[], options: object): IPty }
@@ -9,16 +11,13 @@ export interface HostTerminalEvents {
   closed(id: string): void
 }
 
-/** How much of a terminal's output is kept for a window that comes back, in characters. */
-const SCROLLBACK = 400_000
-
 /**
  * Terminals with the student's own shell, on the real machine: outside the simulation, of no log, and gone with the
  * app. Opened only when the person asks for one.
  */
 export class HostTerminals {
   readonly #events: HostTerminalEvents
-  readonly #open = new Map<string, { pty: IPty; scrollback: string; columns: number; rows: number }>()
+  readonly #open = new Map<string, { pty: IPty; scrollback: Scrollback; columns: number; rows: number }>()
   #next = 1
   #module: Promise<PtyModule | string> | undefined
 
@@ -39,8 +38,8 @@ export class HostTerminals {
     return { columns, rows }
   }
 
-  scrollback(id: string): string {
-    return this.#open.get(id)?.scrollback ?? ''
+  printed(id: string): readonly Printed[] {
+    return this.#open.get(id)?.scrollback.parts ?? []
   }
 
   /** Why there is none on this machine; undefined: there is. */
@@ -57,11 +56,10 @@ export class HostTerminals {
     const env = { ...process.env, KUBECONFIG: kubeconfig, TERM: 'xterm-256color', PODHOP: '1' }
     const pty = found.spawn(file, args, { name: 'xterm-256color', cols: columns, rows, cwd: homedir(), env })
     const id = `h${this.#next++}`
-    const terminal = { pty, scrollback: '', columns, rows }
+    const terminal = { pty, scrollback: new Scrollback(), columns, rows }
     this.#open.set(id, terminal)
     pty.onData((text) => {
-      const kept = terminal.scrollback + text
-      terminal.scrollback = kept.length > SCROLLBACK ? kept.slice(-SCROLLBACK / 2) : kept
+      terminal.scrollback.add(text, terminal)
       this.#events.output(id, text)
     })
     pty.onExit(() => {
