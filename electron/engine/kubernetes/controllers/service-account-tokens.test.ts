@@ -18,7 +18,7 @@ function world() {
     clock.settle()
   }
   const text = (value = ''): string => decodeUtf8(decodeBase64(value) as Uint8Array)
-  const secrets = (): Secret[] => api.list<Secret>('secrets', { namespace: 'default' }).items
+  const secrets = (): readonly Secret[] => api.list<Secret>('secrets', { namespace: 'default' }).items
   return { clock, api, make, text, secrets }
 }
 
