@@ -1,4 +1,5 @@
 import { FaultError, type ActiveFault, type Cluster, type FaultInfo, type Process, type Task } from '../../engine/cluster.ts'
+import { wrapped } from './wrap.ts'
 
 const USAGE = `hop fault: break and mend
 
@@ -40,14 +41,14 @@ function* list(cluster: Cluster, self: Process, args: readonly string[]): Task<n
     return 2
   }
   const { available, active } = cluster.faults
-  yield* self.print(format === 'json' ? listJson(available, active) : listText(available, active, cluster.clock.now))
+  yield* self.print(format === 'json' ? listJson(available, active) : wrapped(listText(available, active, cluster.clock.now), self.terminalOf(1)?.columns))
   return 0
 }
 
 function* apply(cluster: Cluster, self: Process, args: readonly string[]): Task<number> {
   const info = args.some((a) => a === '--help' || a === '-h') ? cluster.faults.available.find((f) => f.name === args[0]) : undefined
   if (info) {
-    yield* self.print(page(info))
+    yield* self.print(wrapped(page(info), self.terminalOf(1)?.columns))
     return 0
   }
   const fault = cluster.faults.apply(args)

@@ -4,9 +4,10 @@ import { JourneyCapture } from './capture.ts'
 import { hopFault } from './fault.ts'
 import { hopMatrix } from './matrix.ts'
 import { hopNode } from './node.ts'
-import { choicesOf, traceJson, traceText } from './print.ts'
+import { choicesOf, hopColumn, traceJson, traceText } from './print.ts'
 import { hopTime } from './time.ts'
 import { idlePolicies, traceJourney } from './trace.ts'
+import { wrapped } from './wrap.ts'
 
 const USAGE = `hop: the student's x-ray
 
@@ -103,7 +104,7 @@ function* explain(cluster: Cluster, self: Process, args: readonly string[]): Tas
     yield* self.printError(`hop: there is no page "${id}"; the reasons stand in the output of hop trace\n`)
     return 1
   }
-  yield* self.print(page)
+  yield* self.print(wrapped(page, self.terminalOf(1)?.columns))
   return 0
 }
 
@@ -147,7 +148,8 @@ function* trace(cluster: Cluster, self: Process, args: readonly string[]): Task<
       return result.error.startsWith('podhop: not simulated') ? 69 : 1
     }
     const choices = choicesOf(result.journey, cluster.networks())
-    yield* self.print((options.output === 'json' ? traceJson : traceText)(result.journey, choices, idlePolicies(cluster, result.journey)))
+    const idle = idlePolicies(cluster, result.journey)
+    yield* self.print(options.output === 'json' ? traceJson(result.journey, choices, idle) : wrapped(traceText(result.journey, choices, idle), self.terminalOf(1)?.columns, hopColumn))
     if (capture) {
       try {
         self.fs.writeFile(self.resolve(options.pcap!), /\.pcapng$/i.test(options.pcap!) ? capture.pcapng(result.journey) : capture.pcap(result.journey))

@@ -40,6 +40,11 @@ export function traceText(journey: Journey, choices: readonly Choice[] = [], idl
 
 const INDENT = ' '.repeat(30)
 
+/** Where a line of {@link traceText} goes on when it is too long for a terminal: below the text, not below the interface. */
+export function hopColumn(line: string): number {
+  return line.startsWith('  ') ? INDENT.length + 1 : 2
+}
+
 function way(hops: readonly Hop[], choices: readonly Choice[]): string[] {
   const out: string[] = []
   let machine: string | undefined
