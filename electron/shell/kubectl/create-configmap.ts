@@ -20,7 +20,7 @@ export const createConfigMap: Command = {
     const name = yield* started(k)
     const data: JsonObject = {}
     const binary: JsonObject = {}
-    readKeys(k, yield* readStreams(k), (key, value) => {
+    readKeys(k, yield* readStreams(k, ['from-file', 'from-env-file']), (key, value) => {
       if (!isKey(key)) throw new KubectlError(`${quote(key)} is not a valid key name for a ConfigMap: ${KEY_RULE}`)
       for (const [field, entries] of [['Data', data], ['BinaryData', binary]] as const) {
         if (Object.hasOwn(entries, key)) throw new KubectlError(`cannot add key ${quote(key)}, another key by that name already exists in ${field} for ConfigMap ${quote(name)}`)

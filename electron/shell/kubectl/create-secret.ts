@@ -36,7 +36,7 @@ const generic: Command = {
   `),
   *run(k): Task<number> {
     const name = yield* started(k)
-    const streams = yield* readStreams(k)
+    const streams = yield* readStreams(k, ['from-file', 'from-env-file'])
     return yield* createNamed(k, withHash(k, secret(name, k.flags.string('type'), dataOf((add) => readKeys(k, streams, add)))), 'secret')
   },
 }
@@ -90,7 +90,7 @@ const dockerRegistry: Command = {
     if (f.list('from-file').length > 0) {
       // what has no key of its own is the configuration
       const sources = f.list('from-file').map((source) => (source.includes('=') ? source : `.dockerconfigjson=${source}`))
-      const streams = yield* readStreams(k)
+      const streams = yield* readStreams(k, ['from-file'])
       return yield* createNamed(k, withHash(k, secret(name, 'kubernetes.io/dockerconfigjson', dataOf((add) => readFiles(k, sources, streams, add)))), 'secret')
     }
     if (!username || !password || !server) {

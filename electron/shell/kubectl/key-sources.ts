@@ -17,9 +17,9 @@ export type AddKey = (key: string, value: Uint8Array) => void
 /** What is read of pipes among the named files: /dev/stdin, and bash's <(…). */
 export type Streams = ReadonlyMap<string, Uint8Array>
 
-export function* readStreams({ process, flags }: Kubectl): Task<Streams> {
+export function* readStreams({ process, flags }: Kubectl, named: readonly ('from-file' | 'from-env-file')[]): Task<Streams> {
   const streams = new Map<string, Uint8Array>()
-  for (const source of [...flags.list('from-file'), ...flags.list('from-env-file')]) {
+  for (const source of named.flatMap((flag) => flags.list(flag))) {
     const path = source.slice(source.indexOf('=') + 1)
     const stream = streamOf(process, path)
     if (stream !== undefined && !streams.has(path)) streams.set(path, yield* process.readAll(stream))

@@ -103,6 +103,13 @@ describe('a manifest that is a stream', () => {
     student.say('echo hello | kubectl create configmap one --from-file=text=/dev/stdin; kubectl create secret generic two --from-file=text=<(echo hello); echo A=1 | kubectl create cm three --from-env-file=/dev/stdin')
     expect(student.say(`kubectl get cm one three -o jsonpath='{.items[*].data}'; kubectl get secret two -o jsonpath='{.data}'`)).toBe('{"text":"hello\\n"} {"A":"1"}{"text":"aGVsbG8K"}')
   })
+
+  it('so is the configuration of a docker-registry Secret, from a file as well', () => {
+    const student = new Student()
+    student.say(`echo '{"auths":{}}' > d.json; kubectl create secret docker-registry one --from-file=d.json; kubectl create secret docker-registry two --from-file=.dockerconfigjson=/dev/stdin < d.json`)
+    expect(student.say(`kubectl get secret one two -o jsonpath='{.items[*].data}'`)).toBe(`{".dockerconfigjson":"eyJhdXRocyI6e319Cg=="} {".dockerconfigjson":"eyJhdXRocyI6e319Cg=="}`)
+    expect(student.say('kubectl create secret docker-registry three --from-file=nope')).toContain('error: error reading nope: no such file or directory')
+  })
 })
 
 describe('what students do in a Pod without the tool', () => {
