@@ -29,6 +29,16 @@ test('it says on what it listens and which version it is', () => {
   expect(start(COREFILE).output()).toMatch(/^\.:53\n\[INFO\] plugin\/reload: Running configuration SHA512 = [0-9a-f]{128}\nCoreDNS-1\.12\.0\nlinux\/amd64, go1\.23\.3, 51e11f1\n$/)
 })
 
+test('-quiet leaves out where it listens and who it is, and -pidfile says its number', () => {
+  const pod = cluster.pod('coredns', 'worker-1', 'registry.k8s.io/coredns/coredns:v1.12.0', {
+    args: ['-conf', '/etc/coredns/Corefile', '-quiet', '-pidfile', '/coredns.pid', '-dns.port', '5353'], files: { '/etc/coredns/Corefile': COREFILE, '/etc/resolv.conf': 'nameserver 172.18.0.1\n' },
+  })
+  cluster.clock.runFor(100)
+  expect(pod.output()).toMatch(/^\[INFO\] plugin\/reload: Running configuration SHA512 = [0-9a-f]{128}\n$/)
+  expect(pod.process.fs.readText('/coredns.pid')).toBe(`${pod.process.pid}\n`)
+  expect(cluster.run(client.machine, (p) => exchange(p, { servers: [pod.ip], port: 5353, queries: [dnsQuery(7, 'kubernetes.default.svc.cluster.local', 'A')], timeout: 8000 })).replies).toHaveLength(1)
+})
+
 test('the hash is the one that clusters of kubeadm show', () => {
   // the Corefile of kubeadm v1.19 to v1.32, in the log of every CoreDNS of those
   const older = COREFILE.replace(/cache 30 \{[^}]*\}/, 'cache 30')

@@ -35,11 +35,11 @@ export function coreDns(client: KubernetesClient): Program {
       return 0
     }
     const conf = process.resolve(flags.values.get('conf') ?? 'Corefile')
-    return yield* runCoreDns({ process, client, conf, port: Number(flags.values.get('dns.port') ?? 53), build: COREDNS, out: new Output(process, 1) })
+    return yield* runCoreDns({ process, client, conf, flags: flags.values, build: COREDNS, out: new Output(process, 1) })
   }
 }
 
-export interface CoreDnsOptions { process: Process; client: KubernetesClient; conf: string; port: number; build: CoreDnsBuild; out: Output; onServing?: () => void; onStopping?: () => void }
+export interface CoreDnsOptions { process: Process; client: KubernetesClient; conf: string; flags: ReadonlyMap<string, string>; build: CoreDnsBuild; out: Output; onServing?: () => void; onStopping?: () => void }
 
 /** Its whole life, to its exit code. */
 export function runCoreDns(options: CoreDnsOptions): Task<number> {
@@ -80,7 +80,7 @@ class Instance {
     this.#process = options.process
     this.#client = options.client
     this.#conf = options.conf
-    this.#port = options.port
+    this.#port = Number(options.flags.get('dns.port') ?? 53)
     this.#build = options.build
     this.#out = options.out
   }
@@ -103,7 +103,8 @@ class Instance {
       return 1
     }
     process.onExit(() => this.#stop())
-    for (const { address, port, members } of this.#running.groups) {
+    const isQuiet = this.#options.flags.get('quiet') === 'true'
+    for (const { address, port, members } of isQuiet ? [] : this.#running.groups) {
       for (const zone of members.map((m) => m.zone).sort()) {
         if (!isPreferredName(zone)) this.#out.write(`Warning: Domain ${JSON.stringify(zone)} does not follow RFC1035 preferred syntax\n`)
         this.#out.write(`${zone}:${port}${address === '' ? '' : ` on ${address}`}\n`)
@@ -111,11 +112,13 @@ class Instance {
     }
     this.#tellHash()
     const { version, platform, go, revision } = this.#build
-    this.#out.write(`CoreDNS-${version}\n${platform}\n`)
+    if (!isQuiet) this.#out.write(`CoreDNS-${version}\n${platform}\n`)
     this.#metrics.set('coredns_build_info', { goversion: go, revision, version }, 1)
     this.#metrics.add('coredns_panics_total', {}, 0)
     this.#metrics.add('coredns_reload_failed_total', {}, 0)
     this.#checkLoops()
+    const pidfile = this.#options.flags.get('pidfile') ?? ''
+    if (pidfile !== '') process.fs.writeFile(process.resolve(pidfile), `${process.pid}\n`)
     this.#options.onServing?.()
     process.spawnThread(this.#watchFile())
     let stopped = false

@@ -41,7 +41,7 @@ export function nodeCache(services: SystemServices): Program {
     }
     const { values } = flags
     const node = services.nodeOf(process)
-    const refused = values.has('syncinterval') ? '-syncinterval of node-cache (60 seconds are)' : values.get('reloadwithsignal') === 'true' ? '-reloadwithsignal of node-cache (the plugin reload is)' : !node ? "node-cache in a Pod's own network (hostNetwork: true is)" : undefined
+    const refused = values.get('version') === 'true' ? '-version of node-cache (its first log line says it)' : values.has('syncinterval') ? '-syncinterval of node-cache (60 seconds are)' : values.get('reloadwithsignal') === 'true' ? '-reloadwithsignal of node-cache (the plugin reload is)' : !node ? "node-cache in a Pod's own network (hostNetwork: true is)" : undefined
     if (refused !== undefined || !node) {
       yield* process.printError(`podhop: not simulated: ${refused!}\n`)
       return 69
@@ -54,7 +54,7 @@ export function nodeCache(services: SystemServices): Program {
     }
     cache.init()
     return yield* runCoreDns({
-      process, client: services.client, conf: cache.corefile, port: cache.port, build: BUILD, out: cache.out,
+      process, client: services.client, conf: cache.corefile, flags: values, build: BUILD, out: cache.out,
       onServing: () => cache.serve(),
       onStopping: () => cache.tearDown(),
     })
@@ -80,7 +80,7 @@ class NodeCache {
     this.out = new Output(process, 1)
   }
 
-  get port(): number {
+  get #port(): number {
     return Number(this.#flag('dns.port', '53'))
   }
 
@@ -165,7 +165,6 @@ class NodeCache {
   /** CoreDNS answers: only now may nobody else be asked. */
   serve(): void {
     const pidfile = this.#flag('pidfile', '')
-    if (pidfile !== '') this.#process.fs.writeFile(pidfile, `${this.#process.pid}\n`)
     this.#process.spawnThread(this.#keepNetwork(pidfile === '' ? NETWORK_PERIOD : 1000))
     this.#process.spawnThread(this.#keepConfiguration())
   }
@@ -255,7 +254,7 @@ class NodeCache {
       .replaceAll('__PILLAR__CLUSTER__DNS__', this.#upstream ?? '<nil>')
       .replaceAll('__PILLAR__LOCAL__DNS__', listen)
       .replaceAll('__PILLAR__DNS__SERVER__', '')
-    const stubs = Object.entries(stubDomains).map(([domain, to]) => `\n${domain}:${this.port} {\n    errors\n    cache 30\n    bind ${listen}\n    forward . ${to.join(' ')}\n}\n`)
+    const stubs = Object.entries(stubDomains).map(([domain, to]) => `\n${domain}:${this.#port} {\n    errors\n    cache 30\n    bind ${listen}\n    forward . ${to.join(' ')}\n}\n`)
     fs.writeFile(this.corefile, text + stubs.join(''))
     this.#log('INFO', `Updated Corefile with ${stubs.length} custom stubdomains and upstream servers ${servers}`)
     this.#log('INFO', `Using config file:\n${text}${stubs.join('')}`)
@@ -269,7 +268,7 @@ class NodeCache {
   }
 
   #rules(): Rule[] {
-    const [dns, health] = [String(this.port), this.#flag('health-port', '8080')]
+    const [dns, health] = [String(this.#port), this.#flag('health-port', '8080')]
     const skip = (chain: Rule['chain'], ...match: string[]): Rule => ({ table: 'raw', chain, args: [...match, '-j', 'NOTRACK', '-m', 'comment', '--comment', 'NodeLocal DNS Cache: skip conntrack'] })
     const allow = (chain: Rule['chain'], ...match: string[]): Rule => ({ table: 'filter', chain, args: [...match, '-j', 'ACCEPT', '-m', 'comment', '--comment', 'NodeLocal DNS Cache: allow DNS traffic'] })
     const both = (rule: typeof skip, chain: Rule['chain'], ...match: string[]): Rule[] => ['tcp', 'udp'].map((protocol) => rule(chain, '-p', protocol, ...match))

@@ -9,6 +9,10 @@ import { passOn } from './pass-on.ts'
 /** registry.k8s.io/goproxy (github.com/elazarl/goproxy), whose TCP port the pages of Kubernetes probe: an HTTP proxy. */
 
 export const goproxy: Program = function* (process) {
+  if (process.argv.length > 1) {
+    yield* process.printError(`podhop: not simulated: goproxy ${process.argv.slice(1).join(' ')} (goproxy alone, on port 8080)\n`)
+    return 69
+  }
   const out = new Output(process, 2)
   let session = 0
   try {

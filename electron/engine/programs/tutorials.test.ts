@@ -64,6 +64,8 @@ test('goproxy passes on what names a URL, and nothing else', () => {
   const web = start('gcr.io/google-samples/hello-app:1.0')
   expect(get(proxy, 8080, `http://${web.ip}:8080/y`).body).toMatch(/^Hello, world!/)
   expect(get(proxy, 8080, `http://${web.ip}:81/`)).toMatchObject({ status: 500, body: expect.stringContaining('connection refused') })
+  const told = start('registry.k8s.io/goproxy:0.1', { name: 'told', args: ['-addr', ':81'] })
+  expect([told.process.status?.code, told.output()]).toEqual([69, 'podhop: not simulated: goproxy -addr :81 (goproxy alone, on port 8080)\n'])
 })
 
 test('nginx-slim, nginx-unprivileged and the php-apache of the HPA walkthrough serve', () => {

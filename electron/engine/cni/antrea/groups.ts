@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import { StatusError, type KubernetesClient } from '../../kubernetes/client.ts'
+import { timestamp } from '../../kubernetes/human-duration.ts'
 import type { KubeObject, LabelSelector, Service } from '../../kubernetes/types.ts'
 import { CLUSTER_GROUPS, GROUPS } from './crds.ts'
 
@@ -86,7 +87,7 @@ export function groupStatus(client: KubernetesClient, clock: Clock): () => void 
   const stops = [CLUSTER_GROUPS, GROUPS].map((resource) => client.watch<GroupObject & { status?: object }>(resource, {}, (event) => {
     if (!('object' in event) || event.type === 'DELETED' || event.object.status) return
     const { name, namespace } = event.object.metadata
-    const lastTransitionTime = `${new Date(Math.floor(clock.wall() / 1000) * 1000).toISOString().slice(0, 19)}Z`
+    const lastTransitionTime = timestamp(clock.wall())
     try {
       client.patch(resource, namespace, name, 'application/merge-patch+json', { status: { conditions: [{ type: 'GroupMembersComputed', status: 'True', lastTransitionTime }] } }, { subresource: 'status' })
     } catch (error) {

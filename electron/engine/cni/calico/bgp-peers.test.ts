@@ -81,6 +81,7 @@ test('birdcl shows the sessions, and the routes by whom they are known', () => {
   const routes = birdcl('-s', '/var/run/calico/bird.ctl', 'show', 'route')
   for (const row of [/^10\.244\.16\.64\/26 {4}blackhole \[static1 \S+\] \* \(200\)$/m, /^10\.244\.16\.64\/32 {4}dev tunl0 \[direct1 \S+\] \* \(240\)$/m, /^10\.244\.121\.64\/26 {3}via 172\.18\.0\.2 on eth0 \[Mesh_172_18_0_2 \S+\] \* \(100\/0\) \[i\]$/m, /^172\.18\.0\.0\/16 {6}dev eth0 \[direct1 /m]) expect(routes).toMatch(row)
   expect(birdcl('-s', '/var/run/calico/bird6.ctl', 'show', 'route')).toContain('Unable to connect to server control socket')
+  expect(birdcl('-v', 'show', 'route')).toBe('podhop: not simulated: birdcl -v (use birdcl -s SOCKET)\n')
   expect(birdcl('configure')).toContain('podhop: not simulated: birdcl configure (use birdcl show protocols or birdcl show route)')
 })
 

@@ -15,7 +15,7 @@ export function birdcl(services: SystemServices, birds: (node: string) => readon
     while (args[0]?.startsWith('-')) {
       const flag = args.shift()!
       if (flag === '-s' && args.length > 0) socket = args.shift()!
-      else if (flag !== '-v' && flag !== '-r') {
+      else if (flag !== '-r') {
         yield* process.printError(`podhop: not simulated: birdcl ${flag} (use birdcl -s SOCKET)\n`)
         return 69
       }
