@@ -38,11 +38,11 @@ export function traceText(journey: Journey, choices: readonly Choice[] = [], idl
   return out.join('\n') + '\n'
 }
 
-const INDENT = ' '.repeat(30)
+const INDENT = ' '.repeat(31)
 
-/** Where a line of {@link traceText} goes on when it is too long for a terminal: below the text, not below the interface. */
+/** Where a line of {@link traceText} goes on when it is too long for a terminal: below the text. */
 export function hopColumn(line: string): number {
-  return line.startsWith('  ') ? INDENT.length + 1 : 2
+  return line.startsWith('  ') ? INDENT.length : 2
 }
 
 function way(hops: readonly Hop[], choices: readonly Choice[]): string[] {

@@ -46,3 +46,11 @@ test('in a terminal hop trace, explain and fault list fit the window; in a file 
     if (!command.includes('trace')) expect(shown.join(' ').split(/ +/).join(' ').trim()).toBe(whole.split(/\s+/).join(' ').trim())
   }
 })
+
+test('what decided a hop stands below the text of the hop', () => {
+  const { run } = house({ nodes: 2, cni: 'flannel' })
+  const lines = run('hop trace node/worker-1 172.18.0.2:81').output.split('\n')
+  const by = lines.findIndex((line) => line.trimStart().startsWith('by '))
+  expect(lines[by - 1]!.slice(0, 31)).toMatch(/^ +\d+ .* $/)
+  expect(lines[by]!.indexOf('by ')).toBe(31)
+})
