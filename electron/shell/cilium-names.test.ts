@@ -91,3 +91,21 @@ it('an address is forgotten after its time, unless a connection lasts', () => {
   run('kubectl exec client -- killall nc; sleep 180')
   expect(cilium('fqdn cache list')).not.toContain('github.com')
 })
+
+it('cilium config changes what the agents heed, and starts them anew: L2 announcements', () => {
+  expect(run('cilium config view | grep -E "^(enable-l2|ipam|tunnel-protocol)"')).toMatch(/^ipam {2,}kubernetes\ntunnel-protocol {2,}vxlan\n$/)
+  expect(run('cilium config set enable-l2-announcements true')).toBe('✨ Patching ConfigMap cilium-config with enable-l2-announcements=true...\n♻️  Restarted Cilium pods\n')
+  run(`sleep 30; kubectl create service loadbalancer web --tcp=80; kubectl run web --image=nginx --labels=app=web; kubectl wait --for=condition=Ready pod/web
+kubectl apply -f - <<'EOF'
+{apiVersion: v1, kind: List, items: [
+  {apiVersion: cilium.io/v2alpha1, kind: CiliumLoadBalancerIPPool, metadata: {name: pool}, spec: {blocks: [{start: 172.18.255.200, stop: 172.18.255.250}]}},
+  {apiVersion: cilium.io/v2alpha1, kind: CiliumL2AnnouncementPolicy, metadata: {name: all}, spec: {loadBalancerIPs: true}}]}
+EOF
+sleep 2`)
+  expect(run('kubectl get svc web -o jsonpath={.status.loadBalancer.ingress}')).toBe('[{"ip":"172.18.255.200","ipMode":"VIP"}]')
+  expect(run("curl -s -o /dev/null -w '%{http_code}' http://172.18.255.200")).toBe('200')
+  const holder = run("kubectl -n kube-system get lease cilium-l2announce-default-web -o jsonpath='{.spec.holderIdentity}'")
+  expect(run(`kubectl -n kube-system exec $(kubectl -n kube-system get pods -l k8s-app=cilium --field-selector spec.nodeName=${holder} -o name) -c cilium-agent -- cilium-dbg shell -- db/show l2-announce`)).toBe('# IP             NetworkInterface\n172.18.255.200   eth0\n')
+  expect(run('cilium config set routing-mode native')).toContain('podhop: not simulated: cilium config set routing-mode')
+  expect(run('cilium config delete nothing-there; cilium config delete enable-l2-announcements --restart=false')).toContain('⚠️  Restart Cilium pods for configmap changes to take effect\n')
+})

@@ -24,8 +24,8 @@ export interface ElectionOptions {
   namespace?: string
   timing?: ElectionTiming
   identity: string
-  /** Who says that it became the leader: "default-scheduler". */
-  component: string
+  /** Who says in an event that it became the leader: "default-scheduler". Absent: nobody says it. */
+  component?: string
   /** Gives the lease back when it stops (ReleaseOnCancel). */
   release: boolean
   onLeading(): void
@@ -38,7 +38,7 @@ export class LeaderElection {
   readonly #clock: Clock
   readonly #client: KubernetesClient
   readonly #options: ElectionOptions
-  readonly #events: EventRecorder
+  readonly #events: EventRecorder | undefined
   readonly #namespace: string
   readonly #timing: ElectionTiming
   #observed: { renewTime: string | undefined; holder: string | undefined; at: number } | undefined
@@ -52,7 +52,7 @@ export class LeaderElection {
     this.#options = options
     this.#namespace = options.namespace ?? 'kube-system'
     this.#timing = options.timing ?? TIMING
-    this.#events = new EventRecorder(client, clock, options.component)
+    this.#events = options.component === undefined ? undefined : new EventRecorder(client, clock, options.component)
     this.#try()
   }
 
@@ -82,7 +82,8 @@ export class LeaderElection {
       if (this.#leading) return
       this.#leading = true
       const { identity, onLeading } = this.#options
-      ifReached(() => this.#events.event(this.#get()!, 'Normal', 'LeaderElection', `${identity} became leader`))
+      const events = this.#events
+      if (events) ifReached(() => events.event(this.#get()!, 'Normal', 'LeaderElection', `${identity} became leader`))
       onLeading()
     } else if (this.#leading && now - this.#renewedAt >= this.#timing.renew) {
       this.#leading = false

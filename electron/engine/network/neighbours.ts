@@ -15,6 +15,7 @@ const REACHABLE_MS = 30_000
 const DELAY_MS = 5_000
 const RETRY_MS = 1_000
 const TRIES = 3
+const LOCK_MS = 1_000
 const QUEUE = 101
 
 interface Neighbour {
@@ -173,7 +174,12 @@ export class Neighbours implements NeighbourTable {
       if (known && known.mac !== undefined && known.mac !== arp.senderMac) this.#learn(known, arp.senderMac, 'STALE')
       return
     }
-    if (!known || arp.targetMac !== link.mac) return
+    if (!known) return
+    if (arp.targetMac !== link.mac) {
+      // an unasked reply to everybody: believed unless the entry has just changed (arp_process, locktime)
+      if (arp.targetMac === BROADCAST_MAC && known.mac !== arp.senderMac && namespace.clock.now - known.updatedAt > LOCK_MS) this.#learn(known, arp.senderMac, 'STALE')
+      return
+    }
     this.#learn(known, arp.senderMac, 'REACHABLE')
     namespace.changed()
   }

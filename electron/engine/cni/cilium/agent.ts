@@ -11,6 +11,7 @@ import type { Datapath } from './datapath.ts'
 import { forgetEndpoint, LocalEndpoints } from './endpoints.ts'
 import { startDnsProxy } from './dns-proxy.ts'
 import { addDirectRoute, addPodRoute, ensureDatapath, removeRoute } from './devices.ts'
+import { L2Announcer, l2Settings } from './l2-announcer.ts'
 import { HOST, identityOf, KUBE_APISERVER, REMOTE_NODE, reservedIdentity, UNMANAGED } from './identity.ts'
 import { CILIUM_ENDPOINTS, CILIUM_IDENTITIES, CILIUM_NODES, IdentityAllocator, type CiliumEndpoint, type CiliumIdentity, type CiliumNode } from './objects.ts'
 import { singleAddress, type Endpoint } from './maps.ts'
@@ -57,6 +58,7 @@ export class CiliumAgent implements Agent {
   repository: PolicyRepository | undefined
   #endpoints: LocalEndpoints | undefined
   #services: readonly ServiceSync[] = []
+  #l2: L2Announcer | undefined
   #regenerating: ReturnType<NodeContext['clock']['schedule']> | undefined
   #collecting: ReturnType<NodeContext['clock']['schedule']> | undefined
   #validating: ReturnType<NodeContext['clock']['schedule']> | undefined
@@ -81,6 +83,8 @@ export class CiliumAgent implements Agent {
     this.repository?.stop()
     this.datapath?.flows.stop()
     for (const services of this.#services) services.stop()
+    this.#l2?.stop()
+    this.datapath?.l2.alive(false)
     for (const timer of [this.#regenerating, this.#collecting, this.#validating]) this.context.clock.cancel(timer)
     if (agents.get(this.context.network) === this) agents.delete(this.context.network)
   }
@@ -139,6 +143,7 @@ export class CiliumAgent implements Agent {
     this.repository = new PolicyRepository(dp, this.#client, proxyPorts, () => this.#regenerateSoon())
     this.repository.namedPorts = (name) => this.#namedPorts(name)
     this.#services = dp.families.map((family) => new ServiceSync(dp, family, this.#process))
+    this.#startL2(dp)
     this.#announce(node, dp)
     this.#regenerate()
     this.#collect()
@@ -148,6 +153,12 @@ export class CiliumAgent implements Agent {
     this.context.machine.fs.writeFile(HUBBLE_SOCKET, '')
     this.#log('info', 'Starting local Hubble server', 'hubble', `address=unix://${HUBBLE_SOCKET}`)
     this.#log('info', 'Daemon initialization completed', 'daemon', `bootstrapTime=${((this.context.clock.now - this.#startedAt) / 1000).toFixed(3)}s`)
+  }
+
+  #startL2(dp: Datapath): void {
+    const settings = l2Settings(this.#client)
+    if (settings) this.#l2 = new L2Announcer(this.context, dp, this.#client, settings, this.#log)
+    else dp.l2.set(new Set())
   }
 
   #writeConfiguration(): void {

@@ -1,13 +1,13 @@
-import { ConnectionError, type KubernetesClient } from '../../kubernetes/client.ts'
-import type { DaemonSet, Deployment, Pod } from '../../kubernetes/types.ts'
+import { ConnectionError, StatusError, type KubernetesClient } from '../../kubernetes/client.ts'
+import type { ConfigMap, DaemonSet, Deployment, Pod } from '../../kubernetes/types.ts'
 import type { Program } from '../../machine/types.ts'
 import type { SystemServices } from '../../programs/types.ts'
 import { CILIUM_VERSION } from './manifests.ts'
 import { CILIUM_ENDPOINTS } from './objects.ts'
 
-/** cilium, the administrator's command line outside of the cluster (cilium/cilium-cli v0.18: status/status.go): what it tells of the cluster's own Pods. */
+/** cilium, the administrator's command line outside of the cluster (cilium/cilium-cli v0.18: status/status.go, config/config.go): what it tells of the cluster's own Pods, and the agents' settings. */
 const CLI_VERSION = 'v0.18.3'
-const INSTEAD = 'use cilium status, or kubectl -n kube-system exec ds/cilium -- cilium-dbg …'
+const INSTEAD = 'use cilium status, cilium config, or kubectl -n kube-system exec ds/cilium -- cilium-dbg …'
 /** How often, and how long, --wait looks. */
 const EVERY = 2_000
 const WAIT = 5 * 60_000
@@ -57,6 +57,38 @@ function statusText(client: KubernetesClient, all: readonly Part[]): string {
   return `${logo}\n${table}${word('Cluster Pods:')}${pods.filter(({ metadata }) => managed.has(`${metadata.namespace}/${metadata.name}`)).length}/${pods.length} managed by Cilium\n${word('Helm chart version:')}${CILIUM_VERSION.slice(1)}\n${images.length > 0 ? columns(images) : ''}${errors.length > 0 ? columns(errors.map(([a, b, c]) => [a!.padEnd(first), b!, c!])) : ''}`
 }
 
+/** The keys of cilium-config that the agents heed when they start. */
+const HEEDED = ['enable-sctp', 'enable-l2-announcements', 'l2-announcements-lease-duration', 'l2-announcements-renew-deadline', 'l2-announcements-retry-period']
+
+/** `cilium config`: what it prints on stdout and stderr, and its exit code. */
+function config(client: KubernetesClient, args: readonly string[]): { out?: string; error?: string; code: number } {
+  const words = args.filter((a) => a !== '--restart=false' && a !== '--restart' && a !== '--restart=true' && a !== '-r')
+  const restart = !args.includes('--restart=false')
+  const [verb, key, value] = words
+  const patch = (text: string, type: 'application/strategic-merge-patch+json' | 'application/json-patch+json', body: object): { out?: string; error?: string; code: number } => {
+    try {
+      client.patch('configmaps', 'kube-system', 'cilium-config', type, body)
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error
+      return { out: text, error: `Error: unable to patch ConfigMap cilium-config with patch ${JSON.stringify(JSON.stringify(body))}: ${error.message}\n`, code: 1 }
+    }
+    if (!restart) return { out: `${text}⚠️  Restart Cilium pods for configmap changes to take effect\n`, code: 0 }
+    client.deleteCollection('pods', { namespace: 'kube-system', labelSelector: 'k8s-app=cilium' })
+    return { out: `${text}♻️  Restarted Cilium pods\n`, code: 0 }
+  }
+  if (verb === 'view' && words.length === 1) {
+    const rows = Object.entries(client.get<ConfigMap>('configmaps', 'kube-system', 'cilium-config').data ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))
+    const width = Math.max(...rows.map(([name]) => name.length)) + 4
+    return { out: rows.map(([name, text]) => `${name.padEnd(width)}${text}\n`).join(''), code: 0 }
+  }
+  if ((verb === 'set' && words.length === 3) || (verb === 'delete' && words.length === 2)) {
+    if (!HEEDED.includes(key!)) return { error: `podhop: not simulated: cilium config ${verb} ${key!} (agents heed ${HEEDED.join(', ')}; what else a cluster is made with is said by cni: {plugin: cilium, …} in the cluster file)\n`, code: 69 }
+    if (verb === 'set') return patch(`✨ Patching ConfigMap cilium-config with ${key!}=${value!}...\n`, 'application/strategic-merge-patch+json', { data: { [key!]: value! } })
+    return patch(`✨ Removing key ${key!} from ConfigMap cilium-config...\n`, 'application/json-patch+json', [{ op: 'remove', path: `/data/${key!}` }])
+  }
+  return { error: `podhop: not simulated: cilium config ${words.join(' ')} (use cilium config view, set KEY VALUE or delete KEY)\n`, code: 69 }
+}
+
 export function ciliumCli(services: SystemServices): Program {
   return function* (process) {
     const { client } = services
@@ -66,6 +98,12 @@ export function ciliumCli(services: SystemServices): Program {
       if (command === 'version') {
         yield* process.print(`cilium-cli: ${CLI_VERSION} compiled with go1.24.2 on linux/amd64\ncilium image (default): v1.17.2\ncilium image (stable): ${CILIUM_VERSION}\ncilium image (running): ${CILIUM_VERSION.slice(1)}\n`)
         return 0
+      }
+      if (command === 'config') {
+        const { out, error, code } = config(client, flags)
+        if (out !== undefined) yield* process.print(out)
+        if (error !== undefined) yield* process.printError(error)
+        return code
       }
       if (command !== 'status' || unknown !== undefined) {
         yield* process.printError(`podhop: not simulated: cilium ${[command, unknown].filter(Boolean).join(' ')} (${INSTEAD})\n`)

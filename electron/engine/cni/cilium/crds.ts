@@ -62,8 +62,9 @@ const rule: Schema = {
   oneOf: [{ properties: { endpointSelector: {} }, required: ['endpointSelector'] }, { properties: { nodeSelector: {} }, required: ['nodeSelector'] }],
 }
 
-const policyStatus = object({ conditions: list(object({ type: text(), status: text(), reason: text(), message: text(), lastTransitionTime: text({ format: 'date-time' }) }, ['status', 'type'])) })
-const policyColumns = [{ name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' }, { name: 'Valid', type: 'string', jsonPath: ".status.conditions[?(@.type=='Valid')].status" }]
+const policyStatus = object({ conditions: list(object({ type: text(), status: text(), reason: text(), message: text(), lastTransitionTime: text({ format: 'date-time' }), observedGeneration: whole }, ['status', 'type'])) })
+const age = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' }
+const policyColumns = [age, { name: 'Valid', type: 'string', jsonPath: ".status.conditions[?(@.type=='Valid')].status" }]
 
 interface Definition { version?: string; plural: string; singular: string; kind: string; short: string[]; scope: 'Namespaced' | 'Cluster'; schema: Record<string, Schema>; columns: object[]; status?: boolean; categories?: string[] }
 
@@ -115,13 +116,31 @@ const DEFINITIONS: readonly Definition[] = [
     ],
     status: true,
   },
+  {
+    version: 'v2alpha1', plural: 'ciliumloadbalancerippools', singular: 'ciliumloadbalancerippool', kind: 'CiliumLoadBalancerIPPool', short: ['ippools', 'ippool', 'lbippool', 'lbippools'], scope: 'Cluster', categories: ['cilium'], status: true,
+    schema: {
+      spec: object({
+        allowFirstLastIPs: text({ enum: ['Yes', 'No'] }), blocks: { ...list(object({ cidr: text({ format: 'cidr' }), start: text(), stop: text() })), minItems: 1 }, serviceSelector: labelSelector,
+        disabled: { ...flag, default: false },
+      }),
+      status: policyStatus,
+    },
+    columns: [
+      { name: 'Disabled', type: 'boolean', jsonPath: '.spec.disabled' },
+      { name: 'Conflicting', type: 'string', jsonPath: '.status.conditions[?(@.type=="cilium.io/PoolConflict")].status' },
+      { name: 'IPs Available', type: 'string', jsonPath: '.status.conditions[?(@.type=="cilium.io/IPsAvailable")].message' }, age,
+    ],
+  },
+  {
+    version: 'v2alpha1', plural: 'ciliuml2announcementpolicies', singular: 'ciliuml2announcementpolicy', kind: 'CiliumL2AnnouncementPolicy', short: ['l2announcement'], scope: 'Cluster', categories: ['cilium'], status: true,
+    schema: { spec: object({ serviceSelector: labelSelector, nodeSelector: labelSelector, interfaces: list(text()), externalIPs: flag, loadBalancerIPs: flag }), status: policyStatus }, columns: [age],
+  },
 ]
 
 /** Kinds that are known to be missing: who makes one is told, and not that there is no such kind. */
 const MISSING: readonly (readonly [plural: string, kind: string, short: string[], instead: string, version?: string, scope?: 'Namespaced'])[] = [
   ['ciliumegressgatewaypolicies', 'CiliumEgressGatewayPolicy', ['cegp'], 'Pods leave with the address of their node'], ['ciliumlocalredirectpolicies', 'CiliumLocalRedirectPolicy', ['clrp'], 'use a Service with internalTrafficPolicy: Local', 'v2', 'Namespaced'],
   ['ciliumenvoyconfigs', 'CiliumEnvoyConfig', ['cec'], "use a CiliumNetworkPolicy's http rules", 'v2', 'Namespaced'], ['ciliumclusterwideenvoyconfigs', 'CiliumClusterwideEnvoyConfig', ['ccec'], "use a CiliumNetworkPolicy's http rules"],
-  ['ciliumloadbalancerippools', 'CiliumLoadBalancerIPPool', ['ippools', 'ippool', 'lbippool', 'lbippools'], 'use cloud: loadbalancer in the cluster file', 'v2alpha1'], ['ciliuml2announcementpolicies', 'CiliumL2AnnouncementPolicy', ['l2announcement'], 'use cloud: loadbalancer in the cluster file', 'v2alpha1'],
   ['ciliumcidrgroups', 'CiliumCIDRGroup', ['ccg'], 'use cidrSet', 'v2alpha1'], ['ciliumbgpclusterconfigs', 'CiliumBGPClusterConfig', ['cbgpcluster'], 'use calico or kube-router for BGP', 'v2alpha1'], ['ciliumbgppeerconfigs', 'CiliumBGPPeerConfig', ['cbgppeer'], 'use calico or kube-router for BGP', 'v2alpha1'],
   ['ciliumbgpadvertisements', 'CiliumBGPAdvertisement', ['cbgpadvert'], 'use calico or kube-router for BGP', 'v2alpha1'], ['ciliumpodippools', 'CiliumPodIPPool', ['cpip'], 'use podCIDR in the cluster file', 'v2alpha1'],
 ]

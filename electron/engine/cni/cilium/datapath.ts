@@ -7,6 +7,7 @@ import type { NodeContext } from '../types.ts'
 import { isLoopbackIp, joinHostPort } from '../../network/address.ts'
 import { HOST, identityOf, RESERVED, reservedIdentity, WORLD, WORLD_IPV4, WORLD_IPV6, type Identity } from './identity.ts'
 import { NameManager } from './fqdn.ts'
+import { L2Responder } from './l2-responder.ts'
 import { LbMap } from './lb-map.ts'
 import { FlowLog, worthReporting, type FlowVerdict, type ObservationPoint } from './hubble/flows.ts'
 import { ConntrackMap, Ipcache, NatMap, tupleOf, type CtEntry, type Endpoint } from './maps.ts'
@@ -68,6 +69,7 @@ export class Datapath {
   readonly conntrack: ConntrackMap
   readonly nat: NatMap
   readonly lb: LbMap
+  readonly l2: L2Responder
   readonly names: NameManager
   readonly flows: FlowLog
   /** enable-sctp of cilium-config, as the agent found it at its last start: without it the programs drop SCTP. */
@@ -92,6 +94,7 @@ export class Datapath {
     this.nat = new NatMap(context.clock)
     this.names = new NameManager(this)
     this.flows = new FlowLog(this)
+    this.l2 = new L2Responder(this)
     this.lb = new LbMap(context.clock.random.fork(`cilium lb ${context.name}`))
     for (const id of RESERVED.keys()) this.identities.set(id, reservedIdentity(id))
   }

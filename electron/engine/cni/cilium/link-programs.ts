@@ -159,7 +159,8 @@ export function fromNetdev(dp: Datapath): LinkProgram {
     name: 'cil_from_netdev',
     run(frame, link) {
       const packet = frame.payload
-      if (packet.kind === 'arp' || frame.destination !== link.mac || !handles(dp, packet)) return 'pass'
+      if (packet.kind === 'arp') return dp.l2.answer(frame, packet, link)
+      if (frame.destination !== link.mac || !handles(dp, packet)) return 'pass'
       if (isTunnel(packet)) return 'pass'
       const source = dp.identityAt(packet.source)
       const handled = nodePortIn(dp, frame, packet, link, source)

@@ -20,6 +20,7 @@ export function healthzAddress(config: Pick<ClusterConfig, 'cni' | 'cniOptions' 
 export function ciliumManifests(config: ClusterConfig): object[] {
   const [ipv4, ipv6] = [config.ipFamilies.includes('IPv4'), config.ipFamilies.includes('IPv6')]
   const native = config.cniOptions['routing'] === 'native'
+  const l2 = config.cniOptions['l2announcements'] === 'true'
   const server = config.nodes.find((n) => n.role === 'control-plane')?.ip ?? config.nodes[0]!.ip
   const configuration: Record<string, string> = {
     'agent-not-ready-taint-key': 'node.cilium.io/agent-not-ready',
@@ -43,6 +44,7 @@ export function ciliumManifests(config: ClusterConfig): object[] {
     'enable-ipv4-masquerade': String(ipv4),
     'enable-ipv6': String(ipv6),
     ...(ipv6 ? { 'enable-ipv6-masquerade': 'true' } : {}),
+    ...(l2 ? { 'enable-l2-announcements': 'true', 'l2-announcements-lease-duration': '15s', 'l2-announcements-renew-deadline': '5s', 'l2-announcements-retry-period': '2s' } : {}),
     'enable-l7-proxy': 'true',
     'enable-policy': 'default',
     'enable-svc-source-range-check': 'true',
@@ -120,7 +122,8 @@ export function ciliumManifests(config: ClusterConfig): object[] {
         },
       },
     },
-    ...['cilium', 'cilium-operator'].flatMap((name) => account(name)),
+    ...account('cilium', l2 ? [{ apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'update', 'list', 'delete'] }] : []),
+    ...account('cilium-operator', [{ apiGroups: [''], resources: ['services/status'], verbs: ['update', 'patch'] }]),
   ]
 }
 
@@ -144,7 +147,7 @@ function daemonSet(name: string, serviceAccountName: string, selector: Record<st
   }
 }
 
-function account(name: string): object[] {
+function account(name: string, more: readonly object[]): object[] {
   const read = ['get', 'list', 'watch']
   const rules = [
     { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: read },
@@ -153,6 +156,7 @@ function account(name: string): object[] {
     { apiGroups: [''], resources: ['nodes/status'], verbs: ['patch'] },
     { apiGroups: ['apiextensions.k8s.io'], resources: ['customresourcedefinitions'], verbs: read },
     { apiGroups: ['cilium.io'], resources: ['*'], verbs: ['*'] },
+    ...more,
   ]
   return [
     { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name, labels: { 'app.kubernetes.io/part-of': 'cilium' } }, rules },

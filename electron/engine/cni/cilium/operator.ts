@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../../clock.ts'
 import { timestamp } from '../../kubernetes/human-duration.ts'
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
+import { LbIpam } from './lb-ipam.ts'
 import { CILIUM_ENDPOINTS, CILIUM_IDENTITIES, type CiliumEndpoint } from './objects.ts'
 import { refusalsOf } from './policy-validation.ts'
 import type { CiliumNetworkPolicy } from './policy-rules.ts'
@@ -17,11 +18,13 @@ export class CiliumOperator {
   #unused = new Set<string>()
   #timer: Timer | undefined
 
-  constructor(client: KubernetesClient, clock: Clock, log: (message: string) => void) {
+  constructor(client: KubernetesClient, clock: Clock, families: readonly (4 | 6)[], log: (message: string, level?: 'info' | 'warning') => void) {
     this.#client = asManager(client, 'cilium-operator-generic')
     this.#clock = clock
     this.#log = log
     for (const plural of ['ciliumnetworkpolicies', 'ciliumclusterwidenetworkpolicies']) this.#validate(`${plural}.cilium.io`)
+    const lbIpam = new LbIpam(client, clock, families, (level, message) => log(message, level))
+    this.#stops.push(() => lbIpam.stop())
     log('Starting CRD identity garbage collector')
     this.#collect()
   }

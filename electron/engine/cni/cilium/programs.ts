@@ -73,7 +73,7 @@ function operator(services: SystemServices): Program {
     const node = services.nodeOf(process)
     if (!node) return 1
     log('info', `Cilium Operator ${CILIUM_VERSION.slice(1)} go version go1.24.2 linux/amd64`, 'cilium-operator-generic')
-    const running = yield* untilReached(process.clock, () => new CiliumOperator(node.client, process.clock, (message) => log('info', message, 'cilium-operator-generic')))
+    const running = yield* untilReached(process.clock, () => new CiliumOperator(node.client, process.clock, node.config.ipFamilies.map((f) => (f === 'IPv6' ? 6 : 4)), (message, level = 'info') => log(level, message, 'cilium-operator-generic')))
     process.onExit(() => running.stop())
     yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
     yield* out.flush()

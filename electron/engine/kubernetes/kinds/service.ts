@@ -46,6 +46,11 @@ export const service: Kind<Service> = {
     dropTypeDependent(object, old)
     if (spec.type !== 'LoadBalancer' && old.spec.type === 'LoadBalancer') object.status = { ...object.status, loadBalancer: {} }
   },
+  prepareForStatusUpdate(object) {
+    const { ingress } = object.status?.loadBalancer ?? {}
+    if (object.spec.type !== 'LoadBalancer' || !ingress?.some((i) => i.ip && i.ipMode === undefined)) return
+    object.status = { ...object.status, loadBalancer: { ingress: ingress.map((i) => (i.ip ? { ipMode: 'VIP', ...i } : i)) } }
+  },
   allocate: allocateService,
   release: releaseService,
   validate: validateService,

@@ -12,7 +12,7 @@ const TOPICS: ReadonlyMap<string, Topic> = new Map<string, Topic>([
     ['identity', 'Manage security identities'], ['ip', 'Manage IP addresses and associated information'], ['kvstore', 'Direct access to the kvstore'], ['lrp', 'Manage local redirect policies'],
     ['map', 'Access userspace cached content of BPF maps'], ['metrics', 'Access metric status'], ['monitor', 'Display BPF program events'], ['node', 'Manage cluster nodes'],
     ['nodeid', 'List node IDs and associated information'], ['policy', 'Manage security policies'], ['prefilter', 'Manage XDP CIDR filters'], ['preflight', 'Cilium upgrade helper'],
-    ['recorder', 'Introspect or mangle pcap recorder'], ['service', 'Manage services & loadbalancers'], ['statedb', 'Inspect StateDB'], ['status', 'Display status of daemon'], ['version', 'Print version information'],
+    ['recorder', 'Introspect or mangle pcap recorder'], ['service', 'Manage services & loadbalancers'], ['shell', 'Connect to the Cilium shell'], ['statedb', 'Inspect StateDB'], ['status', 'Display status of daemon'], ['version', 'Print version information'],
   ] }],
   ['bpf', { about: 'Direct access to local BPF maps', commands: [
     ['auth', 'Manage authenticated connections between identities'], ['bandwidth', 'BPF datapath bandwidth settings'], ['config', 'Manage runtime config'], ['ct', 'Connection tracking tables'],

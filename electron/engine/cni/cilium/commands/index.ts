@@ -4,7 +4,7 @@ import type { SystemServices } from '../../../programs/types.ts'
 import { agentOf, SOCKET } from '../agent.ts'
 import { CILIUM_VERSION } from '../manifests.ts'
 import { bpf } from './bpf.ts'
-import { CommandError, notSimulated, type Command, type CommandContext } from './context.ts'
+import { columns, CommandError, notSimulated, type Command, type CommandContext } from './context.ts'
 import { fqdn } from './fqdn.ts'
 import { endpoints, identities, ipList, nodeList, policy, services as serviceCommand } from './lists.ts'
 import { commandsOf, helpOf } from './help.ts'
@@ -17,8 +17,15 @@ const encrypt: Command = (_, [verb]) => {
   return `Encryption: ${'Disabled'.padEnd(26)}\n`
 }
 
+/** The agent's own shell, as far as it shows tables (cilium-dbg shell, statedb's db commands). */
+const shell: Command = ({ datapath }, args) => {
+  const [command, table, ...rest] = args.filter((a) => a !== '--').flatMap((a) => a.split(' '))
+  if (command !== 'db/show' || table !== 'l2-announce' || rest.length > 0) throw notSimulated(`cilium-dbg shell ${args.join(' ')}`.trim(), 'use cilium-dbg shell -- db/show l2-announce')
+  return columns([['# IP', 'NetworkInterface'], ...datapath.l2.list().map(({ ip }) => [ip, datapath.device.name])])
+}
+
 const COMMANDS: Readonly<Record<string, Command>> = byName({
-  status, encrypt, endpoint: endpoints, identity: identities, service: serviceCommand, node: nodeList, policy, bpf, ip: ipList, fqdn,
+  status, encrypt, endpoint: endpoints, identity: identities, service: serviceCommand, node: nodeList, policy, bpf, ip: ipList, fqdn, shell,
 })
 
 /** The help that is asked for: a group without a command of it, `help …`, or --help anywhere. */
@@ -37,7 +44,7 @@ function askedHelp(args: readonly string[]): string | undefined {
 }
 
 /** What real `cilium-dbg` has besides. */
-const OTHERS = ['bgp', 'build-config', 'cgroups', 'cleanup', 'completion', 'config', 'debuginfo', 'envoy', 'features', 'kvstore', 'lrp', 'map', 'metrics', 'nodeid', 'post-uninstall-cleanup', 'preflight', 'prefilter', 'recorder', 'shell', 'statedb', 'troubleshoot', 'bpf', 'loadinfo']
+const OTHERS = ['bgp', 'build-config', 'cgroups', 'cleanup', 'completion', 'config', 'debuginfo', 'envoy', 'features', 'kvstore', 'lrp', 'map', 'metrics', 'nodeid', 'post-uninstall-cleanup', 'preflight', 'prefilter', 'recorder', 'statedb', 'troubleshoot', 'bpf', 'loadinfo']
 
 /** `cilium-dbg` in the agent's container: it reads the agent's state and the node's maps. */
 export function ciliumCommand(services: SystemServices): Program {
