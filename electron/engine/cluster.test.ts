@@ -44,8 +44,10 @@ function events(cluster: Cluster, about: string): string[] {
 
 function log(cluster: Cluster, pod: string, options: { container?: string; previous?: boolean } = {}): string {
   let text = ''
-  cluster.client.logs('default', pod, options, { onLine: (line) => (text += `${line}\n`), onEnd: () => undefined })
+  let refused: Error | undefined
+  cluster.client.logs('default', pod, options, { onLine: (line) => (text += `${line}\n`), onRefused: (error) => (refused = error), onEnd: () => undefined })
   cluster.settle()
+  if (refused) throw refused
   return text
 }
 
@@ -243,7 +245,7 @@ describe('a Pod', () => {
     cluster.clock.runFor(5_000)
     const waiting = cluster.client.get<Pod>('pods', 'default', 'bad').status.containerStatuses![0]!.state!.waiting!
     expect(waiting).toEqual({ reason: 'ImagePullBackOff', message: `Back-off pulling image "nginx:no-such-tag": ErrImagePull: ${refused}` })
-    expect(() => cluster.client.logs('default', 'bad', {}, { onLine: () => undefined, onEnd: () => undefined })).toThrow('container "bad" in pod "bad" is waiting to start: trying and failing to pull image')
+    expect(() => log(cluster, 'bad')).toThrow('container "bad" in pod "bad" is waiting to start: trying and failing to pull image')
   })
 
   it('that nothing can run says so in a StartError', () => {
@@ -346,7 +348,7 @@ describe('a node that falls silent', () => {
     expect(condition()).toBe('Unknown')
     expect(cluster.client.get<Node>('nodes', undefined, 'worker-1').spec.taints!.map((t) => `${t.key}:${t.effect}`)).toEqual(['node.kubernetes.io/unreachable:NoSchedule', 'node.kubernetes.io/unreachable:NoExecute'])
     expect(endpoints(cluster, 'web').filter((e) => e.conditions!.ready).map((e) => e.nodeName)).toEqual(['worker-2'])
-    expect(() => cluster.client.logs('default', lost.metadata.name, {}, { onLine: () => undefined, onEnd: () => undefined })).toThrow('dial tcp 172.18.0.3:10250: connect: connection refused')
+    expect(() => log(cluster, lost.metadata.name)).toThrow('dial tcp 172.18.0.3:10250: connect: connection refused')
     cluster.clock.runFor(310_000)
     const now = pods(cluster, 'app=web')
     expect(now.find((p) => p.metadata.name === lost.metadata.name)!.metadata.deletionTimestamp).toBeDefined()

@@ -117,7 +117,7 @@ export class SimulatedCluster implements Cluster {
     const manifests = [...plugin.manifests(config), ...(replacesKubeProxy(config) ? [] : kubeProxyManifests(config)), ...coreDnsManifests(config), ...ingressNginxManifests(config), ...traefikManifests(config), ...haproxyManifests(config)] as Manifest[]
     for (const node of config.nodes) this.#startNode(node, plugin, manifests)
     for (const machine of [this.laptop, ...this.nodes.values()]) for (const [path, program] of Object.entries(plugin.tools ?? {})) machine.fs.installProgram(path, program)
-    this.client.nodeAgents = { ...kubeletAgents(this.client, this.#kubelets), laptop: this.#world.laptop.network.links.get('eth0')?.addresses[0]?.address ?? '', ask: (request, done) => askUpstream(this.#apiServerProcess(controlPlane.name), { ...request, program: 'kube-apiserver' }, done) }
+    this.client.nodeAgents = { ...kubeletAgents(this.client, this.#kubelets, () => this.#apiServerProcess(controlPlane.name)), laptop: this.#world.laptop.network.links.get('eth0')?.addresses[0]?.address ?? '', ask: (request, done) => askUpstream(this.#apiServerProcess(controlPlane.name), { ...request, program: 'kube-apiserver' }, done) }
     for (const manifest of manifests) this.#create(manifest)
     this.faults = new Faults(this.#faultWorld(plugin), () => this.#changed())
     this.#watchEverything()
@@ -246,7 +246,8 @@ export class SimulatedCluster implements Cluster {
   /** The plugin's and the add-ons' Pods run under accounts of their own. */
   #createAccount({ metadata: { namespace }, spec }: Manifest): void {
     const name = spec?.template?.spec?.serviceAccountName
-    if (name !== undefined) this.client.create('serviceaccounts', namespace, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } }, { fieldManager: 'kubeadm' })
+    // two of a plugin's may share one
+    if (name !== undefined && !this.client.store.get('serviceaccounts', namespace ?? 'default', name)) this.client.create('serviceaccounts', namespace, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } }, { fieldManager: 'kubeadm' })
   }
 
   #eachKubelet<T>(find: (kubelet: Kubelet) => T | undefined): T | undefined {

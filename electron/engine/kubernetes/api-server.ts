@@ -7,6 +7,7 @@ import {
   type ApiResource,
   type DeleteOptions,
   type ExecOptions,
+  type ForwardSession,
   type KubernetesClient,
   LateBody,
   LateChange,
@@ -301,6 +302,11 @@ export class ApiServer implements KubernetesClient, Server {
   attach(namespace: string, pod: string, options: Omit<ExecOptions, 'command'>): RemoteCommand {
     const container = checkExecTarget(this.get('pods', namespace, pod), options.container)
     return this.#agents('attach').attach(namespace, pod, { ...options, container })
+  }
+
+  openForward(namespace: string, pod: string, session: ForwardSession): () => void {
+    checkAssigned(this.get('pods', namespace, pod))
+    return this.#agents('port-forward').openForward(namespace, pod, session)
   }
 
   portForward(namespace: string, pod: string, port: number, handlers: TcpHandlers, uid?: string): TcpConnection {

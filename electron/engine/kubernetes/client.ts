@@ -195,6 +195,10 @@ export interface KubernetesClient {
   exec(namespace: string, pod: string, options: ExecOptions): RemoteCommand
   attach(namespace: string, pod: string, options: Omit<ExecOptions, 'command'>): RemoteCommand
   /**
+   * The API server's connection to the kubelet of a Pod whose ports are forwarded, as long as that lasts. Returns what ends it.
+   */
+  openForward(namespace: string, pod: string, session: ForwardSession): () => void
+  /**
    * A TCP connection to a port inside the Pod's network namespace, opened by the kubelet (127.0.0.1, as CRI does).
    * With a `uid`, to that Pod's sandbox even when another one has its name by now.
    */
@@ -217,9 +221,20 @@ export interface LogOptions {
   timestamps?: boolean
 }
 export interface LogSink {
+  /** The kubelet has begun to answer. */
+  onOpen?(): void
+  /** Instead of everything else: the kubelet refuses it, or could not be asked. Absent: `onEnd` gets the message. */
+  onRefused?(error: StatusError): void
   onLine(line: string): void
   /** The end of the log, or of following it; with an error where the connection broke. */
   onEnd(error?: string): void
+}
+
+export interface ForwardSession {
+  onOpen(): void
+  /** It never stood, for this reason ("error dialing backend: dial tcp …"). */
+  onRefused(why: string): void
+  onLost(): void
 }
 
 export interface ExecOptions {

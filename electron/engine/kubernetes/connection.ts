@@ -6,6 +6,7 @@ import {
   type ApiResource,
   type DeleteOptions,
   type ExecOptions,
+  type ForwardSession,
   type KubernetesClient,
   type ListOptions,
   type LogOptions,
@@ -211,8 +212,10 @@ export class ApiConnection implements KubernetesClient {
     this.#streams.add(cut)
     try {
       stop = this.#reach().logs(namespace, pod, options, {
+        onOpen: () => void (over || sink.onOpen?.()),
+        ...(sink.onRefused ? { onRefused: (error) => void (finish() && sink.onRefused!(error)) } : {}),
         onLine: (line) => void (over || sink.onLine(line)),
-        onEnd: () => void (finish() && sink.onEnd()),
+        onEnd: (error) => void (finish() && sink.onEnd(error)),
       })
     } catch (error) {
       finish()
@@ -230,6 +233,10 @@ export class ApiConnection implements KubernetesClient {
 
   attach(namespace: string, pod: string, options: Omit<ExecOptions, 'command'>): RemoteCommand {
     return this.#remote(this.#reach().attach(namespace, pod, options))
+  }
+
+  openForward(namespace: string, pod: string, session: ForwardSession): () => void {
+    return this.#reach().openForward(namespace, pod, session)
   }
 
   portForward(namespace: string, pod: string, port: number, handlers: TcpHandlers, uid?: string): TcpConnection {

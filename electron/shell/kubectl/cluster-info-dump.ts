@@ -7,6 +7,7 @@ import { inGoOrder } from './go-order.ts'
 import type { JsonObject } from './objects.ts'
 import { containersOf, podRunningTimeout } from './pods.ts'
 import { printerFor } from './printers/index.ts'
+import { wholeLog } from './run.ts'
 
 /** kubectl's pkg/cmd/clusterinfo/clusterinfo_dump.go: objects and logs, for a bug report. */
 export const clusterInfoDump: Command = {
@@ -70,14 +71,15 @@ function* run(k: Kubectl): Task<number> {
       const parts: string[] = []
       for (const { name } of containersOf(pod)) {
         const head = `==== START logs for container ${name} of pod ${namespace}/${pod.metadata.name} ====\n`
-        const lines: string[] = []
+        let said: string
         try {
-          k.client.logs(namespace, pod.metadata.name, { container: name }, { onLine: (line) => void lines.push(`${line}\n`), onEnd: () => undefined })
-          yield* process.sleep(0)
+          const { text, refused } = yield* wholeLog(k, pod, name)
+          if (refused) throw refused
+          said = text
         } catch (error) {
-          lines.push(`Create log request error: ${messageOf(error)}\n`)
+          said = `Create log request error: ${messageOf(error)}\n`
         }
-        parts.push(`${head}${lines.join('')}==== END logs for container ${name} of pod ${namespace}/${pod.metadata.name} ====\n`)
+        parts.push(`${head}${said}==== END logs for container ${name} of pod ${namespace}/${pod.metadata.name} ====\n`)
       }
       yield* write(`${namespace}/${pod.metadata.name}/logs.txt`, parts.join(''))
     }

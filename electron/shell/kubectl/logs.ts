@@ -1,4 +1,4 @@
-import type { LogOptions } from '../../engine/kubernetes/client.ts'
+import { StatusError, type LogOptions } from '../../engine/kubernetes/client.ts'
 import type { Pod } from '../../engine/kubernetes/types.ts'
 import { decodeUtf8, encodeUtf8 } from '../../engine/text.ts'
 import { anyOf, Signal, sleep, type Task } from '../../engine/machine/task.ts'
@@ -131,13 +131,19 @@ function* consume(k: Kubectl, sources: readonly Source[], options: LogOptions): 
   const changed = new Signal()
   const deadline = k.process.clock.now + k.requestTimeout
   let open = sources.length
-  let broke: string | undefined
+  let broke: unknown
   const stops: (() => void)[] = []
   const interrupts = new Interrupts(k.process)
   const prefixed = k.flags.bool('prefix') || k.flags.bool('all-pods')
   try {
     for (const { pod, container } of sources) {
       let left = k.flags.int('limit-bytes') || Infinity
+      const refused = (error: unknown): void => {
+        if (k.flags.bool('ignore-errors')) lines.push(`error: ${messageOf(error)}\n`)
+        else broke ??= error
+        open--
+        changed.notify()
+      }
       const prefix = prefixed ? `[pod/${pod.metadata.name}/${container}] ` : ''
       try {
         stops.push(k.client.logs(pod.metadata.namespace, pod.metadata.name, { ...options, container }, {
@@ -148,21 +154,21 @@ function* consume(k: Kubectl, sources: readonly Source[], options: LogOptions): 
             lines.push(`${prefix}${part}`)
             changed.notify()
           },
+          onRefused: refused,
           onEnd: (error) => {
             open--
-            broke ??= error
+            if (error !== undefined) broke ??= new KubectlError(error)
             changed.notify()
           },
         }))
       } catch (error) {
         if (!k.flags.bool('ignore-errors')) throw error
-        open--
-        lines.push(`error: ${messageOf(error)}\n`)
+        refused(error)
       }
     }
     for (;;) {
       if (lines.length > 0) yield* k.out(lines.splice(0).join(''))
-      else if (open === 0 && broke !== undefined) throw new KubectlError(broke)
+      else if (broke !== undefined && (open === 0 || broke instanceof StatusError)) throw broke
       else if (open === 0) return
       else if (k.process.clock.now >= deadline) throw new KubectlError('net/http: request canceled (Client.Timeout or context cancellation while reading body)')
       else yield* interrupts.wait(deadline === Infinity ? changed.wait : anyOf(changed.wait, sleep(k.process.clock, deadline - k.process.clock.now)))

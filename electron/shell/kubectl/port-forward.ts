@@ -157,7 +157,9 @@ class Forwarder {
       this.#lost = true
       this.#changed.notify()
     })
+    let hangUp: (() => void) | undefined
     try {
+      hangUp = yield* this.#upgrade()
       let listening = 0
       const ports = this.#ports.map((p) => ({ ...p }))
       for (const port of ports) {
@@ -176,6 +178,7 @@ class Forwarder {
       }
     } finally {
       deaf?.()
+      hangUp?.()
       for (const listener of this.#listeners) listener.close()
       for (const port of this.#hostPorts) this.#k.cluster.ports.close(port)
       for (const connection of this.#connections) {
@@ -183,6 +186,40 @@ class Forwarder {
         connection.end()
       }
     }
+  }
+
+  /** The stream's own connection, by WebSocket and, when that is refused, by SPDY (portforward's fallback dialer). */
+  *#upgrade(): Task<() => void> {
+    const { metadata } = this.#pod
+    let why: string | undefined
+    for (let tries = 0; tries < 2; tries++) {
+      const changed = this.#changed
+      let open = false
+      why = undefined
+      const hangUp = this.#k.client.openForward(metadata.namespace, metadata.name, {
+        onOpen: () => {
+          open = true
+          changed.notify()
+        },
+        onRefused: (reason) => {
+          why = reason
+          changed.notify()
+        },
+        onLost: () => {
+          this.#lost = true
+          this.#changed.notify()
+        },
+      })
+      let kept = false
+      try {
+        while (!open && why === undefined && !this.#stopped) yield changed.wait
+        kept = open || this.#stopped
+      } finally {
+        if (!kept) hangUp()
+      }
+      if (kept) return hangUp
+    }
+    throw new KubectlError(`error upgrading connection: ${why}`)
   }
 
   /** What is wrong, or undefined when at least one address listens. */

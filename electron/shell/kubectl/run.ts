@@ -1,5 +1,5 @@
 import type { Pod } from '../../engine/kubernetes/types.ts'
-import type { Task } from '../../engine/machine/task.ts'
+import { Signal, type Task } from '../../engine/machine/task.ts'
 import { attachTo } from './attach.ts'
 import { type Command, dryRunned, type DryRun, type Kubectl } from './command.ts'
 import { cascade, deleteInfos } from './delete.ts'
@@ -174,10 +174,27 @@ function* attached(k: Kubectl, object: JsonObject, run: { timeout: number; inter
 /** What a container that has ended already said. */
 export function* printLog(k: Kubectl, pod: Pod, quiet: boolean, name = ''): Task {
   const container = yield* containerOf(k, pod, name, quiet)
+  const { text, refused } = yield* wholeLog(k, pod, container.name)
+  if (refused) throw refused
+  yield* k.out(text)
+}
+
+/** What a container has said until now, or why there is nothing to read. */
+export function* wholeLog(k: Kubectl, pod: Pod, container: string): Task<{ text: string; refused?: unknown }> {
   const lines: string[] = []
-  k.client.logs(pod.metadata.namespace, pod.metadata.name, { container: container.name }, { onLine: (line) => void lines.push(`${line}\n`), onEnd: () => undefined })
-  yield* k.process.sleep(0)
-  yield* k.out(lines.join(''))
+  const ended = new Signal()
+  let result: { refused?: unknown } | undefined
+  const end = (how: typeof result): void => {
+    result ??= how
+    ended.notify()
+  }
+  const stop = k.client.logs(pod.metadata.namespace, pod.metadata.name, { container }, { onLine: (line) => void lines.push(`${line}\n`), onRefused: (refused) => end({ refused }), onEnd: () => end({}) })
+  try {
+    while (!result) yield ended.wait
+  } finally {
+    stop()
+  }
+  return { text: lines.join(''), ...(result as { refused?: unknown }) }
 }
 
 /** --rm: also when attaching failed. */

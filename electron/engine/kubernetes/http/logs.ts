@@ -1,7 +1,7 @@
 import type { LogOptions } from '../client.ts'
 import { FieldErrors } from '../field-errors.ts'
 import { badRequest, invalid } from '../status.ts'
-import { NO_CACHE } from './handler.ts'
+import { NO_CACHE, sendStatus } from './handler.ts'
 import type { Call } from './objects.ts'
 import type { Query } from './query.ts'
 
@@ -24,7 +24,10 @@ export function serveLog(call: Call): () => void {
     open = true
     sink.head(200, [NO_CACHE, ['Content-Type', 'text/plain']])
   }
-  const stop = client.logs(namespace ?? 'default', name!, options, {
+  // who follows a silent container hears at once that there is one
+  return client.logs(namespace ?? 'default', name!, options, {
+    onOpen: begin,
+    onRefused: (error) => sendStatus(call, error),
     onLine(line) {
       begin()
       if (left <= 0) return
@@ -37,9 +40,6 @@ export function serveLog(call: Call): () => void {
       sink.end()
     },
   })
-  // who follows a silent container hears at once that there is one
-  begin()
-  return stop
 }
 
 /** ValidatePodLogOptions of pkg/apis/core/validation. */

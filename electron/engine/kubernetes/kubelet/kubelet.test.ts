@@ -50,8 +50,10 @@ const busybox = (...args: string[]): { command: string[] } => ({ command: ['/bin
 
 function log(cluster: Cluster, name: string, container?: string, more: object = {}): string {
   let text = ''
-  cluster.client.logs('default', name, { ...(container ? { container } : {}), ...more }, { onLine: (line) => (text += `${line}\n`), onEnd: () => undefined })
+  let refused: Error | undefined
+  cluster.client.logs('default', name, { ...(container ? { container } : {}), ...more }, { onLine: (line) => (text += `${line}\n`), onRefused: (error) => (refused = error), onEnd: () => undefined })
   cluster.clock.runFor(1)
+  if (refused) throw refused
   return text
 }
 

@@ -32,7 +32,7 @@ import { serveKubelet } from './server.ts'
 import { isMirror, isStatic, StaticPods } from './static-pods.ts'
 import { StatusManager } from './status-manager.ts'
 
-export { kubeletAgents } from './streams.ts'
+export { kubeletAgents } from './agents.ts'
 
 export interface KubeletOptions {
   node: NodeContext

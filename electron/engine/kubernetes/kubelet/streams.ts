@@ -5,66 +5,20 @@ import { createPipe } from '../../machine/pipe.ts'
 import { createTerminal } from '../../machine/terminal.ts'
 import type { OpenFile, Process, Terminal } from '../../machine/types.ts'
 import type { TcpConnection, TcpHandlers } from '../../network/types.ts'
-import type { ExecOptions, KubernetesClient, LogOptions, LogSink, RemoteCommand } from '../client.ts'
-import type { NodeAgents } from '../node-agents.ts'
-import { badRequest, internalError } from '../status.ts'
+import type { ExecOptions, LogOptions, LogSink, RemoteCommand } from '../client.ts'
+import { badRequest } from '../status.ts'
 import type { Pod } from '../types.ts'
 import { execError, type ContainerRun } from './container.ts'
 import { ContainerLog } from './container-log.ts'
-import type { Kubelet } from './kubelet.ts'
 import type { PodWorker } from './pod-worker.ts'
 import type { ContainerRecord } from './record.ts'
 import type { PodSandbox } from './sandbox.ts'
 import { ociExecError } from './run-command.ts'
-import { CONTAINERD_GONE } from './runtime-gone.ts'
-import { isMirror } from './static-pods.ts'
-
-/** The kubelets' streaming side: pkg/kubelet/server. The API server has chosen the container. */
-export function kubeletAgents(client: KubernetesClient, kubelets: ReadonlyMap<string, Kubelet>): Omit<NodeAgents, 'ask' | 'laptop'> {
-  const find = (namespace: string, name: string, path: string): { kubelet: Kubelet; worker: PodWorker | undefined; pod: Pod } => {
-    const pod = client.get<Pod>('pods', namespace, name)
-    const node = pod.spec.nodeName ?? ''
-    const kubelet = kubelets.get(node)
-    if (!kubelet || kubelet.stopped) {
-      const address = kubelet?.nodeIps[0] ?? node
-      throw internalError(`Get "https://${address}:10250/${path}": dial tcp ${address}:10250: connect: ${kubelet?.context.network.off ? 'no route to host' : 'connection refused'}`)
-    }
-    return { kubelet, worker: kubelet.workers.get(isMirror(pod) ? pod.metadata.annotations!['kubernetes.io/config.hash']! : pod.metadata.uid), pod }
-  }
-  const join = (namespace: string, name: string, container: string, path: string, make: (kubelet: Kubelet, run: ContainerRun, record: ContainerRecord) => RemoteCommand): RemoteCommand => {
-    const { kubelet, worker } = find(namespace, name, `${path}/${namespace}/${name}/${container}`)
-    const record = worker?.record(container)
-    const silent = kubelet.runtimeDown !== undefined
-    if (record?.run && !silent) return make(kubelet, record.run, record)
-    const remote = new Remote(kubelet.context.clock, [], undefined, () => undefined)
-    remote.finish({ error: `unable to upgrade connection: ${silent ? CONTAINERD_GONE : `container not found ("${container}")`}` })
-    return remote
-  }
-  return {
-    logs(namespace, name, options, sink) {
-      const { kubelet, worker, pod } = find(namespace, name, `containerLogs/${namespace}/${name}/${options.container}`)
-      return readLog(worker, pod, options, sink, kubelet.runtimeDown !== undefined)
-    },
-    exec(namespace, name, options) {
-      return join(namespace, name, options.container!, 'exec', (kubelet, run) => exec(kubelet.context.clock, run, options, kubelet.random.hex(64)))
-    },
-    attach(namespace, name, options) {
-      return join(namespace, name, options.container!, 'attach', (kubelet, run, record) => attach(kubelet.context.clock, run, record, options))
-    },
-    portForward(namespace, name, port, handlers, uid) {
-      const former = [...kubelets.values()].map((k) => k.formerSandboxes.get(uid ?? '')).find((id) => id !== undefined)
-      if (former) throw new Error(`error forwarding port ${port} to pod ${former}, uid : failed to find sandbox "${former}" in store: not found`)
-      const { kubelet, worker } = find(namespace, name, `portForward/${namespace}/${name}`)
-      if (kubelet.runtimeDown !== undefined) throw internalError(CONTAINERD_GONE)
-      if (!worker?.sandbox) throw internalError(`pod not found ("${name}_${namespace}")`)
-      return portForward(worker.sandbox, port, handlers)
-    },
-  }
-}
 
 // ---- logs ------------------------------------------------------------------------------------------------------
 
-function readLog(worker: PodWorker | undefined, pod: Pod, options: LogOptions, sink: LogSink, silent: boolean): () => void {
+/** What the kubelet answers on containerLogs. */
+export function readLog(worker: PodWorker | undefined, pod: Pod, options: LogOptions, sink: LogSink, silent: boolean): () => void {
   const name = options.container!
   const record = worker?.record(name)
   const refuse = (what: string): Error => badRequest(`container "${name}" in pod "${pod.metadata.name}" ${what}`)
@@ -157,7 +111,7 @@ class Outlet {
   }
 }
 
-type Result = { code: number } | { error: string }
+export type Result = { code: number } | { error: string }
 
 /** The common end of exec and attach: tells once, after the output is out. */
 class Remote implements RemoteCommand {
@@ -213,7 +167,7 @@ class Remote implements RemoteCommand {
   }
 }
 
-function exec(clock: Clock, run: ContainerRun, options: ExecOptions, id: string): RemoteCommand {
+export function exec(clock: Clock, run: ContainerRun, options: ExecOptions, id: string): RemoteCommand {
   const out = new Outlet(clock, options.stdout)
   const err = new Outlet(clock, options.tty ? undefined : options.stderr)
   const terminal = options.tty ? createTerminal(clock, { columns: options.columns ?? 80, rows: options.rows ?? 24 }) : undefined
@@ -264,7 +218,7 @@ function typeInto(terminal: Terminal): (bytes: Uint8Array) => Task<void> {
   }
 }
 
-function attach(clock: Clock, run: ContainerRun, record: ContainerRecord, options: Omit<ExecOptions, 'command'>): RemoteCommand {
+export function attach(clock: Clock, run: ContainerRun, record: ContainerRecord, options: Omit<ExecOptions, 'command'>): RemoteCommand {
   const out = new Outlet(clock, options.stdout)
   const err = new Outlet(clock, options.stderr)
   const stopListening = run.log.onBytes((bytes, stream) => (stream === 'stdout' ? out : err).push(bytes))
@@ -295,7 +249,7 @@ function attach(clock: Clock, run: ContainerRun, record: ContainerRecord, option
 // ---- port-forward ----------------------------------------------------------------------------------------------
 
 /** containerd dials localhost inside the sandbox's network namespace. */
-function portForward(sandbox: PodSandbox, port: number, handlers: TcpHandlers): TcpConnection {
+export function portForward(sandbox: PodSandbox, port: number, handlers: TcpHandlers): TcpConnection {
   let connected = false
   return sandbox.network.sockets.connect({ address: '127.0.0.1', port, owner: { pid: 1, program: 'containerd' } }, {
     ...handlers,

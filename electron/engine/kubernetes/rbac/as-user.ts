@@ -108,6 +108,10 @@ export function asUser(client: KubernetesClient, user: User): KubernetesClient {
       stream(namespace, pod, 'attach')
       return client.attach(namespace, pod, options)
     },
+    openForward(namespace, pod, session) {
+      stream(namespace, pod, 'portforward')
+      return client.openForward(namespace, pod, session)
+    },
     portForward(namespace, pod, port, handlers, uid) {
       stream(namespace, pod, 'portforward')
       return client.portForward(namespace, pod, port, handlers, uid)
