@@ -88,8 +88,8 @@ export class AutopathPlugin implements DnsPlugin {
   }
 
   *serve(request: DnsRequest, next: Next): Task<DnsMessage | undefined> {
-    const { name, type, query } = request
-    if ((type !== 'A' && type !== 'AAAA') || !this.#zones.some((z) => isBelow(z, name))) return yield* next()
+    const { name, query } = request
+    if (!this.#zones.some((z) => isBelow(z, name))) return yield* next()
     const search = this.#search(request)
     if (search.length === 0 || !isBelow(search[0]!, name) || sameName(search[0]!, name)) return yield* next()
     const base = name.slice(0, name.length - search[0]!.length)
@@ -98,7 +98,7 @@ export class AutopathPlugin implements DnsPlugin {
       const asked = `${base}${domain === '.' ? '' : domain}`
       const reply = yield* next({ ...request, name: asked, query: { ...query, questions: [{ ...query.questions[0]!, name: asked }] } })
       if (i === 0) first = reply
-      if (!reply || reply.rcode === 'NXDOMAIN' || reply.rcode === 'SERVFAIL' || reply.rcode === 'REFUSED') continue
+      if (!reply || ['NXDOMAIN', 'SERVFAIL', 'REFUSED', 'FORMERR', 'NOTIMP'].includes(reply.rcode)) continue
       const other = reply.answers.find((a) => !sameName(a.name, name))
       const alias: DnsRecord[] = other ? [{ name, class: 'IN', ttl: other.ttl, data: { type: 'CNAME', target: other.name } }] : []
       return { ...reply, questions: query.questions, answers: [...alias, ...reply.answers] }

@@ -15,6 +15,8 @@ export interface EndpointEntry {
   ip: string
   /** The label in front of the Service's name. */
   hostname: string
+  /** That label is the endpoint's own, not made of its address or its Pod's name. */
+  named: boolean
   service: string
   namespace: string
   ports: readonly { name: string; protocol: string; port: number }[]
@@ -145,9 +147,11 @@ export class ClusterNames {
     const entries: EndpointEntry[] = []
     for (const endpoint of slice.endpoints) {
       if (endpoint.conditions?.ready === false) continue
-      const podName = this.#usePodNames && endpoint.targetRef?.kind === 'Pod' ? endpoint.targetRef.name : undefined
+      // a name that is too long for a label is none
+      const target = this.#usePodNames ? endpoint.targetRef?.name : undefined
+      const podName = target !== undefined && target.length < 64 ? target : undefined
       for (const ip of endpoint.addresses) {
-        entries.push({ ip, service, namespace, ports, hostname: endpoint.hostname || podName || ip.replaceAll(/[.:]/g, '-') })
+        entries.push({ ip, service, namespace, ports, hostname: endpoint.hostname || podName || ip.replaceAll(/[.:]/g, '-'), named: !!endpoint.hostname })
       }
     }
     slices.set(name, entries)
@@ -156,7 +160,8 @@ export class ClusterNames {
 
   #setPod(pod: Pod, gone: boolean): void {
     const ip = pod.status.podIP
-    if (gone || !ip || pod.spec.hostNetwork) this.#podIps.delete(pod.metadata.uid)
+    const over = pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed' || pod.status.phase === 'Unknown'
+    if (gone || !ip || over) this.#podIps.delete(pod.metadata.uid)
     else this.#podIps.set(pod.metadata.uid, { ip, namespace: pod.metadata.namespace })
   }
 }

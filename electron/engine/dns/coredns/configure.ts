@@ -141,7 +141,7 @@ function make(name: string, directives: readonly CorefileDirective[], block: Ser
     case 'whoami':
       return [new WhoamiPlugin()]
     default:
-      return directives.map((each) => makeForward(each, context))
+      return directives.map((each, i) => Object.assign(makeForward(each, context), { followed: i < directives.length - 1 }))
   }
 }
 

@@ -3,7 +3,7 @@ import { joinHostPort } from '../../network/address.ts'
 import { decodeDns, dnsQuery, encodeDns, type DnsMessage } from '../../network/wire/dns.ts'
 import { ownerOf } from '../../programs/stream.ts'
 import { exchange } from '../exchange.ts'
-import { isBelow } from '../names.ts'
+import { isBelow, sameName } from '../names.ts'
 import { DnsFailure, type DnsPlugin, type DnsRequest, type Next, type PluginContext } from './chain.ts'
 
 /** CoreDNS' forward plugin: other servers are asked, one at random, the next when it says nothing (plugin/forward). */
@@ -23,6 +23,8 @@ export interface ForwardOptions {
   /** What a probe asks for, and whether recursively. */
   healthDomain: string
   healthRecursion: boolean
+  /** Answers with these codes are not told: the next forward is asked, if there is one. */
+  next: string[]
 }
 
 interface Upstream { address: string; port: number; fails: number; probing: boolean }
@@ -35,6 +37,8 @@ export class ForwardPlugin implements DnsPlugin {
   readonly #context: PluginContext
   readonly #options: ForwardOptions
   readonly #upstreams: Upstream[]
+  /** The next plugin is a forward, too. */
+  followed = false
   #turn = 0
   #concurrent = 0
   #stopped = false
@@ -51,7 +55,7 @@ export class ForwardPlugin implements DnsPlugin {
 
   *serve(request: DnsRequest, next: Next): Task<DnsMessage | undefined> {
     const { from, except, to, maxConcurrent } = this.#options
-    if (!isBelow(from, request.name) || except.some((zone) => isBelow(zone, request.name))) return yield* next()
+    if (!isBelow(from, request.name) || (!sameName(from, request.name) && except.some((zone) => isBelow(zone, request.name)))) return yield* next()
     const { metrics } = this.#context
     if (maxConcurrent > 0 && this.#concurrent >= maxConcurrent) {
       metrics.add('coredns_forward_max_concurrent_rejects_total', {})
@@ -69,9 +73,12 @@ export class ForwardPlugin implements DnsPlugin {
         if (this.#isDown(upstream) && !allDown) continue
         if (allDown) metrics.add('coredns_forward_healthcheck_broken_total', {})
         const began = clock.now
-        const result = yield* this.#ask(request, upstream)
+        let result = yield* this.#ask(request, upstream)
+        // what did not fit into a datagram is asked for again, where datagrams are only preferred
+        if (typeof result !== 'string' && result.truncated && this.#options.transport === 'udp') result = yield* this.#askTcp({ ...request.query, id: clock.random.below(65_536) }, upstream)
         if (typeof result !== 'string') {
           metrics.observe('coredns_proxy_request_duration_seconds', { proxy_name: 'forward', rcode: result.rcode, to: `${upstream.address}:${upstream.port}` }, (clock.now - began) / 1000)
+          if (this.followed && this.#options.next.includes(result.rcode)) return yield* next()
           const edns = request.query.edns
           const { edns: theirs, ...reply } = result
           return { ...reply, id: request.query.id, questions: request.query.questions, ...(edns ? { edns: { ...edns, version: 0, options: theirs ? theirs.options : edns.options } } : {}) }

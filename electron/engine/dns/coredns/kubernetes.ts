@@ -34,7 +34,8 @@ class NameError extends Error {}
 interface Item { host: string; port: number; key: string }
 
 const SCHEMA_VERSION = '1.1.0'
-const MAX_CNAMES = 10
+/** Of a chain of ExternalName Services (plugin/backend_lookup.go). */
+const MAX_CNAMES = 7
 
 export class KubernetesPlugin implements DnsPlugin {
   readonly name = 'kubernetes'
@@ -112,8 +113,8 @@ export class KubernetesPlugin implements DnsPlugin {
       case 'SRV':
         return this.#services(name, zone)
       case 'SOA':
-        if (sameName(name, zone)) return { answers: [this.#soa(zone)], additionals: [] }
-        break
+        // nobody looks whether another name exists
+        return { answers: sameName(name, zone) ? [this.#soa(zone)] : [], additionals: [] }
       case 'NS':
         if (sameName(name, zone)) return this.#nameServers(zone)
         break
@@ -182,7 +183,9 @@ export class KubernetesPlugin implements DnsPlugin {
     }
     const service = this.#names.serviceByIp(ip)
     if (service && this.#exposed(service.namespace)) return [this.#record(name, { type: 'PTR', target: `${service.name}.${service.namespace}.svc.${this.#primary}` })]
-    const targets = new Set(this.#names.endpointsByIp(ip).map((e) => `${e.hostname}.${e.service}.${e.namespace}.svc.${this.#primary}`))
+    // since v1.11.4 only endpoints with a hostname of their own, as StatefulSets' Pods have
+    const named = this.#names.endpointsByIp(ip).filter((e) => e.named && (this.#options.namespaces.length === 0 || this.#exposed(e.namespace)))
+    const targets = new Set(named.map((e) => `${e.hostname}.${e.service}.${e.namespace}.svc.${this.#primary}`))
     if (targets.size === 0) throw new NameError()
     return [...targets].map((target) => this.#record(name, { type: 'PTR', target }))
   }
@@ -192,26 +195,29 @@ export class KubernetesPlugin implements DnsPlugin {
     if (labels.length === 1 && labels[0]!.toLowerCase() === 'dns-version') {
       return [{ name, class: 'IN', ttl: 28_800, data: { type: 'TXT', strings: [SCHEMA_VERSION] } }]
     }
-    this.#items(name, zone)
+    // what only is above other names does not count
+    if (this.#items(name, zone).length === 0) throw new NameError()
     return []
   }
 
   #nameServers(zone: string): { answers: DnsRecord[]; additionals: DnsRecord[] } {
-    // CoreDNS names itself by the Service that its own address is an endpoint of.
-    const addresses = [...this.#context.process.network.links.values()].flatMap((l) => l.addresses.map((a) => a.address))
-    for (const address of addresses) {
-      const endpoint = this.#names.endpointsByIp(address)[0]
-      const service = endpoint && this.#names.service(endpoint.namespace, endpoint.service)
-      if (!service || service.headless) continue
-      const target = `${service.name}.${service.namespace}.svc.${zone}`
-      return {
-        answers: [this.#record(zone, { type: 'NS', target })],
-        additionals: service.clusterIPs.map((ip) => this.#record(target, { type: isIpv4(ip) ? 'A' : 'AAAA', address: ip })),
-      }
+    // CoreDNS names itself by the Services that its own addresses are endpoints of (nsAddrs of plugin/kubernetes/ns.go).
+    const own = [...this.#context.process.network.links.values()].flatMap((l) => l.addresses.map((a) => a.address)).filter((a) => !a.startsWith('127.') && a !== '::1' && !a.startsWith('fe80:'))
+    const endpoints = own.flatMap((address) => this.#names.endpointsByIp(address))
+    const servers = new Set<string>()
+    const additionals: DnsRecord[] = []
+    const add = (target: string, address: string): void => {
+      servers.add(target)
+      additionals.push(this.#record(target, { type: isIpv4(address) ? 'A' : 'AAAA', address }))
     }
-    const own = addresses.find((a) => isIpv4(a) && !a.startsWith('127.'))
-    const target = `ns.dns.${zone}`
-    return { answers: [this.#record(zone, { type: 'NS', target })], additionals: own ? [this.#record(target, { type: 'A', address: own })] : [] }
+    for (const endpoint of endpoints) {
+      const service = this.#names.service(endpoint.namespace, endpoint.service)
+      const name = `${endpoint.service}.${endpoint.namespace}.svc.${zone}`
+      if (service?.headless) add(`${endpoint.hostname}.${name}`, endpoint.ip)
+      else for (const ip of service?.clusterIPs ?? []) add(name, ip)
+    }
+    if (endpoints.length === 0) for (const address of own) add(`ns.dns.${zone}`, address)
+    return { answers: [...servers].map((target) => this.#record(zone, { type: 'NS', target })), additionals }
   }
 
   #record(name: string, data: DnsRecord['data']): DnsRecord {
@@ -238,7 +244,6 @@ export class KubernetesPlugin implements DnsPlugin {
 
   /** What a name stands for; an empty list when it exists without records. Throws NameError. */
   #items(name: string, zone: string): Item[] {
-    if (zone.toLowerCase().endsWith('.arpa.')) throw new NameError()
     if (sameName(name, `ns.dns.${zone}`)) return this.#nameServers(zone).additionals.flatMap((r) => (r.data.type === 'A' || r.data.type === 'AAAA' ? [{ host: r.data.address, port: -1, key: name }] : []))
     const labels = labelsBefore(name, zone).map((l) => l.toLowerCase())
     const kind = labels.pop()
@@ -246,6 +251,7 @@ export class KubernetesPlugin implements DnsPlugin {
     if (kind !== 'svc' && kind !== 'pod') throw new NameError()
     const namespace = labels.pop()
     if (namespace === undefined) return []
+    if (zone.toLowerCase().endsWith('.arpa.')) throw new NameError()
     const service = labels.pop()
     if (labels.length > 2) throw new NameError()
     const endpoint = labels.length === 1 ? labels[0] : undefined

@@ -259,25 +259,29 @@ export function makeForward(directive: CorefileDirective, context: PluginContext
     if (target.includes('://') && !target.startsWith('dns://')) throw new NotSimulated(`CoreDNS forward to ${target.replace(/:.*/, '')}`)
     const plain = target.replace(/^dns:\/\//, '')
     if (fs.exists(plain)) return parseResolvConf(fs.readText(plain)).nameservers.map((address) => ({ address, port: 53 }))
-    const match = /^([0-9.]+)(?::(\d+))?$/.exec(plain)
-    const address = canonicalIp(match?.[1] ?? plain)
+    const match = /^(?:\[(.*)\]|([0-9.]+))(?::(\d+))?$/.exec(plain)
+    const address = canonicalIp(match?.[1] ?? match?.[2] ?? plain)
     if (address === undefined) throw new CorefileError(`plugin/forward: not an IP address or file: "${target}"`)
-    return [{ address, port: Number(match?.[2] ?? 53) }]
+    return [{ address, port: Number(match?.[3] ?? 53) }]
   })
   if (to.length > 15) throw plain(directive, `more than 15 TOs configured: ${to.length}`)
   const options = {
     from: zoneOf(from), to, except: [] as string[], policy: 'random' as 'random' | 'round_robin' | 'sequential',
-    transport: undefined as 'tcp' | 'udp' | undefined, maxConcurrent: 0, maxFails: 2, healthCheck: 500, healthDomain: '.', healthRecursion: true,
+    transport: undefined as 'tcp' | 'udp' | undefined, maxConcurrent: 0, maxFails: 2, healthCheck: 500, healthDomain: '.', healthRecursion: true, next: [] as string[],
   }
   for (const [word = '', ...rest] of lines(directive)) {
     const [value] = rest
     if (word === 'force_tcp') options.transport = 'tcp'
     else if (word === 'prefer_udp') options.transport ??= 'udp'
-    else if (['tls', 'tls_servername', 'next'].includes(word)) throw new NotSimulated(`CoreDNS forward ${word}`)
-    else if (!['except', 'policy', 'max_concurrent', 'max_fails', 'health_check', 'expire'].includes(word)) throw wrong(directive, `unknown property '${word}'`)
+    else if (['tls', 'tls_servername'].includes(word)) throw new NotSimulated(`CoreDNS forward ${word}`)
+    else if (!['except', 'policy', 'max_concurrent', 'max_fails', 'health_check', 'expire', 'next'].includes(word)) throw wrong(directive, `unknown property '${word}'`)
     else if (value === undefined) throw argumentError(directive, word)
     else if (word === 'except') options.except = rest.map(zoneOf)
-    else if (word === 'expire') duration(directive, value)
+    else if (word === 'next') {
+      const unknown = rest.find((code) => !(DNS_RCODES as readonly string[]).includes(code.toUpperCase()))
+      if (unknown !== undefined) throw plain(directive, `${unknown} is not a valid rcode`)
+      options.next.push(...rest.map((code) => code.toUpperCase()))
+    } else if (word === 'expire') duration(directive, value)
     else if (word === 'max_concurrent' || word === 'max_fails') {
       if (!/^\d+$/.test(value)) throw plain(directive, `strconv.ParseUint: parsing ${JSON.stringify(value)}: invalid syntax`)
       options[word === 'max_fails' ? 'maxFails' : 'maxConcurrent'] = Number(value)

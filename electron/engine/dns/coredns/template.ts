@@ -1,6 +1,7 @@
 import type { Task } from '../../machine/task.ts'
 import type { DnsMessage, DnsRecord } from '../../network/wire/dns.ts'
 import { isBelow } from '../names.ts'
+import { own } from '../../own.ts'
 import { replyTo } from '../server.ts'
 import { DnsFailure, type DnsPlugin, type DnsRequest, type Next, type PluginContext } from './chain.ts'
 import { parseRecord } from './record-text.ts'
@@ -20,24 +21,58 @@ export interface DnsTemplate {
   fallthrough: string[] | undefined
 }
 
-interface TemplateData { Zone: string; Name: string; Class: string; Type: string; Remote: string; Match: readonly string[]; Group: Readonly<Record<string, string>> }
+interface TemplateData { Zone: string; Name: string; Class: string; Type: string; Remote: string; Regex: string; Match: readonly string[]; Group: Readonly<Record<string, string>> }
 export type TemplateText = (data: TemplateData) => string
+
+const FIELD = /^\.(?:Question\.)?(Zone|Name|Class|Type|Remote|Regex)$/
 
 /** Undefined where the template wants more than is known here. */
 export function parseTemplate(text: string): TemplateText | undefined {
   const parts: TemplateText[] = []
   let at = 0
-  for (const match of text.matchAll(/\{\{-?\s*(.*?)\s*-?\}\}/g)) {
-    const before = text.slice(at, match.index)
-    const field = /^\.(Zone|Name|Class|Type|Remote)$/.exec(match[1]!)
-    const group = /^\.Group\.([A-Za-z0-9_]+)$/.exec(match[1]!) ?? /^index \.Group "([^"]+)"$/.exec(match[1]!)
-    const index = /^index \.Match ([0-9]+)$/.exec(match[1]!)
-    if (!field && !group && !index) return undefined
-    parts.push(() => before, (data) => (field ? data[field[1] as 'Zone'] : group ? (data.Group[group[1]!] ?? '<no value>') : (data.Match[Number(index![1])] ?? '')))
+  let trim = false
+  const literal = (raw: string, trimEnd: boolean): void => {
+    const before = trim ? raw.trimStart() : raw
+    const plain = trimEnd ? before.trimEnd() : before
+    parts.push(() => plain)
+  }
+  for (const match of text.matchAll(/\{\{(-\s)?\s*(.*?)\s*(\s-)?\}\}/g)) {
+    literal(text.slice(at, match.index), match[1] !== undefined)
+    const value = readPipeline(match[2]!)
+    if (!value) return undefined
+    parts.push(value)
+    trim = match[3] !== undefined
     at = match.index + match[0].length
   }
-  const rest = text.slice(at)
-  return (data) => parts.map((part) => part(data)).join('') + rest
+  literal(text.slice(at), false)
+  return (data) => parts.map((part) => part(data)).join('')
+}
+
+function readPipeline(text: string): TemplateText | undefined {
+  const number = /^parseInt (\S+|\(.*\)) (\d+) (\d+)$/.exec(text)
+  if (number) {
+    const of = readPipeline(number[1]!.replace(/^\((.*)\)$/, '$1'))
+    return of && ((data) => parseUint(of(data), Number(number[2]), Number(number[3])))
+  }
+  const field = FIELD.exec(text)
+  if (field) return text.startsWith('.Question.') && field[1] !== 'Name' ? undefined : (data) => data[field[1] as 'Zone']
+  const group = /^\.Group\.([A-Za-z0-9_]+)$/.exec(text)
+  // a field that a map has not is told so; index gives the empty string
+  if (group) return (data) => own(data.Group, group[1]!) ?? '<no value>'
+  const named = /^index \.Group (?:"([^"]+)"|`([^`]+)`)$/.exec(text)
+  if (named) return (data) => own(data.Group, named[1] ?? named[2]!) ?? ''
+  const index = /^index \.Match ([0-9]+)$/.exec(text)
+  return index ? (data) => data.Match[Number(index[1])] ?? '' : undefined
+}
+
+/** strconv.ParseUint */
+function parseUint(text: string, base: number, bits: number): string {
+  const digits = '0123456789abcdefghijklmnopqrstuvwxyz'.slice(0, base)
+  const fits = text !== '' && [...text.toLowerCase()].every((c) => digits.includes(c))
+  const value = fits ? [...text.toLowerCase()].reduce((sum, c) => sum * BigInt(base) + BigInt(digits.indexOf(c)), 0n) : 0n
+  const problem = !fits ? 'invalid syntax' : value >= 1n << BigInt(bits || 64) ? 'value out of range' : ''
+  if (problem) throw new DnsFailure(`template: error calling parseInt: strconv.ParseUint: parsing ${JSON.stringify(text)}: ${problem}`)
+  return String(value)
 }
 
 export class TemplatePlugin implements DnsPlugin {
@@ -53,9 +88,11 @@ export class TemplatePlugin implements DnsPlugin {
   *serve(request: DnsRequest, next: Next): Task<DnsMessage | undefined> {
     for (const template of this.#templates) {
       const zone = template.zones.filter((z) => isBelow(z, request.name)).sort((a, b) => b.length - a.length)[0]
-      if (zone === undefined || (template.type !== 'ANY' && request.type !== 'ANY' && request.type !== template.type)) continue
+      const asked = request.query.questions[0]?.class ?? 'IN'
+      if (zone === undefined || (template.class !== 'ANY' && asked !== 'ANY' && asked !== template.class) || (template.type !== 'ANY' && request.type !== 'ANY' && request.type !== template.type)) continue
       const name = request.name.toLowerCase()
-      const match = template.match.map((m) => m.exec(name)).find((m) => m !== null)
+      const regex = template.match.find((m) => m.test(name))
+      const match = regex?.exec(name)
       if (!match) {
         const { fallthrough } = template
         if (!fallthrough || !(fallthrough.length === 0 || fallthrough.some((z) => isBelow(z, name)))) return replyTo(request.query, { rcode: 'SERVFAIL' })
@@ -63,7 +100,7 @@ export class TemplatePlugin implements DnsPlugin {
       }
       if (template.rcode === 'SERVFAIL') return replyTo(request.query, { rcode: 'SERVFAIL' })
       const group = { ...Object.fromEntries(match.map((m, i) => [String(i), m ?? ''])), ...match.groups }
-      const data: TemplateData = { Zone: zone, Name: name, Class: 'IN', Type: request.type, Remote: request.client.address, Match: match.map((m) => m ?? ''), Group: group }
+      const data: TemplateData = { Zone: zone, Name: name, Class: asked === 'ANY' ? template.class : asked, Type: request.type === 'ANY' ? template.type : request.type, Remote: request.client.address, Regex: regex!.source, Match: match.map((m) => m ?? ''), Group: group }
       const records = (texts: readonly TemplateText[]): DnsRecord[] => texts.map((text) => this.#record(text(data)))
       const answers: DnsRecord[] = []
       for (const record of records(template.answer)) {
