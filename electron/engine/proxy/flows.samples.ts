@@ -8,6 +8,7 @@ import type { Journey } from '../journey/types.ts'
 import type { EndpointSlice, KubeObject, Service } from '../kubernetes/types.ts'
 import { createMachine } from '../machine/machine.ts'
 import { createProgramTable } from '../machine/programs.ts'
+import { joinHostPort } from '../network/address.ts'
 import { Network } from '../network/fabric.ts'
 import { NetfilterTables } from '../network/netfilter/netfilter.ts'
 import { TcpStack } from '../network/tcp/stack.ts'
@@ -31,16 +32,17 @@ const NODE = 'test-node'
 export type FlowMode = 'iptables' | 'nftables'
 
 export interface Flow { name: string; source: string; destination: string; port: number; protocol: 'tcp' | 'udp' | 'sctp'; expected: string; instead: ReadonlyMap<string, string> }
-interface FlowStep { settings: Partial<RuleSettings>; objects: KubeObject[]; flows: Flow[] }
+interface FlowSettings extends Partial<RuleSettings> { family?: 4 | 6 }
+interface FlowStep { settings: FlowSettings; objects: KubeObject[]; flows: Flow[] }
 
 export function flowCases(): { name: string; steps: FlowStep[] }[] {
   return readdirSync(HERE).map((name) => {
     const files = readdirSync(join(HERE, name)).filter((f) => f.startsWith('input')).sort((a, b) => a.length - b.length || (a < b ? -1 : 1))
     const steps = files.map((file): FlowStep => {
-      const documents = parseAllDocuments(readFileSync(join(HERE, name, file), 'utf8')).map((d) => d.toJS() as KubeObject | { settings: Partial<RuleSettings> })
+      const documents = parseAllDocuments(readFileSync(join(HERE, name, file), 'utf8')).map((d) => d.toJS() as KubeObject | { settings: FlowSettings })
       const expected = readFileSync(join(HERE, name, file.replace('input', 'expected').replace('.yaml', '.txt')), 'utf8')
       return {
-        settings: Object.assign({}, ...documents.map((d) => ('settings' in d ? d.settings : {}))) as Partial<RuleSettings>,
+        settings: Object.assign({}, ...documents.map((d) => ('settings' in d ? d.settings : {}))) as FlowSettings,
         objects: documents.filter((d): d is KubeObject => 'kind' in d),
         flows: expected.split('\n').filter((l) => l.trim() !== '' && !l.startsWith('#')).map(readFlow),
       }
@@ -61,39 +63,51 @@ function readFlow(line: string): Flow {
 export class FlowWorld {
   readonly #clock = new Clock({ seed: 1 })
   readonly #store = new ObjectStore(this.#clock)
-  readonly #network = new Network({ clock: this.#clock, layers: { netfilter: (host, beside) => new NetfilterTables(host, beside), tcp: (host) => new TcpStack(host) } })
-  readonly #node = this.#network.createNamespace({ name: NODE, kind: 'node' })
-  readonly #pods = this.#network.createNamespace({ name: 'pods', kind: 'pod' })
-  readonly #clients = this.#network.createNamespace({ name: 'clients', kind: 'pod' })
-  readonly #outside = this.#network.createNamespace({ name: 'outside', kind: 'outside' })
+  readonly #network: Network
+  readonly #node: NetworkNamespace
+  readonly #pods: NetworkNamespace
+  readonly #clients: NetworkNamespace
+  readonly #outside: NetworkNamespace
   readonly #listening = new Set<string>()
   readonly #known = new Set<string>()
+  readonly #host: '/32' | '/128'
 
-  constructor(mode: FlowMode, settings: Partial<RuleSettings>) {
-    this.#join(this.#pods, 'pods', ['10.254.0.1/24'])
-    this.#join(this.#clients, 'clients', ['10.255.0.1/24'])
-    this.#join(this.#outside, 'eth0', ['192.168.0.1/24', '192.168.1.1/24', '192.168.99.1/24'])
-    for (const address of ['192.168.0.2/24', '192.168.1.2/24', '192.168.99.11/24']) this.#node.addAddress('eth0', address)
-    this.#node.addAddress('pods', '10.254.0.254/24')
-    this.#node.addAddress('clients', '10.255.0.254/24')
-    this.#node.routes.add({ destination: '10.0.0.0/8', device: 'pods' })
-    this.#node.routes.add({ destination: '0.0.0.0/0', via: '192.168.0.1', device: 'eth0' })
-    this.#pods.routes.add({ destination: '0.0.0.0/0', via: '10.254.0.254', device: 'eth0' })
-    this.#clients.routes.add({ destination: '0.0.0.0/0', via: '10.255.0.254', device: 'eth0' })
-    this.#outside.routes.add({ destination: '0.0.0.0/0', via: '192.168.0.2', device: 'eth0' })
-    for (const [key, value] of [['net.ipv4.ip_forward', '1'], ['net.ipv4.conf.all.rp_filter', '0'], ['net.ipv4.conf.default.rp_filter', '0']] as const) this.#node.setSysctl(key, value)
+  constructor(mode: FlowMode, { family = 4, ...settings }: FlowSettings) {
+    const six = family === 6
+    this.#host = six ? '/128' : '/32'
+    this.#network = new Network({ clock: this.#clock, ipv6: six, layers: { netfilter: (host, beside) => new NetfilterTables(host, beside), tcp: (host) => new TcpStack(host) } })
+    this.#node = this.#network.createNamespace({ name: NODE, kind: 'node' })
+    this.#pods = this.#network.createNamespace({ name: 'pods', kind: 'pod' })
+    this.#clients = this.#network.createNamespace({ name: 'clients', kind: 'pod' })
+    this.#outside = this.#network.createNamespace({ name: 'outside', kind: 'outside' })
+    const [all, podCIDR, serviceCIDR, node] = six ? ['::/0', 'fd00:10::/32', 'fd00:172:30::/112', '2001:db8::1'] : ['0.0.0.0/0', '10.0.0.0/8', '172.30.0.0/16', '192.168.0.2']
+    const near = (network: 'pods' | 'clients', host: string): string => (six ? `fd00:10:${network === 'pods' ? 254 : 255}::${host}` : `10.${network === 'pods' ? 254 : 255}.0.${host}`)
+    const length = six ? 64 : 24
+    this.#join(this.#pods, 'pods', [`${near('pods', '1')}/${length}`])
+    this.#join(this.#clients, 'clients', [`${near('clients', '1')}/${length}`])
+    this.#join(this.#outside, 'eth0', six ? ['2001:db8::ff/64', '2001:db8:1::ff/64'] : ['192.168.0.1/24', '192.168.1.1/24', '192.168.99.1/24'])
+    for (const address of six ? ['2001:db8::1/64', '2001:db8:1::2/64'] : ['192.168.0.2/24', '192.168.1.2/24', '192.168.99.11/24']) this.#node.addAddress('eth0', address)
+    for (const link of ['pods', 'clients'] as const) this.#node.addAddress(link, `${near(link, '254')}/${length}`)
+    this.#node.routes.add({ destination: podCIDR!, device: 'pods' })
+    this.#node.routes.add({ destination: all!, via: six ? '2001:db8::ff' : '192.168.0.1', device: 'eth0' })
+    this.#pods.routes.add({ destination: all!, via: near('pods', '254'), device: 'eth0' })
+    this.#clients.routes.add({ destination: all!, via: near('clients', '254'), device: 'eth0' })
+    this.#outside.routes.add({ destination: all!, via: node!, device: 'eth0' })
+    for (const [key, value] of [['net.ipv4.ip_forward', '1'], ['net.ipv4.conf.all.rp_filter', '0'], ['net.ipv4.conf.default.rp_filter', '0'], ...(six ? [['net.ipv6.conf.all.forwarding', '1']] : [])] as [string, string][]) this.#node.setSysctl(key, value)
+    // addresses of IPv6 are tentative at first
+    this.#clock.runFor(3000)
     const context: NodeContext = {
       name: NODE, network: this.#node, clock: this.#clock, client: this.#store.client, fabric: this.#network,
       machine: createMachine({ kind: 'node', name: NODE, hostname: NODE, clock: this.#clock, network: this.#node, programs: createProgramTable() }),
       config: {
-        nodes: [{ name: NODE, role: 'worker', ip: '192.168.0.2' }], podCIDR: ['10.0.0.0/8'], serviceCIDR: ['172.30.0.0/16'], nodePortRange: { from: 30000, to: 32767 }, ipFamilies: ['IPv4'],
+        nodes: [{ name: NODE, role: 'worker', ip: node! }], podCIDR: [podCIDR!], serviceCIDR: [serviceCIDR!], nodePortRange: { from: 30000, to: 32767 }, ipFamilies: [six ? 'IPv6' : 'IPv4'],
         cni: 'bridge', cniOptions: {}, proxyMode: mode, cloud: 'none', ingressController: 'none', kubectlRun: 'pod', seed: 1,
       },
     }
     this.#store.put('nodes', { apiVersion: 'v1', kind: 'Node', metadata: { name: NODE, labels: { 'topology.kubernetes.io/zone': 'zone-a' } }, spec: {}, status: { addresses: [], conditions: [] } })
-    const all = { ...DEFAULT_RULES, ...settings }
-    if (mode === 'iptables') new IptablesProxier(context, undefined, undefined, 4, all)
-    else new NftablesProxier(context, undefined, undefined, 4, all)
+    const rules = { ...DEFAULT_RULES, ...settings }
+    if (mode === 'iptables') new IptablesProxier(context, undefined, undefined, family, rules)
+    else new NftablesProxier(context, undefined, undefined, family, rules)
     this.#clock.runFor(2000)
   }
 
@@ -130,16 +144,17 @@ export class FlowWorld {
   }
 
   #own(network: NetworkNamespace, address: string): void {
-    if (!network.isLocal(address)) network.addAddress('eth0', `${address}/32`)
+    if (!network.isLocal(address)) network.addAddress('eth0', `${address}${this.#host}`)
   }
 
   /** In the words of expected.txt. */
   flow({ source, destination, port, protocol }: Flow): string {
     // a balancer's address that is the node's own, too
     if (source === destination) this.#own(this.#node, source)
-    const from = this.#node.isLocal(source) ? this.#node : this.#pods.isLocal(source) ? this.#pods : source.startsWith('10.') ? this.#clients : this.#outside
+    const from = this.#node.isLocal(source) ? this.#node : this.#pods.isLocal(source) ? this.#pods : /^(10\.|fd00:10:)/.test(source) ? this.#clients : this.#outside
     if (from !== this.#node) this.#own(from, source)
-    if (from === this.#clients && !this.#known.has(source)) this.#node.routes.add({ destination: `${source}/32`, device: 'clients' })
+    if (from === this.#clients && !this.#known.has(source)) this.#node.routes.add({ destination: `${source}${this.#host}`, device: 'clients' })
+    if (!this.#known.has(source)) this.#clock.runFor(3000)
     this.#known.add(source)
     const ends = new Set<string>()
     // every one of a few endpoints comes up within so many tries: the random source is seeded
@@ -169,6 +184,6 @@ export class FlowWorld {
 function outcome({ verdict, reason, finalDestination, destination, destinationPort, sourceSeenByServer }: Journey, source: string): string {
   if (reason === 'drop-filter-rule') return 'DROP'
   if (reason === 'reject-filter-rule') return 'REJECT'
-  if (verdict !== 'delivered' || finalDestination === `${destination}:${destinationPort}`) return 'nothing'
+  if (verdict !== 'delivered' || finalDestination === joinHostPort(destination, destinationPort!)) return 'nothing'
   return `${finalDestination}${sourceSeenByServer === source ? '' : ' masqueraded'}`
 }

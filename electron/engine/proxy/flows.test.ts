@@ -7,7 +7,7 @@ describe.each(['iptables', 'nftables'] as const)('the flows of kube-proxy\'s own
     for (const { objects, flows } of steps) {
       world.set(objects)
       const said = flows.map((f) => `${f.name}: ${world.flow(f)}`)
-      expect(said).toEqual(flows.map((f) => `${f.name}: ${f.instead.get(mode) ?? f.expected}`))
+      expect(said.join('\n')).toEqual(flows.map((f) => `${f.name}: ${f.instead.get(mode) ?? f.expected}`).join('\n'))
     }
   })
 })
