@@ -1,11 +1,7 @@
 import { untilReached } from '../../kubernetes/connection.ts'
 import { InformerFactory, type Informer } from '../../kubernetes/controllers/informer.ts'
 import { WorkQueue } from '../../kubernetes/controllers/workqueue.ts'
-import { AGENT_STATUS } from '../../kubernetes/controllers/context.ts'
-import { ignoringGone } from '../../kubernetes/controllers/ownership.ts'
-import { ifReached } from '../../kubernetes/controllers/reach.ts'
 import type { KubernetesClient } from '../../kubernetes/client.ts'
-import { deepEqual } from '../../kubernetes/json.ts'
 import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
 import type { ConfigMap, EndpointSlice, Ingress, IngressClass, KubeObject, Secret, Service } from '../../kubernetes/types.ts'
 import type { Task } from '../../machine/task.ts'
@@ -16,6 +12,7 @@ import { HAPROXY_HTTP2 } from '../http/http2-server.ts'
 import { serveHttp } from '../http/server.ts'
 import { goLogTime } from '../http-echo.ts'
 import { Output, untilSignal } from '../output.ts'
+import { publishAddresses } from '../published-status.ts'
 import { makeCertificate, makeKey } from '../tls/make.ts'
 import { matchingName, type Certificate } from '../tls/x509.ts'
 import type { SystemServices } from '../types.ts'
@@ -170,15 +167,6 @@ class Controller {
   /** The addresses of --publish-service. */
   #writeStatus(): void {
     const [namespace, name] = (this.#flags.get('publish-service') ?? '').split('/')
-    const addresses = namespace && name ? this.#services.get(namespace, name)?.status.loadBalancer?.ingress : undefined
-    if (!addresses?.length) return
-    const wanted = addresses.map(({ ip, hostname }) => (ip ? { ip } : { hostname: hostname ?? '' }))
-    for (const { metadata, status } of mine({ ingresses: [...this.#ingresses.values()], classes: [...this.#classes.values()] })) {
-      if (deepEqual(status.loadBalancer?.ingress ?? [], wanted)) continue
-      ifReached(() => ignoringGone(() => {
-        const present = this.#client.get<Ingress>('ingresses', metadata.namespace, metadata.name)
-        this.#client.update('ingresses', metadata.namespace, metadata.name, { ...present, status: { loadBalancer: { ingress: wanted } } }, AGENT_STATUS)
-      }))
-    }
+    publishAddresses(this.#client, namespace && name ? this.#services.get(namespace, name) : undefined, mine({ ingresses: [...this.#ingresses.values()], classes: [...this.#classes.values()] }))
   }
 }

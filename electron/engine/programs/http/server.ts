@@ -82,6 +82,8 @@ export interface HttpServer {
   /** Connections since it listens, and those that are open. */
   readonly accepted: number
   readonly active: number
+  /** Serves a connection that came in elsewhere as one of its own. */
+  accept(connection: TcpConnection): void
   /** Stops listening; connections that are answering finish. */
   close(): void
 }
@@ -90,13 +92,15 @@ export interface HttpServer {
 export function serveHttp(process: Process, options: HttpServerOptions): HttpServer {
   const connections = new Set<ServerConnection>()
   let number = 0
+  const accept = (plain: TcpConnection): void => {
+    const connection = options.tls ? new TlsServer(plain, { random: process.clock.random, ...options.tls }) : plain
+    const one = new ServerConnection(process, connection, options, ++number, () => connections.delete(one))
+    connections.add(one)
+  }
   const listener: TcpListener = process.network.sockets.listen(
     { port: options.port, owner: ownerOf(process, options.program), ...(options.address ? { address: options.address, v6only: options.address === '::' } : {}), ...(options.backlog === undefined ? {} : { backlog: options.backlog }) },
     (plain) => {
-      if (options.take?.(plain)) return
-      const connection = options.tls ? new TlsServer(plain, { random: process.clock.random, ...options.tls }) : plain
-      const one = new ServerConnection(process, connection, options, ++number, () => connections.delete(one))
-      connections.add(one)
+      if (!options.take?.(plain)) accept(plain)
     },
   )
   process.onExit(() => {
@@ -111,6 +115,7 @@ export function serveHttp(process: Process, options: HttpServerOptions): HttpSer
     get active() {
       return connections.size
     },
+    accept,
     close() {
       listener.close()
       for (const connection of connections) connection.closeIfIdle()

@@ -17,6 +17,8 @@ export const CLASS_PARAMETERS_MISSING = [
 export const GATEWAY_DEFAULTS = [yes('Accepted', 'Accepted', 'Gateway is accepted'), yes('Programmed', 'Programmed', 'Gateway is programmed')]
 export const SOME_LISTENERS = yes('Accepted', 'ListenersNotValid', 'Gateway has at least one valid listener')
 export const NO_LISTENERS = [no('Accepted', 'ListenersNotValid', 'Gateway has no valid listeners'), no('Programmed', 'Invalid', 'Gateway has no valid listeners')]
+export const ADDRESS_NOT_USABLE = no('Programmed', 'AddressNotUsable', 'Invalid IP address')
+export const ADDRESS_NOT_ASSIGNED = no('Programmed', 'AddressNotAssigned', 'Dynamically assigned addresses for the Gateway addresses field are not supported, value must be specified')
 export const gatewayInvalid = (message: string): Said[] => [no('Accepted', 'Invalid', message), no('Programmed', 'Invalid', message)]
 export const GATEWAY_PARAMETERS = yes('ResolvedRefs', 'ResolvedRefs', 'ParametersRef resource is resolved')
 export const GATEWAY_PARAMETERS_MISSING = [
@@ -40,11 +42,21 @@ export const ROUTE_NOT_ALLOWED = no('Accepted', 'NotAllowedByListeners', 'Route 
 export const ROUTE_NO_HOSTNAME = no('Accepted', 'NoMatchingListenerHostname', 'Listener hostname does not match the Route hostnames')
 export const ROUTE_INVALID_LISTENER = no('Accepted', 'InvalidListener', 'Listener is invalid for this parent ref')
 export const ROUTE_INVALID_GATEWAY = no('Accepted', 'InvalidGateway', 'Gateway is invalid')
+export const ROUTE_HOSTNAME_CONFLICT = no('Accepted', 'HostnameConflict', 'Hostname(s) conflict with another route of the same kind on the same port')
 export const ROUTE_NO_PARENT = no('Accepted', 'NoMatchingParent', 'Listener is not found for this parent ref')
 export const routeUnsupported = (message: string): Said => no('Accepted', 'UnsupportedValue', message)
 export const routePartial = (message: string): Said => yes('PartiallyInvalid', 'UnsupportedValue', `Dropped Rule(s): ${message}`)
 export const routeIgnored = (message: string): Said => yes('Accepted', 'UnsupportedField', `The following unsupported parameters were ignored: ${message}`)
 export const routeReference = (reason: 'InvalidKind' | 'RefNotPermitted' | 'BackendNotFound' | 'UnsupportedValue' | 'UnsupportedProtocol', message: string): Said => no('ResolvedRefs', reason, message)
+
+export const routeFilter = (message: string): Said => no('ResolvedRefs', 'InvalidFilter', message)
+
+export const POLICY_ACCEPTED = yes('Accepted', 'Accepted', 'Policy is accepted')
+export const policyInvalid = (message: string): Said => no('Accepted', 'Invalid', message)
+export const policyConflict = (message: string): Said => no('Accepted', 'Conflicted', message)
+export const POLICY_REFERENCES = yes('ResolvedRefs', 'ResolvedRefs', 'All CACertificateRefs are resolved')
+export const policyReference = (reason: 'InvalidCACertificateRef' | 'InvalidKind', message: string): Said => no('ResolvedRefs', reason, message)
+export const NO_CA = no('Accepted', 'NoValidCACertificate', 'No valid CACertificateRef found')
 
 /** Of each type the last one said, in the order of their last mention (DeduplicateConditions). */
 export function deduplicated(conditions: readonly Said[]): Said[] {

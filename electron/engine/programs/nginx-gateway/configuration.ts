@@ -1,14 +1,18 @@
 import type { GatewayListener, HeaderModifier, RedirectFilter, RewriteFilter, RouteMatch, ValueMatch } from './types.ts'
-import type { Attachment, Backend, JudgedRule } from './routes.ts'
+import type { Attachment } from './attachment.ts'
+import type { BackendTls } from './backend-tls.ts'
+import type { JudgedGateway, JudgedRule } from './routes.ts'
 import type { Listener } from './listeners.ts'
 
 /** What the control plane tells the nginx of a Gateway: nginx.conf as data. It travels as JSON. */
 export interface NginxConfiguration {
-  ports: { port: number; tls: boolean }[]
+  ports: { port: number; tls: boolean; /** By SNI, before anything is answered (stream servers with ssl_preread). */ passthrough: Passthrough[] | undefined }[]
   servers: NginxServer[]
   /** By name; empty: the Service has no ready endpoint. */
   upstreams: Record<string, { address: string; port: number }[]>
 }
+/** Where a name of a TLS client hello leads: an upstream, "https" beside it, or an end at once. */
+export interface Passthrough { host: string; to: { upstream: string } | 'https' | 'closed' }
 export interface NginxServer {
   port: number
   /** "": every name (server_name "~^"). */
@@ -32,14 +36,21 @@ export interface NginxMatch {
   rewrite: RewriteFilter | undefined
   requestHeaders: HeaderModifier | undefined
   responseHeaders: HeaderModifier | undefined
-  mirrors: { upstream: string; percent: number }[]
-  backends: Backend[]
+  mirrors: { upstream: string; percent: number; tls: UpstreamTls | undefined }[]
+  /** split_clients: hundredths of a percent; no upstream: 500. */
+  backends: { upstream: string | undefined; share: number }[]
+  tls: UpstreamTls | undefined
+  /** A filter of it is not to be had. */
+  broken: boolean
 }
+/** proxy_ssl_verify: the certificate's name, and the PEM of whom to trust, or the image's own. */
+export interface UpstreamTls { name: string; trusted: string | 'system' }
 
 interface Ranked { match: NginxMatch; age: string; name: string; rule: number }
 
 /** The servers of a Gateway's valid listeners (state/dataplane/configuration.go). */
-export function serversOf(listeners: readonly Listener[], attachments: readonly Attachment[]): Pick<NginxConfiguration, 'ports' | 'servers'> {
+export function serversOf(gateway: JudgedGateway, attachments: readonly Attachment[], hasEndpoints: (upstream: string) => boolean): Pick<NginxConfiguration, 'ports' | 'servers'> {
+  const { listeners } = gateway
   const ports = new Map<number, boolean>()
   const servers = new Map<string, NginxServer & { ranked: Map<string, { type: NginxLocation['type']; path: string; matches: Ranked[] }> }>()
   const serverOf = ({ source, certificate }: Listener, host: string): typeof servers extends Map<string, infer S> ? S : never => {
@@ -62,7 +73,7 @@ export function serversOf(listeners: readonly Listener[], attachments: readonly 
             const path = match.path?.value ?? '/'
             const key = `${type} ${path}`
             if (!server.ranked.has(key)) server.ranked.set(key, { type, path, matches: [] })
-            server.ranked.get(key)!.matches.push({ match: matchOf(match, rule, route.kind === 'GRPCRoute'), age: metadata.creationTimestamp, name: `${metadata.namespace}/${metadata.name}`, rule: rule.index })
+            server.ranked.get(key)!.matches.push({ match: matchOf(match, rule, route.kind === 'GRPCRoute', gateway), age: metadata.creationTimestamp, name: `${metadata.namespace}/${metadata.name}`, rule: rule.index })
           }
         }
       }
@@ -70,8 +81,14 @@ export function serversOf(listeners: readonly Listener[], attachments: readonly 
     // a name that no route serves is known all the same: its certificate is shown, and 404 said
     if (hasOwnServer(listener.source, here.length)) serverOf(listener, listener.source.hostname ?? '')
   }
+  const passthrough = passthroughOf(listeners, attachments, hasEndpoints)
+  for (const [port, names] of passthrough) {
+    if (ports.has(port)) names.push(...[...servers.values()].filter((s) => s.port === port && s.host !== '').map(({ host }): Passthrough => ({ host, to: 'https' })))
+    // of names that nobody has: HTTPS refuses the handshake where it is served, too
+    names.push({ host: '', to: ports.has(port) ? 'https' : 'closed' })
+  }
   return {
-    ports: [...ports].map(([port, tls]) => ({ port, tls })).sort((a, b) => a.port - b.port),
+    ports: [...new Set([...ports.keys(), ...passthrough.keys()])].map((port) => ({ port, tls: ports.get(port) ?? false, passthrough: passthrough.get(port) })).sort((a, b) => a.port - b.port),
     servers: [...servers.values()].map(({ ranked, ...server }) => ({
       ...server,
       locations: [...ranked.values()].map(({ type, path, matches }) => ({ type, path, matches: matches.sort(byPrecedence).map((m) => m.match) })),
@@ -83,7 +100,39 @@ function hasOwnServer({ protocol, hostname }: GatewayListener, routes: number): 
   return protocol === 'HTTPS' && (routes === 0 || !hostname)
 }
 
-function matchOf({ method, headers = [], queryParams = [] }: RouteMatch, { source, backends, mirrors }: JudgedRule, grpc: boolean): NginxMatch {
+/** state/dataplane/configuration.go (buildPassthroughServers), nginx/config/maps.go (createStreamMaps). */
+function passthroughOf(listeners: readonly Listener[], attachments: readonly Attachment[], hasEndpoints: (upstream: string) => boolean): Map<number, Passthrough[]> {
+  const found = new Map<number, Passthrough[]>()
+  const ends: [number, Passthrough][] = []
+  for (const listener of listeners) {
+    const { port, protocol, hostname } = listener.source
+    if (!listener.valid || protocol !== 'TLS') continue
+    const names = found.get(port) ?? []
+    found.set(port, names)
+    for (const { route, hostnames } of attachments.filter((a) => a.listener === listener)) {
+      const { upstream = '' } = route
+      names.push(...hostnames.filter((host) => host !== '').map((host): Passthrough => ({ host, to: { upstream: hasEndpoints(upstream) ? upstream : '' } })))
+    }
+    if (hostname && !names.some((n) => n.host === hostname)) ends.push([port, { host: hostname, to: 'closed' }])
+  }
+  for (const [port, end] of ends) found.get(port)!.push(end)
+  return found
+}
+
+/** Parts of a hundred with two decimals, rounded down; the last has what is left (nginx/config/split_clients.go). */
+export function sharesOf(weights: readonly number[]): number[] {
+  const total = weights.reduce((sum, w) => sum + w, 0)
+  if (total === 0) return weights.map(() => 0)
+  const shares = weights.slice(0, -1).map((w) => Math.floor((w * 100 * 100) / total))
+  return [...shares, 10_000 - shares.reduce((sum, s) => sum + s, 0)]
+}
+
+function tlsOf(policy: BackendTls | undefined): UpstreamTls | undefined {
+  return policy && { name: policy.source.spec.validation.hostname, trusted: policy.trusted }
+}
+
+function matchOf({ method, headers = [], queryParams = [] }: RouteMatch, { source, backends, mirrors, broken }: JudgedRule, grpc: boolean, gateway: JudgedGateway): NginxMatch {
+  const shares = sharesOf(backends.map((b) => b.weight))
   const filter = (type: string): NonNullable<JudgedRule['source']['filters']>[number] | undefined => source.filters?.find((f) => f.type === type)
   return {
     grpc, method, headers, params: queryParams,
@@ -91,7 +140,10 @@ function matchOf({ method, headers = [], queryParams = [] }: RouteMatch, { sourc
     rewrite: filter('URLRewrite')?.urlRewrite,
     requestHeaders: filter('RequestHeaderModifier')?.requestHeaderModifier,
     responseHeaders: filter('ResponseHeaderModifier')?.responseHeaderModifier,
-    mirrors, backends,
+    mirrors: mirrors.map(({ upstream, percent, policy }) => ({ upstream, percent, tls: tlsOf(policy) })),
+    backends: backends.map((b, i) => ({ upstream: b.valid && !b.invalidFor.has(gateway) && (b.weight > 0 || backends.length > 1) ? b.upstream : undefined, share: shares[i]! })),
+    tls: tlsOf(backends.find((b) => b.policy)?.policy),
+    broken,
   }
 }
 

@@ -1,5 +1,5 @@
 import { ownerOf } from '../stream.ts'
-import type { Secret } from 'kubernetes-types/core/v1'
+import type { ConfigMap, Secret } from 'kubernetes-types/core/v1'
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import { AGENT_STATUS } from '../../kubernetes/controllers/context.ts'
 import { InformerFactory, keyOf, type Informer } from '../../kubernetes/controllers/informer.ts'
@@ -15,7 +15,7 @@ import type { TcpConnection } from '../../network/types.ts'
 import { encodeUtf8, Utf8Decoder } from '../../text.ts'
 import { judge, type Picture, type Verdict } from './graph.ts'
 import { nginxObjects, Provisioner, resourceNameOf, unsimulated } from './provision.ts'
-import { GROUP, type Gateway, type GatewayClass, type GrpcRoute, type HttpRoute, type NginxProxy, type ReferenceGrant } from './types.ts'
+import { GROUP, type BackendTlsPolicy, type Gateway, type GatewayClass, type GrpcRoute, type HttpRoute, type NginxProxy, type ReferenceGrant, type TlsRoute } from './types.ts'
 
 export interface ControlPlaneOptions {
   controller: string
@@ -26,6 +26,8 @@ export interface ControlPlaneOptions {
   pod: string
   instance: string
   image: string
+  /** --gateway-api-experimental-features: BackendTLSPolicies and TLSRoutes. */
+  experimental: boolean
   log(level: 'info' | 'error', logger: string | undefined, msg: string, more?: object): void
 }
 
@@ -66,6 +68,7 @@ export class ControlPlane {
     const look = (): void => this.#queue.add('sync')
     const resources = ['namespaces', 'services', 'endpointslices', 'secrets', 'pods', ...['gatewayclasses', 'gateways', 'httproutes', 'referencegrants'].map((r) => `${r}.${GROUP}`)]
     if (this.#hasGrpc) resources.push(`grpcroutes.${GROUP}`)
+    if (this.#options.experimental) resources.push('configmaps', `tlsroutes.${GROUP}`, `backendtlspolicies.${GROUP}`)
     if (this.#client.findResource('nginxproxies.gateway.nginx.org')) resources.push('nginxproxies.gateway.nginx.org')
     this.#slices.index('service', ({ metadata }) => [`${metadata.namespace}/${metadata.labels?.[SERVICE_LABEL] ?? ''}`])
     // Pods are only looked up when an agent says who it is
@@ -109,11 +112,14 @@ export class ControlPlane {
       gateways: of<Gateway>('gateways'),
       routes: of<HttpRoute>('httproutes'),
       grpcRoutes: this.#hasGrpc ? of<GrpcRoute>('grpcroutes') : [],
+      tlsRoutes: this.#options.experimental ? of<TlsRoute>('tlsroutes') : [],
+      policies: this.#options.experimental ? of<BackendTlsPolicy>('backendtlspolicies') : [],
       grants: of<ReferenceGrant>('referencegrants'),
       service: (namespace, name) => this.#informers.of<Service>('services').get(namespace, name),
       slices: (namespace, name) => this.#slices.indexed('service', `${namespace}/${name}`),
       namespace: (name) => this.#informers.of<Namespace>('namespaces').get(undefined, name),
       secret: (namespace, name) => this.#informers.of<KubeObject>('secrets').get(namespace, name) as unknown as Secret | undefined,
+      configMap: (namespace, name) => (this.#options.experimental ? (this.#informers.of<KubeObject>('configmaps').get(namespace, name) as unknown as ConfigMap | undefined) : undefined),
       nginxProxy: (namespace, name) => this.#informers.of<NginxProxy>('nginxproxies.gateway.nginx.org').get(namespace, name),
     }
   }

@@ -13,6 +13,7 @@ import { ownerOf } from '../stream.ts'
 import { ALERTS } from '../tls/wire.ts'
 import { readCertificates } from '../tls/x509.ts'
 import type { NginxConfiguration } from './configuration.ts'
+import { TlsPassage } from './passthrough.ts'
 import { GatewayProxy } from './proxy.ts'
 
 /**
@@ -103,6 +104,7 @@ class DataPlane {
   readonly #process: Process
   readonly #notice: (text: string) => void
   readonly #proxy: GatewayProxy
+  readonly #passage: TlsPassage
   readonly #servers = new Map<string, HttpServer>()
   #configuration: NginxConfiguration = { ports: [], servers: [], upstreams: {} }
   configured = false
@@ -111,6 +113,7 @@ class DataPlane {
     this.#process = process
     this.#notice = notice
     this.#proxy = new GatewayProxy(process, () => this.#configuration, out, error)
+    this.#passage = new TlsPassage(process, () => this.#configuration, out, error)
   }
 
   apply(configuration: NginxConfiguration): void {
@@ -121,15 +124,16 @@ class DataPlane {
       handle: ({ target, keepAlive }, respond) => respond({ status: target === '/readyz' ? 200 : 404, headers: [['Server', 'nginx'], ['Content-Length', '0'], ['Connection', keepAlive ? 'keep-alive' : 'close']] }),
     }))
     this.configured = true
-    const wanted = new Set(configuration.ports.map((p) => `${p.port}${p.tls ? '/tls' : ''}`))
+    const keyOf = ({ port, tls, passthrough }: NginxConfiguration['ports'][number]): string => `${port}${tls ? '/tls' : ''}${passthrough ? '/preread' : ''}`
+    const wanted = new Set(configuration.ports.map(keyOf))
     for (const [key, server] of this.#servers) {
       if (key === 'health' || wanted.has(key)) continue
       server.close()
       this.#servers.delete(key)
     }
-    for (const { port, tls } of configuration.ports) {
-      const key = `${port}${tls ? '/tls' : ''}`
-      if (!this.#servers.has(key)) this.#listen(key, () => this.#serve(port, tls))
+    for (const port of configuration.ports) {
+      const key = keyOf(port)
+      if (!this.#servers.has(key)) this.#listen(key, () => this.#serve(port.port, port.tls, port.passthrough !== undefined))
     }
     this.#notice('signal 1 (SIGHUP) received, reconfiguring')
     this.#notice('reconfiguring')
@@ -160,13 +164,14 @@ class DataPlane {
     } catch (error) {
       const { code } = error as { code?: string }
       if (code === undefined) throw error
-      this.#notice(`bind() to 0.0.0.0:${key.replace('/tls', '')} failed (${code === 'EADDRINUSE' ? '98: Address in use' : code === 'EACCES' ? '13: Permission denied' : code})`)
+      this.#notice(`bind() to 0.0.0.0:${key.replace(/\/.*/, '')} failed (${code === 'EADDRINUSE' ? '98: Address in use' : code === 'EACCES' ? '13: Permission denied' : code})`)
     }
   }
 
-  #serve(port: number, tls: boolean): HttpServer {
-    return serveHttp(this.#process, {
+  #serve(port: number, tls: boolean, prereads: boolean): HttpServer {
+    const server: HttpServer = serveHttp(this.#process, {
       port, program: 'nginx', keepAliveTimeout: KEEP_ALIVE, h2c: true, http2: NGINX_HTTP2,
+      ...(prereads ? { take: (connection: TcpConnection) => (this.#passage.take(connection, (own) => server.accept(own)), true) } : {}),
       handle: (request, respond) => this.#proxy.handle(request, respond),
       refuse: (status) => this.#proxy.refuse(status),
       ...(tls ? {
@@ -181,5 +186,6 @@ class DataPlane {
         },
       } : {}),
     })
+    return server
   }
 }

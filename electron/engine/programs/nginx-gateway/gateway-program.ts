@@ -12,7 +12,8 @@ import { CONTROLLER, GROUP } from './types.ts'
 
 /** nginx/nginx-gateway-fabric v2.2.2: cmd/gateway, the control plane of the Gateway API's implementation with nginx. */
 const FLAGS = ['gateway-ctlr-name', 'gatewayclass', 'config', 'service', 'metrics-port', 'health-port', 'leader-election-lock-name'] as const
-const NEEDED = ['GatewayClass', 'Gateway', 'HTTPRoute', 'ReferenceGrant'] as const
+const EXPERIMENTAL = 'gateway-api-experimental-features'
+const NEEDED = ['GatewayClass', 'Gateway', 'HTTPRoute', 'ReferenceGrant']
 
 export function nginxGateway(services: SystemServices): Record<string, Program> {
   return {
@@ -52,7 +53,7 @@ function* initialize(process: Process): Task<number> {
 }
 
 function* control(process: Process, services: SystemServices): Task<number> {
-  const flags = parseGoFlags(process.argv.slice(2), FLAGS.map((name) => ({ name, kind: 'string' })))
+  const flags = parseGoFlags(process.argv.slice(2), [...FLAGS.map((name) => ({ name, kind: 'string' as const })), { name: EXPERIMENTAL, kind: 'bool' }])
   if ('error' in flags) {
     yield* process.printError(`podhop: not simulated: ${flags.error} (the flags of the manifest are)\n`)
     return 69
@@ -62,9 +63,11 @@ function* control(process: Process, services: SystemServices): Task<number> {
     out.write(`${JSON.stringify({ level, ts: new Date(process.clock.wall()).toISOString().replace('.000Z', 'Z').replace(/\.\d+Z$/, 'Z'), ...(logger ? { logger } : {}), msg, ...more })}\n`)
   log('info', undefined, 'Starting the NGINX Gateway Fabric control plane', { version: '2.2.2', commit: '', date: '', dirty: 'false' })
   const client = asManager(services.client, 'gateway')
-  const missing = yield* untilReached(process.clock, () => NEEDED.find((kind) => !client.resources().some((r) => r.group === GROUP && r.kind === kind)) ?? 'none')
+  const experimental = /^(1|t|true)$/i.test(flags.values.get(EXPERIMENTAL) ?? '')
+  const needed = experimental ? [...NEEDED, 'BackendTLSPolicy', 'TLSRoute'] : NEEDED
+  const missing = yield* untilReached(process.clock, () => needed.find((kind) => !client.resources().some((r) => r.group === GROUP && r.kind === kind)) ?? 'none')
   if (missing !== 'none') {
-    log('error', undefined, 'failed to start control loop', { error: `failed to wait for ${missing?.toLowerCase()} caches to sync: no matches for kind "${missing}" in version "${GROUP}/v1"` })
+    log('error', undefined, 'failed to start control loop', { error: `failed to wait for ${missing?.toLowerCase()} caches to sync: no matches for kind "${missing}" in version "${GROUP}/${missing === 'TLSRoute' ? 'v1alpha2' : missing === 'BackendTLSPolicy' ? 'v1alpha3' : 'v1'}"` })
     yield* out.flush()
     return 1
   }
@@ -78,6 +81,7 @@ function* control(process: Process, services: SystemServices): Task<number> {
     pod: process.env.get('POD_NAME') ?? '',
     instance: process.env.get('INSTANCE_NAME') ?? 'nginx-gateway',
     image: process.env.get('IMAGE_NAME') ?? '',
+    experimental,
     log,
   })
   process.onExit(() => plane.stop())

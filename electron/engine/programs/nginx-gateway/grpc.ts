@@ -3,10 +3,17 @@ import type { GrpcRoute, RouteMatch, RouteRule } from './types.ts'
 
 /** GRPCRoutes as nginx sees them: an HTTPRoute whose paths are "/service/method" (state/graph/grpcroute.go). */
 export function httpRulesOf({ spec }: GrpcRoute): RouteRule[] {
-  return (spec.rules ?? []).map(({ matches = [], ...rule }) => ({
-    ...rule,
-    matches: (matches.length > 0 ? matches : [{}]).map(({ method, headers = [] }): RouteMatch => ({ headers, path: method?.service && method.method ? { type: 'Exact', value: `/${method.service}/${method.method}` } : { type: 'PathPrefix', value: '/' } })),
-  }))
+  return (spec.rules ?? []).map(({ matches = [], ...rule }) => {
+    // a match without a method has the path of the one before it, as ConvertGRPCMatches has it
+    let path: NonNullable<RouteMatch['path']> = { type: 'PathPrefix', value: '/' }
+    return {
+      ...rule,
+      matches: (matches.length > 0 ? matches : [{}]).map(({ method, headers = [] }): RouteMatch => {
+        if (method?.service && method.method) path = { type: 'Exact', value: `/${method.service}/${method.method}` }
+        return { headers, path }
+      }),
+    }
+  })
 }
 
 /** What NGINX Gateway Fabric does not take of a rule. */
@@ -29,4 +36,5 @@ export function grpcProblems({ spec }: GrpcRoute, index: number): string[] {
 export const IGNORED: Readonly<Record<RouteKindName, readonly (readonly [field: 'name' | 'timeouts' | 'retry' | 'sessionPersistence', title: string])[]>> = {
   HTTPRoute: [['name', 'Name'], ['timeouts', 'Timeouts'], ['retry', 'Retry'], ['sessionPersistence', 'SessionPersistence']],
   GRPCRoute: [['name', 'Name'], ['sessionPersistence', 'SessionPersistence']],
+  TLSRoute: [],
 }

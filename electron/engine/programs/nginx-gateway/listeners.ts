@@ -63,9 +63,6 @@ function judge(source: GatewayListener, ownNamespace: string): Listener {
   if (source.protocol === 'TLS' && source.tls?.mode !== 'Passthrough') {
     conditions.push(...listenerUnsupported(source.tls ? 'TLS.Mode: Required value: Mode must be passthrough for TLS listener' : 'TLS: Required value: tls must be defined for TLS listener'))
     attachable = false
-  } else if (source.protocol === 'TLS') {
-    conditions.push(...listenerUnsupported('podhop: not simulated: TLS passthrough (use a listener of protocol HTTPS, which terminates TLS)'))
-    attachable = false
   }
   if (namespaces?.from === 'Same') listener.allows = (namespace) => namespace === ownNamespace
   if (namespaces?.from === 'Selector' && namespaces.selector) {
@@ -153,12 +150,13 @@ function resolveCertificate(listener: Listener, gateway: Gateway, { secret, mayR
   listener.certificate = { chain: dataOf(found!, 'tls.crt'), key: dataOf(found!, 'tls.key') }
 }
 
-function dataOf({ data }: Secret, key: string): string {
+/** A key of a Secret, as text; "" where there is none. */
+export function dataOf({ data }: Secret, key: string): string {
   const bytes = decodeBase64(data?.[key] ?? '')
   return typeof bytes === 'number' ? '' : decodeUtf8(bytes)
 }
 
-function certificateProblem(secret: Secret): string | undefined {
+export function certificateProblem(secret: Secret): string | undefined {
   if (secret.type !== 'kubernetes.io/tls') return `secret type must be "kubernetes.io/tls" not "${secret.type}"`
   let chain
   try {

@@ -17,16 +17,25 @@ export function serverFor({ servers }: NginxConfiguration, port: number, host: s
 
 const patterns = new Map<string, RegExp>()
 
-/** By "= path", then the longest "^~ path/", then the first "~ path" whose expression is found. */
-export function locationFor({ locations }: NginxServer, path: string): NginxLocation | undefined {
+/**
+ * By "= path", then the longest "^~ path/", then the first "~ path" whose expression is found. "slash": nginx sends who
+ * asks for "/path" to "/path/" by itself, where only the latter is somebody's who is proxied to.
+ */
+export function locationFor({ locations }: NginxServer, path: string): NginxLocation | 'slash' | undefined {
   const exact = locations.find((l) => l.type === 'Exact' && l.path === path) ?? locations.find((l) => l.type === 'PathPrefix' && l.path === path)
   if (exact) return exact
+  if (locations.some((l) => l.type === 'PathPrefix' && l.path === `${path}/` && isPlain(l))) return 'slash'
   let longest: NginxLocation | undefined
   for (const location of locations) {
     if (location.type !== 'PathPrefix' || !path.startsWith(location.path.endsWith('/') ? location.path : `${location.path}/`)) continue
     if (!longest || location.path.length > longest.path.length) longest = location
   }
   return longest ?? locations.find((l) => l.type === 'RegularExpression' && patternOf(l.path).test(path))
+}
+
+/** proxy_pass stands in the location itself: one match, of the path alone. */
+function isPlain({ matches: [match, ...others] }: NginxLocation): boolean {
+  return match !== undefined && others.length === 0 && match.method === undefined && match.headers.length + match.params.length === 0 && !match.redirect && !match.broken
 }
 
 export function patternOf(text: string): RegExp {

@@ -11,7 +11,9 @@ import { normalize } from '../nginx/paths.ts'
 import { reason, specialPage } from '../nginx/pages.ts'
 import { escapeUri, REPEATABLE, upstreamFailure } from '../nginx/failure.ts'
 import { accessTime, errorTime } from '../nginx/time.ts'
-import type { NginxConfiguration, NginxMatch } from './configuration.ts'
+import { ALERTS } from '../tls/wire.ts'
+import { matchingName, readCertificates, verifyChain, type Certificate } from '../tls/x509.ts'
+import type { NginxConfiguration, NginxMatch, UpstreamTls } from './configuration.ts'
 import { firstArguments, locationFor, matchFor, serverFor } from './locations.ts'
 import { modifiedAnswer, modifiedPath, redirectTarget, upstreamHeaders } from './rewrites.ts'
 
@@ -19,6 +21,8 @@ import { modifiedAnswer, modifiedPath, redirectTarget, upstreamHeaders } from '.
 const CONNECT_TIMEOUT = 60_000
 const READ_TIMEOUT = 60_000
 const MAX_BODY = 1024 * 1024
+/** Whom the image trusts (alpine's). */
+const SYSTEM_TRUST = '/etc/ssl/cert.pem'
 const EMPTY = new Uint8Array(0)
 /** What nginx writes itself, or never passes on; server_tokens is off. */
 const HIDDEN = new Set(['date', 'server', 'connection', 'keep-alive', 'transfer-encoding', 'content-type', 'content-length', 'x-pad'])
@@ -58,8 +62,10 @@ export class GatewayProxy {
     if (request.tls && (request.tls.serverName ?? '') !== host) return page(421)
     const location = locationFor(server, path)
     const query = uri.includes('?') ? uri.slice(uri.indexOf('?') + 1) : ''
+    if (location === 'slash') return page(301, [['Location', `${request.tls ? 'https' : 'http'}://${host}${request.localPort === (request.tls ? 443 : 80) ? '' : `:${request.localPort}`}${escapeUri(path)}/${query === '' ? '' : `?${query}`}`]])
     const match = location && matchFor(location, request, firstArguments(query))
     if (!match) return page(404)
+    if (match.broken) return page(500)
     if (match.redirect) {
       const target = redirectTarget(match.redirect, location, { host, uri, path, scheme: request.tls ? 'https' : 'http', port: request.localPort })
       return page(match.redirect.statusCode ?? 302, [['Location', target]])
@@ -69,10 +75,10 @@ export class GatewayProxy {
     const target = replaced === undefined ? uri : `${escapeUri(replaced)}${query === '' ? '' : `?${query}`}`
     const headers = upstreamHeaders(request, match, header ?? host)
     const asked = match.grpc ? { bytes: EMPTY, http2: { target, headers: [...headers, ['te', 'trailers'] as [string, string]], body: request.body } } : { bytes: writeRequest(request.method, target, headers, request.body) }
-    for (const { upstream, percent } of match.mirrors) this.#mirror(upstream, percent, request, match)
+    for (const mirror of match.mirrors) this.#mirror(mirror, request, match)
     const upstream = this.#choose(match)
     if (upstream === undefined) return page(500)
-    this.#forward(configuration.upstreams[upstream] ?? [], request, asked, { upstream, target }, (outcome) => {
+    this.#forward(configuration.upstreams[upstream] ?? [], request, asked, { upstream, target, tls: match.tls }, (outcome) => {
       if (typeof outcome === 'number' && match.grpc) finish(grpcFailure(this.#process.clock.wall()))
       else if (typeof outcome === 'number') page(outcome)
       else finish(this.#passOn(request, outcome, match))
@@ -89,34 +95,44 @@ export class GatewayProxy {
     return { status, reason: reason(status), headers: [['Server', 'nginx'], ['Date', httpDate(this.#process.clock.wall())], ['Content-Type', 'text/html'], ['Content-Length', String(body.length)], ['Connection', 'close']], body, close: true }
   }
 
-  /** split_clients by weight. Undefined: a backend that is none, which answers 500. */
+  /** split_clients. Undefined: a backend that is none, which answers 500. */
   #choose({ backends }: NginxMatch): string | undefined {
-    const total = backends.reduce((sum, b) => sum + b.weight, 0)
-    if (backends.length === 1) return backends[0]!.valid ? backends[0]!.upstream : undefined
-    if (total === 0) return undefined
-    let at = this.#process.clock.random.float() * total
-    const chosen = backends.find((b) => (at -= b.weight) < 0) ?? backends.findLast((b) => b.weight > 0)!
-    return chosen.valid ? chosen.upstream : undefined
+    if (backends.length === 1) return backends[0]!.upstream
+    let at = this.#process.clock.random.float() * 10_000
+    return backends.find((b) => (at -= b.share) < 0)?.upstream
   }
 
-  #forward(endpoints: readonly Endpoint[], request: HttpRequest, asked: Pick<UpstreamRequest, 'bytes' | 'http2'>, about: { upstream: string; target: string }, done: (outcome: Extract<UpstreamOutcome, { head: unknown }> | number) => void): void {
+  #forward(endpoints: readonly Endpoint[], request: HttpRequest, asked: Pick<UpstreamRequest, 'bytes' | 'http2'>, about: { upstream: string; target: string; tls: UpstreamTls | undefined }, done: (outcome: Extract<UpstreamOutcome, { head: unknown }> | number) => void): void {
     if (endpoints.length === 0) return done(503)
     const left = [...endpoints]
     const next = (): void => {
       const endpoint = left.splice(this.#least(left), 1)[0]!
       const key = joinHostPort(endpoint.address, endpoint.port)
       this.#load.set(key, (this.#load.get(key) ?? 0) + 1)
-      askUpstream(this.#process, { ...endpoint, program: 'nginx', method: request.method, ...asked, connectTimeout: CONNECT_TIMEOUT, readTimeout: READ_TIMEOUT }, (outcome) => {
+      const doubts: string[] = []
+      const tls = about.tls && { serverName: about.tls.name, verify: (chain: readonly Certificate[]) => this.#doubt(chain, about.tls!, doubts) }
+      askUpstream(this.#process, { ...endpoint, program: 'nginx', method: request.method, ...asked, connectTimeout: CONNECT_TIMEOUT, readTimeout: READ_TIMEOUT, ...(tls ? { tls } : {}) }, (outcome) => {
         const load = this.#load.get(key)! - 1
         if (load > 0) this.#load.set(key, load)
         else this.#load.delete(key)
         if ('head' in outcome) return done(outcome)
-        this.#requestError(upstreamFailure(outcome, 'musl'), request, `${asked.http2 ? 'grpc' : 'http'}://${key}${about.target}`)
+        const [doubt] = doubts
+        this.#requestError(doubt === undefined ? upstreamFailure(outcome, 'musl') : `${doubt} while SSL handshaking to upstream`, request, `${asked.http2 ? 'grpc' : 'http'}${tls ? 's' : ''}://${key}${about.target}`)
         if (left.length > 0 && (outcome.phase === 'connect' || REPEATABLE.has(request.method))) next()
         else done(outcome.error === 'ETIMEDOUT' ? 504 : 502)
       })
     }
     next()
+  }
+
+  /** proxy_ssl_verify: the alert that ends it; its words go to the log. */
+  #doubt(chain: readonly Certificate[], { name, trusted }: UpstreamTls, doubts: string[]): number | undefined {
+    const { fs, clock } = this.#process
+    const anchors = readCertificates(trusted !== 'system' ? trusted : fs.exists(SYSTEM_TRUST) ? fs.readText(SYSTEM_TRUST) : '')
+    const problem = verifyChain(chain, anchors, clock.wall())
+    if (problem) doubts.push(`upstream SSL certificate verify error: (${problem.code}:${problem.text})`)
+    else if (!chain[0] || matchingName(chain[0], name) === undefined) doubts.push(`upstream SSL certificate does not match "${name}"`)
+    return doubts.length > 0 ? ALERTS.badCertificate : undefined
   }
 
   /** Of two that chance names, the one with less to do. */
@@ -130,10 +146,10 @@ export class GatewayProxy {
   }
 
   /** A copy whose answer nobody sees. */
-  #mirror(upstream: string, percent: number, request: HttpRequest, match: NginxMatch): void {
+  #mirror({ upstream, percent, tls }: NginxMatch['mirrors'][number], request: HttpRequest, match: NginxMatch): void {
     if (percent < 100 && this.#process.clock.random.float() * 100 >= percent) return
     const headers = upstreamHeaders(request, match, headerOf(request.headers, 'host') ?? '')
-    this.#forward(this.#configuration().upstreams[upstream] ?? [], request, { bytes: writeRequest(request.method, request.target, headers, request.body) }, { upstream, target: request.target }, () => undefined)
+    this.#forward(this.#configuration().upstreams[upstream] ?? [], request, { bytes: writeRequest(request.method, request.target, headers, request.body) }, { upstream, target: request.target, tls }, () => undefined)
   }
 
   #passOn(request: HttpRequest, outcome: Extract<UpstreamOutcome, { head: unknown }>, match: NginxMatch): HttpResponse {

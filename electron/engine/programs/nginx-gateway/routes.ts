@@ -1,88 +1,110 @@
-import type { EndpointSlice, Namespace, Service } from '../../kubernetes/types.ts'
-import {
-  routeIgnored, routePartial, routeReference, routeUnsupported, ROUTE_INVALID_GATEWAY, ROUTE_INVALID_LISTENER, ROUTE_NO_HOSTNAME, ROUTE_NO_PARENT, ROUTE_NOT_ALLOWED, type Said,
-} from './conditions.ts'
+import type { EndpointSlice, Service } from '../../kubernetes/types.ts'
+import { linksOf, type LinkSurroundings, type ParentLink } from './attachment.ts'
+import { mismatched, policyOf, type BackendTls } from './backend-tls.ts'
+import { routeFilter, routeIgnored, routePartial, routeReference, routeUnsupported, type Said } from './conditions.ts'
 import { grpcProblems, httpRulesOf, IGNORED } from './grpc.ts'
-import { acceptedHostnames } from './hostnames.ts'
 import type { Listener } from './listeners.ts'
-import { GROUP, type BackendReference, type Gateway, type GrpcRoute, type HttpRoute, type ParentReference, type ReferenceGrant, type RouteRule } from './types.ts'
+import { GROUP, type BackendReference, type Gateway, type GrpcRoute, type HttpRoute, type NginxProxy, type ReferenceGrant, type RouteRule, type TlsRoute } from './types.ts'
 
-/** HTTPRoutes, GRPCRoutes and what they are attached to (state/graph/route_common.go, httproute.go, backend_refs.go). */
+/** HTTPRoutes, GRPCRoutes and TLSRoutes, each by itself (state/graph/httproute.go, tlsroute.go, common_filter.go, backend_refs.go). */
 
 /** What a rule's traffic may go to: an upstream, or nothing that exists. */
-export interface Backend { upstream: string; weight: number; valid: boolean }
+export interface Backend { upstream: string; weight: number; valid: boolean; /** Not for these Gateways. */ invalidFor: ReadonlySet<JudgedGateway>; policy: BackendTls | undefined }
 
-export interface JudgedRule { source: RouteRule; index: number; backends: Backend[]; mirrors: { upstream: string; percent: number }[] }
+export interface JudgedRule {
+  source: RouteRule
+  index: number
+  /** A filter of it is not to be had: its requests are answered with 500. */
+  broken: boolean
+  backends: Backend[]
+  mirrors: { upstream: string; policy: BackendTls | undefined; percent: number }[]
+}
 
-export type RouteKindName = 'HTTPRoute' | 'GRPCRoute'
+export type RouteKindName = 'HTTPRoute' | 'GRPCRoute' | 'TLSRoute'
 
 export interface JudgedRoute {
   kind: RouteKindName
-  source: HttpRoute | GrpcRoute
+  source: HttpRoute | GrpcRoute | TlsRoute
   /** Of the route as a whole, to be followed by those of each parent. */
   conditions: Said[]
+  /** Where its hosts and rules make sense at all. */
+  attachable: boolean
   rules: JudgedRule[]
-  parents: { reference: ParentReference; conditions: Said[] }[]
+  /** Where a TLSRoute leads; undefined: nowhere that exists. */
+  upstream: string | undefined
+  /** Conditions that hold at some Gateways only. */
+  invalidFor: Map<JudgedGateway, Said[]>
+  links: ParentLink[]
+  /** Routes that the controller makes itself, one for each mirror of a rule: listeners count them, too. */
+  mirrorRoutes: number
 }
 
-/** A listener that serves a route, and under which names. */
-export interface Attachment { route: JudgedRoute; gateway: string; listener: Listener; hostnames: string[] }
+export interface JudgedGateway { source: Gateway; valid: boolean; conditions: Said[]; listeners: Listener[]; proxy: NginxProxy | undefined }
 
-export interface JudgedGateway { source: Gateway; valid: boolean; conditions: Said[]; listeners: Listener[] }
-
-export interface RouteSurroundings {
-  gateway(namespace: string, name: string): JudgedGateway | undefined
-  namespace(name: string): Namespace | undefined
+export interface RouteSurroundings extends LinkSurroundings {
   service(namespace: string, name: string): Service | undefined
   /** Of this kind in a namespace, to a Service of another. */
   mayRefer(kind: RouteKindName, from: string, toNamespace: string, name: string): boolean
+  policies: readonly BackendTls[]
 }
 
-export function judgeRoute(kind: RouteKindName, source: HttpRoute | GrpcRoute, surroundings: RouteSurroundings): { route: JudgedRoute; attachments: Attachment[] } | undefined {
-  const { namespace } = source.metadata
-  const references = (source.spec.parentRefs ?? []).filter((p) => (p.group ?? GROUP) === GROUP && (p.kind ?? 'Gateway') === 'Gateway' && surroundings.gateway(p.namespace ?? namespace, p.name))
-  if (references.length === 0) return undefined
-  const route: JudgedRoute = { kind, source, conditions: [], rules: [], parents: [] }
-  const usable = judgeRules(route, surroundings)
-  const attachments: Attachment[] = []
-  for (const reference of references) {
-    const gateway = surroundings.gateway(reference.namespace ?? namespace, reference.name)!
-    const found = usable ? attach(route, reference, gateway, surroundings) : { conditions: [], attachments: [] }
-    attachments.push(...found.attachments)
-    const { name, sectionName } = reference
-    route.parents.push({ reference: { group: GROUP, kind: 'Gateway', namespace: gateway.source.metadata.namespace, name, ...(sectionName ? { sectionName } : {}), ...(reference.port ? { port: reference.port } : {}) }, conditions: found.conditions })
+/** Undefined: it belongs to none of the Gateways. */
+export function judgeRoute(kind: RouteKindName, source: HttpRoute | GrpcRoute | TlsRoute, surroundings: RouteSurroundings): JudgedRoute | undefined {
+  const links = linksOf(source.spec.parentRefs ?? [], source.metadata.namespace, surroundings)
+  if (links.length === 0) return undefined
+  const route: JudgedRoute = { kind, source, conditions: [], attachable: true, rules: [], upstream: undefined, invalidFor: new Map(), links, mirrorRoutes: 0 }
+  if (kind === 'TLSRoute') judgeTlsRoute(route, source as TlsRoute, surroundings)
+  else judgeRules(route, surroundings)
+  return route
+}
+
+/** state/graph/tlsroute.go. */
+function judgeTlsRoute(route: JudgedRoute, { spec }: TlsRoute, surroundings: RouteSurroundings): void {
+  const [rule, ...rules] = spec.rules ?? []
+  const [reference, ...others] = rule?.backendRefs ?? []
+  if (!reference || rules.length > 0 || others.length > 0) {
+    route.attachable = false
+    route.conditions.push(routeReference('UnsupportedValue', 'Must have exactly one Rule and BackendRef'))
+    return
   }
-  isolate(attachments, route)
-  return { route, attachments }
+  const backend = backendOf(route, reference, 'spec.rules[0].backendRefs[0]', surroundings)
+  route.upstream = backend.valid ? backend.upstream : undefined
 }
 
-/** False when nothing of it can be served. */
-function judgeRules(route: JudgedRoute, surroundings: RouteSurroundings): boolean {
+function judgeRules(route: JudgedRoute, surroundings: RouteSurroundings): void {
   const { kind, source } = route
   const rules = kind === 'GRPCRoute' ? httpRulesOf(source as GrpcRoute) : ((source as HttpRoute).spec.rules ?? [])
   const invalid: string[] = []
   const ignored: string[] = []
+  const unresolved: string[] = []
+  const judged: JudgedRule[] = []
+  let whole = false
   for (const [index, rule] of rules.entries()) {
     const path = `spec.rules[${index}]`
     for (const [field, title] of IGNORED[kind]) {
       if (rule[field] !== undefined) ignored.push(`${path}.${field}: Forbidden: ${title}`)
     }
-    const problems = [...(kind === 'GRPCRoute' ? grpcProblems(source as GrpcRoute, index) : []), ...problemsOf(rule, path)]
-    invalid.push(...problems)
-    if (problems.length === 0) route.rules.push({ source: rule, index, ...backendsOf(route, rule, path, surroundings) })
+    const matches = [...(kind === 'GRPCRoute' ? grpcProblems(source as GrpcRoute, index) : []), ...matchProblems(rule, path)]
+    const filters = filterProblems(rule, path)
+    invalid.push(...matches, ...filters.invalid)
+    unresolved.push(...filters.unresolved)
+    const broken = filters.invalid.length + filters.unresolved.length > 0
+    if (matches.length === 0 && !broken) whole = true
+    if (matches.length === 0) judged.push({ source: rule, index, broken, backends: [], mirrors: [] })
+    if (!broken) route.mirrorRoutes += new Set((rule.filters ?? []).flatMap(({ requestMirror: m }) => (m ? [`${m.backendRef.namespace ?? ''}/${m.backendRef.name}`] : []))).size
   }
   const all = (messages: readonly string[]): string => (messages.length === 1 ? messages[0]! : `[${messages.join(', ')}]`)
   if (ignored.length > 0) route.conditions.push(routeIgnored(all(ignored)))
-  if (invalid.length === 0) return true
-  if (route.rules.length === 0) {
-    route.conditions.push(routeUnsupported(`All rules are invalid: ${all(invalid)}`))
-    return false
-  }
-  route.conditions.push(routePartial(all(invalid)))
-  return true
+  const usable = invalid.length === 0 || whole
+  if (invalid.length > 0) route.conditions.push(whole ? routePartial(all(invalid)) : routeUnsupported(`All rules are invalid: ${all(invalid)}`))
+  if (unresolved.length > 0) route.conditions.push(routeFilter(all(unresolved)))
+  // a route that is no good is attached all the same
+  if (!usable) return
+  route.rules = judged
+  for (const rule of judged) if (!rule.broken) Object.assign(rule, backendsOf(route, rule.source, `spec.rules[${rule.index}]`, surroundings))
 }
 
-function problemsOf(rule: RouteRule, path: string): string[] {
+function matchProblems(rule: RouteRule, path: string): string[] {
   const problems: string[] = []
   for (const [i, { path: match }] of (rule.matches ?? []).entries()) {
     const value = match?.value ?? '/'
@@ -90,10 +112,26 @@ function problemsOf(rule: RouteRule, path: string): string[] {
     if (value.startsWith('/_ngf-internal')) problems.push(`${field}: Invalid value: "${value}": path cannot start with /_ngf-internal. This prefix is reserved for internal use`)
     if (match?.type === 'RegularExpression' && !isPattern(value)) problems.push(`${field}: Invalid value: "${value}": path must be a valid regular expression`)
   }
-  for (const [i, { type }] of (rule.filters ?? []).entries()) {
-    if (type === 'ExtensionRef') problems.push(`${path}.filters[${i}].extensionRef: Forbidden: podhop: not simulated: SnippetsFilter`)
-  }
   return problems
+}
+
+/** state/graph/common_filter.go. SnippetsFilters are off, as in the published manifests: whoever refers to one does not find it. */
+function filterProblems(rule: RouteRule, path: string): { invalid: string[]; unresolved: string[] } {
+  const invalid: string[] = []
+  const unresolved: string[] = []
+  for (const [i, { type, extensionRef, requestMirror }] of (rule.filters ?? []).entries()) {
+    const field = `${path}.filters[${i}]`
+    const { fraction } = requestMirror ?? {}
+    if (fraction && fraction.numerator > (fraction.denominator ?? 100)) invalid.push(`${field}.requestMirror.fraction.numerator: Invalid value: ${fraction.numerator}: must be less than or equal to denominator`)
+    if (type !== 'ExtensionRef' || !extensionRef) continue
+    const wrong = [
+      ...(extensionRef.group === 'gateway.nginx.org' ? [] : [`${field}.extensionRef: Unsupported value: "${extensionRef.group}": supported values: "gateway.nginx.org"`]),
+      ...(extensionRef.kind === 'SnippetsFilter' ? [] : [`${field}.extensionRef: Unsupported value: "${extensionRef.kind}": supported values: "SnippetsFilter"`]),
+    ]
+    invalid.push(...wrong)
+    if (wrong.length === 0) unresolved.push(`${field}.extensionRef: Not found: ${JSON.stringify({ group: extensionRef.group, kind: extensionRef.kind, name: extensionRef.name })}`)
+  }
+  return { invalid, unresolved }
 }
 
 export function isPattern(text: string): boolean {
@@ -105,29 +143,29 @@ export function isPattern(text: string): boolean {
 }
 
 function backendsOf(route: JudgedRoute, rule: RouteRule, path: string, surroundings: RouteSurroundings): Pick<JudgedRule, 'backends' | 'mirrors'> {
-  const backends = (rule.backendRefs ?? []).map((reference, i): Backend => {
-    const place = `${path}.backendRefs[${i}]`
-    const weight = reference.weight ?? 1
-    if (reference.filters?.length) {
-      route.conditions.push(routeReference('UnsupportedValue', `${place}.filters: Too many: ${reference.filters.length}: must have at most 0 items`))
-      return { upstream: '', weight, valid: false }
-    }
-    const upstream = resolve(route, reference, place, surroundings)
-    return { upstream: upstream ?? '', weight, valid: upstream !== undefined }
-  })
+  const backends = (rule.backendRefs ?? []).map((reference, i) => backendOf(route, reference, `${path}.backendRefs[${i}]`, surroundings))
   const mirrors = (rule.filters ?? []).flatMap(({ requestMirror }, i) => {
     if (!requestMirror) return []
-    const upstream = resolve(route, requestMirror.backendRef, `${path}.filters[${i}].backendRef`, surroundings)
     const { percent, fraction } = requestMirror
-    return upstream === undefined ? [] : [{ upstream, percent: percent ?? (fraction ? (100 * fraction.numerator) / (fraction.denominator ?? 100) : 100) }]
+    return [{ backend: backendOf(route, requestMirror.backendRef, `${path}.filters[${i}].backendRef`, surroundings), percent: percent ?? (fraction ? (100 * fraction.numerator) / (fraction.denominator ?? 100) : 100) }]
   })
-  return { backends, mirrors }
+  const all = [...backends, ...mirrors.map((m) => m.backend)]
+  if (all.length > 1 && mismatched(all.map((b) => b.policy))) {
+    route.conditions.push(routeReference('UnsupportedValue', 'Backend TLS policies do not match for all backends'))
+    for (const backend of all) backend.valid = false
+  }
+  return { backends, mirrors: mirrors.flatMap(({ backend, percent }) => (backend.valid ? [{ upstream: backend.upstream, policy: backend.policy, percent }] : [])) }
 }
 
-/** The upstream's name, "namespace_service_port"; undefined, with a condition, when there is no such Service or it must not be used. */
-function resolve(route: JudgedRoute, reference: BackendReference, place: string, surroundings: RouteSurroundings): string | undefined {
+/** Its upstream is "namespace_service_port"; not valid, with a condition, when there is no such Service or it must not be used. */
+function backendOf(route: JudgedRoute, reference: BackendReference & { weight?: number; filters?: unknown[] }, place: string, surroundings: RouteSurroundings): Backend {
   const own = route.source.metadata.namespace
-  const fail = (...said: Parameters<typeof routeReference>): undefined => void route.conditions.push(routeReference(...said))
+  const backend: Backend = { upstream: '', weight: reference.weight ?? 1, valid: false, invalidFor: new Set(), policy: undefined }
+  const fail = (...said: Parameters<typeof routeReference>): Backend => {
+    route.conditions.push(routeReference(...said))
+    return backend
+  }
+  if (reference.filters?.length) return fail('UnsupportedValue', `${place}.filters: Too many: ${reference.filters.length}: must have at most 0 items`)
   if (reference.group && reference.group !== 'core') return fail('InvalidKind', `${place}.group: Unsupported value: "${reference.group}": supported values: "core", ""`)
   if (reference.kind !== undefined && reference.kind !== 'Service') return fail('InvalidKind', `${place}.kind: Unsupported value: "${reference.kind}": supported values: "Service"`)
   const namespace = reference.namespace ?? own
@@ -139,42 +177,35 @@ function resolve(route: JudgedRoute, reference: BackendReference, place: string,
   if (!service) return fail('BackendNotFound', `${place}.name: Not found: "${reference.name}"`)
   const port = service.spec.ports?.find((p) => p.port === reference.port)
   if (!port) return fail('BackendNotFound', `no matching port for Service ${reference.name} and port ${reference.port}`)
-  if (route.kind === 'GRPCRoute' && (port.appProtocol === 'kubernetes.io/ws' || port.appProtocol === 'kubernetes.io/wss')) return fail('UnsupportedProtocol', `route type grpc does not support service port appProtocol ${port.appProtocol}`)
-  if (route.kind === 'HTTPRoute' && port.appProtocol === 'kubernetes.io/h2c') return fail('UnsupportedProtocol', 'route type http does not support service port appProtocol kubernetes.io/h2c; nginx does not support proxying to upstreams with http2 or h2c')
-  if (port.appProtocol === 'kubernetes.io/wss') return fail('UnsupportedProtocol', 'route type http does not support service port appProtocol kubernetes.io/wss; missing corresponding BackendTLSPolicy')
-  if (service.spec.type === 'ExternalName') return fail('UnsupportedValue', `podhop: not simulated: Service ${namespace}/${reference.name} of type ExternalName behind a Gateway (use one with a selector)`)
-  return `${namespace}_${reference.name}_${reference.port}`
+  const { kind, links } = route
+  if (service.spec.type === 'ExternalName') {
+    for (const { gateway } of links) {
+      if (backend.invalidFor.has(gateway)) continue
+      const resolver = (gateway.proxy?.spec as { dnsResolver?: object } | undefined)?.dnsResolver
+      excludeFrom(route, backend, gateway, routeReference('UnsupportedValue', resolver ? `podhop: not simulated: Service ${namespace}/${reference.name} of type ExternalName behind a Gateway (use one with a selector)` : "ExternalName service requires DNS resolver configuration in Gateway's NginxProxy"))
+    }
+  }
+  const policy = kind === 'TLSRoute' ? undefined : policyOf(surroundings.policies, namespace, reference.name, port.name)
+  if (policy) {
+    for (const { gateway } of links) policy.gateways.add(`${gateway.source.metadata.namespace}/${gateway.source.metadata.name}`)
+    if (!policy.valid) return fail('UnsupportedValue', `the backend TLS policy is invalid: ${policy.conditions[0]!.message}`)
+  }
+  const problem = port.appProtocol === undefined ? undefined : protocolProblem(kind, port.appProtocol, policy !== undefined)
+  if (problem !== undefined) return fail('UnsupportedProtocol', problem)
+  return Object.assign(backend, { upstream: `${namespace}_${reference.name}_${reference.port}`, valid: true, policy })
 }
 
-function attach(route: JudgedRoute, reference: ParentReference, gateway: JudgedGateway, surroundings: RouteSurroundings): { conditions: Said[]; attachments: Attachment[] } {
-  const failed = (condition: Said): { conditions: Said[]; attachments: Attachment[] } => ({ conditions: [condition], attachments: [] })
-  const { namespace } = route.source.metadata
-  const meant = gateway.listeners.filter(({ source }) => (reference.sectionName === undefined || source.name === reference.sectionName) && (reference.port === undefined || source.port === reference.port))
-  if (meant.length === 0 && (reference.sectionName !== undefined || reference.port !== undefined || gateway.valid)) return failed(ROUTE_NO_PARENT)
-  if (!gateway.valid) return failed(ROUTE_INVALID_GATEWAY)
-  const attachable = meant.filter((l) => l.attachable)
-  if (attachable.length === 0) return failed(ROUTE_INVALID_LISTENER)
-  const labels = surroundings.namespace(namespace)?.metadata.labels
-  const allowing = attachable.filter((l) => l.supportedKinds.some((k) => k.kind === route.kind) && l.allows(namespace, labels))
-  if (allowing.length === 0) return failed(ROUTE_NOT_ALLOWED)
-  const name = `${gateway.source.metadata.namespace}/${gateway.source.metadata.name}`
-  const attachments: Attachment[] = []
-  for (const listener of allowing) {
-    const hostnames = acceptedHostnames(listener.source.hostname ?? '', route.source.spec.hostnames ?? [])
-    if (hostnames.length > 0) attachments.push({ route, gateway: name, listener, hostnames })
-  }
-  if (attachments.length === 0) return failed(ROUTE_NO_HOSTNAME)
-  return { conditions: attachments.some((a) => a.listener.valid) ? [] : [ROUTE_INVALID_LISTENER], attachments }
+function excludeFrom(route: JudgedRoute, backend: Backend, gateway: JudgedGateway, said: Said): void {
+  ;(backend.invalidFor as Set<JudgedGateway>).add(gateway)
+  route.invalidFor.set(gateway, [...(route.invalidFor.get(gateway) ?? []), said])
 }
 
-/** A name that is another listener's own belongs to that one, on the same port (listener isolation). */
-function isolate(attachments: Attachment[], { source }: JudgedRoute): void {
-  const named = new Set((source.spec.parentRefs ?? []).flatMap((p) => p.sectionName ?? []))
-  for (const attachment of attachments) {
-    if (!named.has(attachment.listener.source.name)) continue
-    const others = attachments.filter((o) => o !== attachment && o.gateway === attachment.gateway && o.listener.source.port === attachment.listener.source.port)
-    attachment.hostnames = attachment.hostnames.filter((host) => !others.some((o) => o.listener.source.hostname === host && host !== attachment.listener.source.hostname))
-  }
+function protocolProblem(kind: RouteKindName, protocol: string, secured: boolean): string | undefined {
+  const words = `route type ${kind.replace('Route', '').toLowerCase()} does not support service port appProtocol ${protocol}`
+  if (protocol === 'kubernetes.io/h2c') return kind === 'GRPCRoute' ? undefined : kind === 'HTTPRoute' ? `${words}; nginx does not support proxying to upstreams with http2 or h2c` : words
+  if (protocol === 'kubernetes.io/ws') return kind === 'HTTPRoute' ? undefined : words
+  if (protocol === 'kubernetes.io/wss') return kind === 'TLSRoute' || (kind === 'HTTPRoute' && secured) ? undefined : kind === 'HTTPRoute' ? `${words}; missing corresponding BackendTLSPolicy` : words
+  return undefined
 }
 
 /** Who may refer to what of another namespace: from `group`/`kind` of a namespace to a Service or a Secret. */

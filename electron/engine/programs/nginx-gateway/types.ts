@@ -50,6 +50,7 @@ export interface RouteFilter {
   requestMirror?: { backendRef: BackendReference; percent?: number; fraction?: { numerator: number; denominator?: number } }
   requestRedirect?: RedirectFilter
   urlRewrite?: RewriteFilter
+  extensionRef?: { group: string; kind: string; name: string }
 }
 export interface ValueMatch { type?: 'Exact' | 'RegularExpression'; name: string; value: string }
 export interface RouteMatch { path?: { type?: 'Exact' | 'PathPrefix' | 'RegularExpression'; value?: string }; method?: string; headers?: ValueMatch[]; queryParams?: ValueMatch[] }
@@ -68,6 +69,19 @@ export type HttpRoute = KubeObject & Namespaced & { spec: { parentRefs?: ParentR
 export type GrpcRoute = KubeObject & Namespaced & {
   spec: { parentRefs?: ParentReference[]; hostnames?: string[]; rules?: (Omit<RouteRule, 'matches'> & { matches?: { method?: { type?: string; service?: string; method?: string }; headers?: ValueMatch[] }[] })[] }
   status?: RouteStatus
+}
+
+/** gateway.networking.k8s.io/v1alpha2, of the experimental channel. */
+export type TlsRoute = KubeObject & Namespaced & { spec: { parentRefs?: ParentReference[]; hostnames?: string[]; rules?: { name?: string; backendRefs?: (BackendReference & { weight?: number })[] }[] }; status?: RouteStatus }
+
+export interface PolicyStatus { ancestors: { ancestorRef: ParentReference; controllerName: string; conditions: Condition[] }[] }
+/** gateway.networking.k8s.io/v1alpha3, of the experimental channel. */
+export type BackendTlsPolicy = KubeObject & Namespaced & {
+  spec: {
+    targetRefs: { group: string; kind: string; name: string; sectionName?: string }[]
+    validation: { hostname: string; caCertificateRefs?: { group: string; kind: string; name: string }[]; wellKnownCACertificates?: string }
+  }
+  status?: PolicyStatus
 }
 
 export type ReferenceGrant = KubeObject & Namespaced & { spec: { from: { group: string; kind: string; namespace: string }[]; to: { group: string; kind: string; name?: string }[] } }

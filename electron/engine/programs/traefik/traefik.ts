@@ -2,10 +2,6 @@ import { untilReached } from '../../kubernetes/connection.ts'
 import { InformerFactory, type Informer } from '../../kubernetes/controllers/informer.ts'
 import { WorkQueue } from '../../kubernetes/controllers/workqueue.ts'
 import type { KubernetesClient } from '../../kubernetes/client.ts'
-import { AGENT_STATUS } from '../../kubernetes/controllers/context.ts'
-import { ignoringGone } from '../../kubernetes/controllers/ownership.ts'
-import { ifReached } from '../../kubernetes/controllers/reach.ts'
-import { deepEqual } from '../../kubernetes/json.ts'
 import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
 import type { EndpointSlice, Ingress, IngressClass, KubeObject, Secret, Service } from '../../kubernetes/types.ts'
 import type { Task } from '../../machine/task.ts'
@@ -17,6 +13,7 @@ import { writeResponse } from '../http/message.ts'
 import { serveHttp } from '../http/server.ts'
 import { httpDate } from '../http/status.ts'
 import { Output, untilSignal } from '../output.ts'
+import { publishAddresses } from '../published-status.ts'
 import { makeCertificate, makeKey } from '../tls/make.ts'
 import { CIPHERS } from '../tls/wire.ts'
 import { matchingName, type Certificate } from '../tls/x509.ts'
@@ -259,15 +256,6 @@ class Traefik {
   /** The addresses of the Service that --providers.kubernetesingress.ingressendpoint.publishedservice names. */
   #writeStatus(): void {
     const [namespace, name] = (this.#flags.get('providers.kubernetesingress.ingressendpoint.publishedservice') ?? '').split('/')
-    const addresses = namespace && name ? this.#services.get(namespace, name)?.status.loadBalancer?.ingress : undefined
-    if (!addresses?.length) return
-    const wanted = addresses.map(({ ip, hostname }) => (ip ? { ip } : { hostname: hostname ?? '' }))
-    for (const { metadata, status } of mine({ ingresses: [...this.#ingresses.values()], classes: [...this.#classes.values()] })) {
-      if (deepEqual(status.loadBalancer?.ingress ?? [], wanted)) continue
-      ifReached(() => ignoringGone(() => {
-        const present = this.#client.get<Ingress>('ingresses', metadata.namespace, metadata.name)
-        this.#client.update('ingresses', metadata.namespace, metadata.name, { ...present, status: { loadBalancer: { ingress: wanted } } }, AGENT_STATUS)
-      }))
-    }
+    publishAddresses(this.#client, namespace && name ? this.#services.get(namespace, name) : undefined, mine({ ingresses: [...this.#ingresses.values()], classes: [...this.#classes.values()] }))
   }
 }
