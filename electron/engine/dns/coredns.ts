@@ -46,6 +46,11 @@ export function runCoreDns(options: CoreDnsOptions): Task<number> {
   return new Instance(options).run()
 }
 
+/** How often it looks whether it knows the cluster, how often it says that it waits, and for how long it does: ms. */
+const CHECK_SYNC = 100
+const TELL_SYNC = 500
+const MOST_SYNC = 5_000
+
 /** One listener: the zones that are served there. */
 interface Group { address: string; port: number; members: { zone: string; chain: Chain }[] }
 
@@ -89,8 +94,13 @@ class Instance {
     const process = this.#process
     try {
       this.#lastGood = this.#read()
-      this.#running = this.#start(this.#lastGood)
+      this.#running = this.#start(this.#lastGood, true)
+      process.onExit(() => this.#stop())
       this.#tried = this.#running.identity
+      if (!this.#isSynced(this.#running)) {
+        yield* this.#untilSynced(this.#running)
+        this.#open(this.#running)
+      }
     } catch (error) {
       if (error instanceof NotSimulated) {
         yield* this.#out.flush()
@@ -102,7 +112,6 @@ class Instance {
       yield* this.#out.flush()
       return 1
     }
-    process.onExit(() => this.#stop())
     const isQuiet = this.#options.flags.get('quiet') === 'true'
     for (const { address, port, members } of isQuiet ? [] : this.#running.groups) {
       for (const zone of members.map((m) => m.zone).sort()) {
@@ -155,8 +164,8 @@ class Instance {
     return fs.readText(this.#conf)
   }
 
-  /** Throws CorefileError (and then nothing runs). */
-  #start(text: string): Running {
+  /** Throws CorefileError (and then nothing runs). `patient`: who does not know the cluster yet takes no queries. */
+  #start(text: string, patient = false): Running {
     const process = this.#process
     const { blocks, identity } = readCorefile(text, this.#conf, this.#surroundings())
     const running: Running = { identity, setups: [], groups: [], servers: [], http: [] }
@@ -170,10 +179,7 @@ class Instance {
     try {
       for (const block of blocks) running.setups.push({ block, setup: setUpServer(block, context, this.#client, this.#build) })
       running.groups = this.#groupsOf(running.setups)
-      for (const group of running.groups) {
-        const { address, port } = group
-        running.servers.push(this.#listen({ port, ...(address === '' ? {} : { address }) }, (where) => serveDns(process, { ...where, program: this.#build.program, compress: 'needed' }, (query, client) => this.#answer(group, query, client))))
-      }
+      if (!patient || this.#isSynced(running)) this.#open(running)
       this.#metrics.clear('coredns_plugin_enabled')
       const measured = new Set<string>()
       for (const { block, setup } of running.setups) {
@@ -191,6 +197,29 @@ class Instance {
       throw error
     }
     return running
+  }
+
+  #isSynced({ setups }: Running): boolean {
+    return setups.every(({ setup }) => setup.chain.plugins.every((p) => !p.ready || p.ready()))
+  }
+
+  /** Queries are taken from now on. */
+  #open(running: Running): void {
+    for (const group of running.groups) {
+      const { address, port } = group
+      running.servers.push(this.#listen({ port, ...(address === '' ? {} : { address }) }, (where) => serveDns(this.#process, { ...where, program: this.#build.program, compress: 'needed' }, (query, client) => this.#answer(group, query, client))))
+    }
+  }
+
+  /** plugin/kubernetes' InitKubeCache: the API is waited for, but not longer than five seconds. */
+  *#untilSynced(running: Running): Task {
+    const { clock } = this.#process
+    for (let waited = CHECK_SYNC; waited <= MOST_SYNC; waited += CHECK_SYNC) {
+      yield sleep(clock, CHECK_SYNC, { background: true })
+      if (this.#isSynced(running)) return
+      if (waited === MOST_SYNC) this.#out.write('[WARNING] plugin/kubernetes: starting server with unsynced Kubernetes API\n')
+      else if (waited % TELL_SYNC === 0) this.#out.write('[INFO] plugin/kubernetes: waiting for Kubernetes API before starting server\n')
+    }
   }
 
   /** Blocks by the listeners that they share. */
@@ -232,7 +261,10 @@ class Instance {
   #readiness(running: Running, path: string): { status?: number; body: string } {
     if (path !== '/ready') return { status: 404, body: '404 page not found\n' }
     const waiting = running.setups.flatMap(({ setup }) => setup.chain.plugins.filter((p) => p.ready && !p.ready()).map((p) => p.name))
-    return waiting.length > 0 ? { status: 503, body: waiting.join(',') } : { body: 'OK' }
+    if (waiting.length === 0) return { body: 'OK' }
+    const names = waiting.sort().join(',')
+    this.#out.write(`[INFO] plugin/ready: Still waiting on: ${JSON.stringify(names)}\n`)
+    return { status: 503, body: names }
   }
 
   *#answer({ members }: Group, query: DnsMessage, client: DnsClient): Task<DnsMessage | undefined> {

@@ -1,5 +1,7 @@
-import type { KubernetesClient, WatchEvent } from '../../kubernetes/client.ts'
+import type { Clock } from '../../clock.ts'
+import type { KubernetesClient } from '../../kubernetes/client.ts'
 import type { EndpointSlice, KubeObject, Namespace, Pod, Service } from '../../kubernetes/types.ts'
+import { Reflector } from './reflector.ts'
 
 /** What the kubernetes plugin knows of the cluster: its own cache of watches (plugin/kubernetes/controller.go). */
 export interface ServiceEntry {
@@ -36,35 +38,33 @@ export class ClusterNames {
   readonly #namespaces = new Set<string>()
   readonly #podIps = new Map<string, { ip: string; namespace: string }>()
   readonly #usePodNames: boolean
-  readonly #stops: (() => void)[] = []
-  readonly #wall: () => number
+  readonly #reflectors: { readonly synced: boolean; stop(): void }[] = []
   /** Unix seconds of the last change: the SOA's serial. */
   modified: number
-  synced = false
 
-  constructor(client: KubernetesClient, options: { wall: () => number; pods: boolean; endpointPodNames: boolean; endpoints?: boolean; labels?: string; namespaceLabels?: string }) {
-    this.#wall = options.wall
+  constructor(client: () => KubernetesClient, options: { clock: Clock; server: string; log: (line: string) => void; pods: boolean; endpointPodNames: boolean; endpoints?: boolean; labels?: string; namespaceLabels?: string }) {
+    const { clock, server, log } = options
+    const wall = (): number => Math.floor(clock.wall() / 1000)
     this.#usePodNames = options.endpointPodNames
-    this.modified = Math.floor(options.wall() / 1000)
-    const follow = <T extends KubeObject>(resource: string, set: (object: T, gone: boolean) => void, labelSelector?: string): void => {
-      const selected = labelSelector === undefined ? {} : { labelSelector }
-      const list = client.list<T>(resource, selected)
-      for (const item of list.items) set(item, false)
-      this.#stops.push(client.watch<T>(resource, { resourceVersion: list.resourceVersion, ...selected }, (event: WatchEvent<T>) => {
-        if (event.type === 'BOOKMARK' || event.type === 'ERROR') return
-        set(event.object, event.type === 'DELETED')
-        this.modified = Math.floor(this.#wall() / 1000)
-      }))
+    this.modified = wall()
+    const changed = (): void => void (this.modified = wall())
+    const follow = <T extends KubeObject>(resource: string, kind: string, set: (object: T, gone: boolean) => void, labelSelector?: string): void => {
+      const path = resource === 'endpointslices' ? `/apis/discovery.k8s.io/v1/${resource}` : `/api/v1/${resource}`
+      this.#reflectors.push(new Reflector<T>({ clock, client, resource, type: `*v1.${kind}`, path, labelSelector, server, log, set, changed }))
     }
-    follow<Namespace>('namespaces', (object, gone) => void (gone ? this.#namespaces.delete(object.metadata.name) : this.#namespaces.add(object.metadata.name)), options.namespaceLabels)
-    follow<Service>('services', (object, gone) => this.#setService(object, gone), options.labels)
-    if (options.endpoints !== false) follow<EndpointSlice>('endpointslices', (object, gone) => this.#noteSlice(object, gone), options.labels)
-    if (options.pods) follow<Pod>('pods', (object, gone) => this.#setPod(object, gone))
-    this.synced = true
+    follow<Service>('services', 'Service', (object, gone) => this.#setService(object, gone), options.labels)
+    if (options.endpoints !== false) follow<EndpointSlice>('endpointslices', 'EndpointSlice', (object, gone) => this.#noteSlice(object, gone), options.labels)
+    if (options.pods) follow<Pod>('pods', 'Pod', (object, gone) => this.#setPod(object, gone))
+    follow<Namespace>('namespaces', 'Namespace', (object, gone) => void (gone ? this.#namespaces.delete(object.metadata.name) : this.#namespaces.add(object.metadata.name)), options.namespaceLabels)
+  }
+
+  /** Everything has been listed once. */
+  get synced(): boolean {
+    return this.#reflectors.every((reflector) => reflector.synced)
   }
 
   stop(): void {
-    for (const stop of this.#stops) stop()
+    for (const reflector of this.#reflectors) reflector.stop()
   }
 
   hasNamespace(name: string): boolean {

@@ -1,6 +1,7 @@
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import type { Task } from '../../machine/task.ts'
-import { isIpv4, isValidIp } from '../../network/address.ts'
+import { inClusterClient } from '../../kubernetes/in-cluster-client.ts'
+import { isIpv4, isValidIp, joinHostPort } from '../../network/address.ts'
 import type { DnsMessage, DnsRecord } from '../../network/wire/dns.ts'
 import { absoluteName, addressOfReverse, isBelow, labelsBefore, sameName } from '../names.ts'
 import { replyTo } from '../server.ts'
@@ -48,8 +49,12 @@ export class KubernetesPlugin implements DnsPlugin {
     this.#options = options
     this.#context = context
     this.#primary = options.zones.find((z) => !z.endsWith('.arpa.')) ?? options.zones[0] ?? 'cluster.local.'
-    this.#names = new ClusterNames(client, {
-      wall: () => context.process.clock.wall(),
+    const { process, log } = context
+    const [host, port] = ['KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT'].map((name) => process.env.get(name) ?? '')
+    this.#names = new ClusterNames(() => inClusterClient(process, client), {
+      clock: process.clock,
+      server: `https://${joinHostPort(host!, Number(port))}`,
+      log,
       pods: options.pods === 'verified',
       endpointPodNames: options.endpointPodNames,
       endpoints: options.endpoints,
@@ -89,7 +94,8 @@ export class KubernetesPlugin implements DnsPlugin {
       if (!(error instanceof NameError)) throw error
       const { fallthrough } = this.#options
       if (fallthrough && (fallthrough.length === 0 || fallthrough.some((z) => isBelow(z, request.name)))) return yield* next()
-      return replyTo(request.query, { rcode: 'NXDOMAIN', authoritative: true, authorities: [this.#soa(zone)] })
+      // who has not seen everything yet cannot know
+      return replyTo(request.query, { rcode: this.#names.synced ? 'NXDOMAIN' : 'SERVFAIL', authoritative: true, authorities: [this.#soa(zone)] })
     }
     if (answers.length === 0) return replyTo(request.query, { authoritative: true, authorities: [this.#soa(zone)] })
     return replyTo(request.query, { authoritative: true, answers, additionals })
