@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { TcpConnection, TcpHandlers } from '../network/types.ts'
 import type { Random } from '../random.ts'
 import { IpAddressBook } from './address-book.ts'
+import { Admission } from './admission/admission.ts'
 import { bootstrap, populateNamespace } from './bootstrap.ts'
 import {
   type ApiResource,
@@ -17,6 +18,7 @@ import {
   type ObjectList,
   type PatchType,
   type RemoteCommand,
+  Undecided,
   type WatchEvent,
   type WatchOptions,
   type WriteOptions,
@@ -91,6 +93,7 @@ export class ApiServer implements KubernetesClient, Server {
   #custom: readonly CustomKind[] = []
   readonly #components: ComponentStatuses
   readonly #registrations: Random
+  readonly admission: Admission
 
   constructor(clock: Clock, options: ApiServerOptions = {}) {
     this.clock = clock
@@ -108,6 +111,7 @@ export class ApiServer implements KubernetesClient, Server {
     this.services = new ServiceAllocator({ serviceCIDR, nodePortRange }, addresses, new IpAddressBook(this, addressNames))
     this.nodeAgents = options.nodeAgents
     this.#components = new ComponentStatuses(options.advertiseAddress)
+    this.admission = new Admission(this)
     for (const kind of KINDS) this.#kinds.set(resourceKey(kind.resource), kind)
     this.#resources = KINDS.map((kind) => kind.resource)
     this.store.setIndex('pods', (pod) => (pod as { spec?: { nodeName?: string } }).spec?.nodeName ?? '')
@@ -138,6 +142,10 @@ export class ApiServer implements KubernetesClient, Server {
 
   resources(): readonly ApiResource[] {
     return this.#resources
+  }
+
+  get kinds(): Iterable<Kind> {
+    return this.#kinds.values()
   }
 
   findResource(word: string): ApiResource | undefined {
@@ -222,7 +230,7 @@ export class ApiServer implements KubernetesClient, Server {
     const kind = this.kind(resource)
     refuseWrites(kind)
     if (object instanceof LateBody) return this.#late.create(kind, namespace!, object, options) as unknown as T
-    const created = asServed(kind, this.#request(options, () => createObject(this, kind, namespace, object, options)))
+    const created = asServed(kind, this.#request(options, (told) => createObject(this, kind, namespace, object, told)))
     if (resource === 'namespaces' && !options.dryRun) populateNamespace(this, created.metadata.name)
     return created as T
   }
@@ -236,7 +244,7 @@ export class ApiServer implements KubernetesClient, Server {
   ): T {
     const kind = this.kind(resource)
     refuseWrites(kind)
-    return asServed(kind, this.#request(options, () => updateObject(this, kind, namespace, name, object, options))) as T
+    return asServed(kind, this.#request(options, (told) => updateObject(this, kind, namespace, name, object, told))) as T
   }
 
   patch<T extends KubeObject>(
@@ -251,13 +259,13 @@ export class ApiServer implements KubernetesClient, Server {
     refuseWrites(kind)
     if (patch instanceof LateChange) return this.#late.patch(kind, patch, options) as unknown as T
     const born = resource === 'namespaces' && type === 'application/apply-patch+yaml' && !options.dryRun && !this.store.get(storeKey(kind), '', name)
-    const patched = asServed(kind, this.#request(options, () => patchObject(this, kind, namespace, name, type, patch, options)))
+    const patched = asServed(kind, this.#request(options, (told) => patchObject(this, kind, namespace, name, type, patch, told)))
     if (born) populateNamespace(this, name)
     return patched as T
   }
 
   createSubresource<T extends KubeObject | Status>(resource: string, namespace: string | undefined, name: string, subresource: string, object: unknown, options: WriteOptions = {}): T {
-    return createSubresource(this, this.kind(resource), namespace, name, subresource, object, options) as T
+    return this.#request(options, (told) => createSubresource(this, this.kind(resource), namespace, name, subresource, object, told)) as T
   }
 
   scale<T extends KubeObject>(resource: string, namespace: string | undefined, name: string): T {
@@ -269,13 +277,13 @@ export class ApiServer implements KubernetesClient, Server {
   delete(resource: string, namespace: string | undefined, name: string, options: DeleteOptions = {}): KubeObject | Status {
     const kind = this.kind(resource)
     refuseWrites(kind)
-    return deleteObject(this, kind, namespace, name, options)
+    return this.#asking(options, (told) => deleteObject(this, kind, namespace, name, told))
   }
 
   deleteCollection(resource: string, list: ListOptions, options: DeleteOptions = {}): void {
     const kind = this.kind(resource)
     refuseWrites(kind)
-    deleteCollection(this, kind, list, options)
+    this.#asking(options, (told) => deleteCollection(this, kind, list, told))
   }
 
   watch<T extends KubeObject>(resource: string, options: WatchOptions, listener: (event: WatchEvent<T>) => void): () => void {
@@ -319,13 +327,30 @@ export class ApiServer implements KubernetesClient, Server {
   }
 
   /** A dry run uses up no chance: what is named later has the same name without it. */
-  #request<T>({ dryRun }: WriteOptions, work: () => T): T {
-    if (!dryRun) return work()
+  #request<T, O extends WriteOptions>(options: O, work: (options: O) => T): T {
+    if (!options.dryRun) return this.#asking(options, work)
     const marks = this.#streams.map((stream) => stream.mark())
     try {
-      return work()
+      return this.#asking(options, work)
     } finally {
       this.#streams.forEach((stream, i) => stream.rewind(marks[i]!))
+    }
+  }
+
+  /** What waits for webhooks has not happened: it has used up no chance, and warned of nothing. */
+  #asking<T, O extends { onWarning?: (text: string) => void }>(options: O, work: (options: O) => T): T {
+    if (!this.admission.any) return work(options)
+    const marks = this.#streams.map((stream) => stream.mark())
+    const warnings: string[] = []
+    let waits = false
+    try {
+      return work({ ...options, onWarning: (text) => void warnings.push(text) })
+    } catch (error) {
+      waits = error instanceof Undecided
+      if (waits) this.#streams.forEach((stream, i) => stream.rewind(marks[i]!))
+      throw error
+    } finally {
+      if (!waits) for (const text of warnings) options.onWarning?.(text)
     }
   }
 

@@ -98,6 +98,8 @@ export interface DeleteOptions {
   propagationPolicy?: 'Foreground' | 'Background' | 'Orphan'
   preconditions?: { uid?: string; resourceVersion?: string }
   dryRun?: boolean
+  /** Who asks; absent: the administrator. */
+  user?: User
   /** Gets what the answer warns of. */
   onWarning?: (text: string) => void
 }
@@ -128,6 +130,20 @@ export class StatusError extends Error {
 /** Thrown when the API server cannot be reached; message as Go's net/http gives it. */
 export class ConnectionError extends Error {
   override name = 'ConnectionError'
+}
+
+/**
+ * Thrown by a write about which webhooks are being asked, by packets. Whoever can wait does, and writes the same again: then
+ * their word is known. To others the server has not answered yet: they try again as after any failure of the network.
+ */
+export class Undecided extends ConnectionError {
+  override name = 'Undecided'
+  /** Calls `done` once, when they have answered. Returns what stops waiting. */
+  readonly settle: (done: () => void) => () => void
+  constructor(settle: Undecided['settle']) {
+    super('context deadline exceeded (Client.Timeout exceeded while awaiting headers)')
+    this.settle = settle
+  }
 }
 
 /**

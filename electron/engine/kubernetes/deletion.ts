@@ -5,7 +5,8 @@ import { type Kind, storeKey } from './kinds/kind.ts'
 import { listObjects } from './lists.ts'
 import { conflict, invalid, isStatus, methodNotAllowed, notFound, success } from './status.ts'
 import type { DraftMeta, KubeObject, Status } from './types.ts'
-import type { Server } from './writes.ts'
+import { requestOf } from './admission/request.ts'
+import { reviewed, type Server } from './writes.ts'
 
 const ORPHAN = 'orphan'
 const FOREGROUND = 'foregroundDeletion'
@@ -28,6 +29,16 @@ export function deleteObject(server: Server, kind: Kind, namespace: string | und
   if (!object) throw notFound(kind.resource, name)
   kind.checkDelete?.(object)
   checkPreconditions(kind, object, options)
+  const review = server.admission?.about(requestOf(kind, 'DELETE', home, name, options), undefined)
+  return reviewed(review, () => {
+    // as upstream: both kinds of webhooks are asked about what goes, and nobody can change it
+    review?.mutate(undefined, object, () => object, (text) => options.onWarning?.(text))
+    review?.validate(undefined, object, (text) => options.onWarning?.(text))
+    return deleteFound(server, kind, object, options)
+  })
+}
+
+function deleteFound(server: Server, kind: Kind, object: KubeObject, options: DeleteOptions): KubeObject | Status {
   if (kind.waitsForFinalize?.(object)) return terminate(server, kind, object, options)
   const grace = graceOf(server, kind, object, options)
   if (grace === 'pending') return answer(kind, object)

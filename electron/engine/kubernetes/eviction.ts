@@ -72,7 +72,7 @@ function take(server: Server, budget: PodDisruptionBudget, pod: string, dryRun: 
   const next = { ...status, disruptionsAllowed, disruptedPods: { ...status.disruptedPods, [pod]: now } }
   const conditions = disruptionsAllowed === 0 ? withDisruptionCondition(next, metadata.generation, now) : next.conditions
   const changed = { ...budget, metadata: { ...metadata }, status: { ...next, ...(conditions ? { conditions } : {}) } } as KubeObject
-  applyUpdate(server, server.kind('poddisruptionbudgets'), budget, changed, { subresource: 'status' })
+  applyUpdate(server, server.kind('poddisruptionbudgets'), budget, changed, { subresource: 'status' }, undefined, true)
 }
 
 type BudgetStatus = PodDisruptionBudget['status']
@@ -105,7 +105,7 @@ function evict(server: Server, kind: Kind, pod: Pod, options: DeleteOptions): St
       message: 'Eviction API: evicting',
     }
     const conditions = [...(pod.status.conditions ?? []).filter((c) => c.type !== 'DisruptionTarget'), condition]
-    applyUpdate(server, kind, pod, { ...pod, metadata: { ...pod.metadata }, status: { ...pod.status, conditions } } as KubeObject, { subresource: 'status' })
+    applyUpdate(server, kind, pod, { ...pod, metadata: { ...pod.metadata }, status: { ...pod.status, conditions } } as KubeObject, { subresource: 'status' }, undefined, true)
   }
   deleteObject(server, kind, pod.metadata.namespace, pod.metadata.name, options)
   return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', message: '', reason: '', code: 201 }

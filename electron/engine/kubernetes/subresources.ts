@@ -10,7 +10,8 @@ import { conflict, invalid, modified, noSuchMethod, notFound, notSimulated } fro
 import { ownersAfter } from './managed-fields/record.ts'
 import { decodeSubresource } from './subresource-body.ts'
 import type { KubeObject, LabelSelector, Namespace, Pod, Status } from './types.ts'
-import { applyUpdate, isFinished, type Server } from './writes.ts'
+import { requestOf } from './admission/request.ts'
+import { applyUpdate, isFinished, reviewed, type Server } from './writes.ts'
 
 /** Subresources that are not simply a part of the object: pods/binding, namespaces/finalize, scale, and what is only created. */
 
@@ -116,5 +117,21 @@ export function updateScale(server: Server, kind: Kind, old: KubeObject, body: u
   const next = kind.scale ? kind.scale.withReplicas({ ...old, metadata }, replicas) : ({ ...old, metadata, spec: { ...spec, replicas } } as KubeObject)
   const { subresource: _, ...rest } = options as WriteOptions & { subresource?: string }
   const owners = server.recordsOwners ? ownersAfter(server.clock, kind, old, next, undefined, { ...rest, subresource: 'scale' }) : []
-  return scaleOf(applyUpdate(server, kind, old, next, rest, owners), kind)
+  const write = (): KubeObject => scaleOf(applyUpdate(server, kind, old, next, rest, owners, true), kind)
+  const request = { ...requestOf(kind, 'UPDATE', old.metadata.namespace, old.metadata.name, { ...rest, subresource: 'scale' }), shownAs: { group: 'autoscaling', version: 'v1', kind: 'Scale' } }
+  const review = server.admission?.about(request, next)
+  if (!review) return write()
+  return reviewed(review, () => {
+    const [was, wanted] = [scaleOf(old, kind), { ...scaleOf(old, kind), spec: replicas ? { replicas } : {} }]
+    const warn = (text: string): void => options.onWarning?.(text)
+    const changed = review.mutate(wanted, was, (patched) => patched as KubeObject, warn) as Scale
+    if ((changed.spec.replicas ?? 0) !== replicas) return updateScale(withoutAdmission(server), kind, old, changed, options)
+    review.validate(changed, was, warn)
+    return write()
+  })
+}
+
+/** The server as those see it who have been admitted. */
+function withoutAdmission(server: Server): Server {
+  return Object.create(server, { admission: { value: undefined } }) as Server
 }

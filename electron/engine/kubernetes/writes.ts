@@ -2,7 +2,10 @@ import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
 import { admitPodSecurity } from './admission/pod-security.ts'
 import { podWarnings } from './admission/pod-warnings.ts'
-import { StatusError, type WriteOptions } from './client.ts'
+import type { Admission } from './admission/admission.ts'
+import { requestOf } from './admission/request.ts'
+import type { Review } from './admission/webhooks/review.ts'
+import { StatusError, Undecided, type WriteOptions } from './client.ts'
 import { removeObject } from './deletion.ts'
 import { FieldErrors } from './field-errors.ts'
 import { timestamp } from './human-duration.ts'
@@ -31,6 +34,8 @@ export interface Server {
   readonly freeze: boolean
   /** Whether metadata.managedFields is kept. */
   readonly recordsOwners: boolean
+  /** Webhooks and policies; absent where nobody asks them. */
+  readonly admission?: Admission
   kind(resource: string): Kind
   context(dryRun: boolean): Context
   /** Puts a new version of an object into the store. */
@@ -53,21 +58,44 @@ export function createObject(
   const metadata: DraftMeta = object.metadata
   setNamespace(kind, metadata, namespace)
   kind.setDefaults?.(object)
-  const context = server.context(options.dryRun ?? false)
-  if (kind.answer) return kind.answer(object, context, options.user ?? ADMIN)
+  if (kind.answer) return kind.answer(object, server.context(options.dryRun ?? false), options.user ?? ADMIN)
   checkNamespace(server, kind, metadata)
+  const review = server.admission?.about(requestOf(kind, 'CREATE', metadata.namespace, metadata.name ?? '', options), object)
+  return reviewed(review, () => createDecoded(server, kind, object, options, owners, review))
+}
+
+/** Tells a review when its write is done or refused. */
+export function reviewed<T>(review: Review | undefined, work: () => T): T {
+  if (!review) return work()
+  try {
+    const result = work()
+    review.end()
+    return result
+  } catch (error) {
+    if (!(error instanceof Undecided)) review.end()
+    throw error
+  }
+}
+
+function createDecoded(server: Server, kind: Kind, sent: KubeObject, options: WriteOptions, owners: readonly ManagedEntry[] | undefined, review: Review | undefined): KubeObject {
+  const { resource } = kind
+  const chosen = server.context(options.dryRun ?? false)
+  const context = review ? { ...chosen, random: review.random } : chosen
+  let object = sent
   // What admission and the strategy set below is nobody's.
   setEntries(object, server.recordsOwners ? (owners ?? ownersOfNew(server.clock, kind, object, options)) : [])
   kind.admit?.(object, context)
+  if (review) object = review.mutate(object, undefined, (patched) => remade(kind, patched), (text) => options.onWarning?.(text))!
+  const metadata: DraftMeta = object.metadata
   confirmNoEscalation(kind, object, undefined, options.user, server.store)
   delete metadata.deletionTimestamp
   delete metadata.deletionGracePeriodSeconds
   delete metadata.selfLink
   delete (metadata as Partial<DraftMeta>).resourceVersion
-  metadata.uid = server.uids.uuid()
-  metadata.creationTimestamp = timestamp(server.clock.wall())
+  metadata.uid = (review?.random ?? server.uids).uuid()
+  metadata.creationTimestamp = timestamp(review ? review.wall : server.clock.wall())
   metadata.name ??= ''
-  if (!metadata.name && metadata.generateName) metadata.name = generateName(server, kind, metadata.generateName, metadata.namespace ?? '')
+  if (!metadata.name && metadata.generateName) metadata.name = generateName(server, context.random, kind, metadata.generateName, metadata.namespace ?? '')
   // A Job's labels have its uid and name.
   kind.prepareForCreate?.(object, context, options.onWarning)
   if (kind.generationChanged) metadata.generation = 1
@@ -81,6 +109,7 @@ export function createObject(
     askWebhook(kind, object, context)
     admitPodSecurity(kind, object, undefined, context, (text) => options.onWarning?.(text))
     warn(kind, object, undefined, options)
+    review?.validate(object, undefined, (text) => options.onWarning?.(text))
     const present = server.store.get(storeKey(kind), metadata.namespace ?? '', metadata.name)
     if (present) throw alreadyThere(resource, present, metadata.generateName !== undefined)
   } catch (error) {
@@ -110,7 +139,7 @@ export function updateObject(
   }
   if (subresource && !kind.parts?.[subresource] && !['status', 'scale', 'finalize'].includes(subresource)) throw unserved(resource, subresource)
   if (subresource === 'scale') return updateScale(server, kind, old, body, options)
-  if (options.canonical && subresource === 'status' && (body as KubeObject).metadata === old.metadata) return writeStatus(server, kind, old, body as KubeObject, options)
+  if (options.canonical && subresource === 'status' && server.admission?.any !== true && (body as KubeObject).metadata === old.metadata) return writeStatus(server, kind, old, body as KubeObject, options)
   const submitted = decodeBody(kind, body, old, options)
   checkNames(submitted, name, resource.namespaced ? (namespace ?? 'default') : undefined)
   setNamespace(kind, submitted.metadata, namespace)
@@ -127,6 +156,22 @@ export function applyUpdate(
   options: WriteOptions & { subresource?: string },
   /** Of an apply, which knows them already. */
   owners?: readonly ManagedEntry[],
+  /** Nobody is asked about it, or has been already. */
+  admitted = false,
+): KubeObject {
+  const { name, namespace } = old.metadata
+  const review = admitted ? undefined : server.admission?.about(requestOf(kind, 'UPDATE', namespace, name, options), object)
+  return reviewed(review, () => updateDecoded(server, kind, old, object, options, owners, review))
+}
+
+function updateDecoded(
+  server: Server,
+  kind: Kind,
+  old: KubeObject,
+  object: KubeObject,
+  options: WriteOptions & { subresource?: string },
+  owners: readonly ManagedEntry[] | undefined,
+  review: Review | undefined,
 ): KubeObject {
   const { resource } = kind
   const name = old.metadata.name
@@ -135,12 +180,17 @@ export function applyUpdate(
   const status = options.subresource === 'status'
   const sent = object.metadata.managedFields
   const part = options.subresource ? kind.parts?.[options.subresource] : undefined
-  const next = status ? statusUpdate(kind, old, object) : part ? part.merge(old, object) : object
+  let next = status ? statusUpdate(kind, old, object) : part ? part.merge(old, object) : object
+  const warned = (text: string): void => options.onWarning?.(text)
   if (status) setEntries(next, entriesAfter(server, kind, old, next, sent, options, owners))
   else {
     kind.setDefaults?.(next)
     keepServerFields(kind, next, old)
     setEntries(next, entriesAfter(server, kind, old, next, sent, options, owners))
+    if (review) {
+      next = review.mutate(next, old, (patched) => remade(kind, patched), warned)!
+      keepServerFields(kind, next, old)
+    }
     kind.prepareForUpdate?.(next, old, server.context(options.dryRun ?? false))
     if (kind.generationChanged) {
       const generation = old.metadata.generation ?? 1
@@ -161,6 +211,7 @@ export function applyUpdate(
       askWebhook(kind, next, server.context(options.dryRun ?? false))
       warn(kind, next, old, options)
     }
+    review?.validate(next, old, warned)
   } catch (error) {
     allocation?.revert()
     throw error
@@ -204,6 +255,13 @@ function entriesAfter(
 ): readonly ManagedEntry[] {
   if (!server.recordsOwners) return []
   return owners ?? ownersAfter(server.clock, kind, old, next, sent, options)
+}
+
+/** What a webhook has made of an object, read and defaulted anew. */
+function remade(kind: Kind, patched: unknown): KubeObject {
+  const object = decodeBody(kind, patched, undefined, { fieldValidation: 'Ignore' })
+  kind.setDefaults?.(object)
+  return object
 }
 
 function withoutRecords(object: KubeObject): unknown {
@@ -318,10 +376,10 @@ function alreadyThere(resource: Kind['resource'], { metadata }: KubeObject, gene
 }
 
 /** v1.33 tries eight names before it gives up (RetryGenerateName). */
-function generateName(server: Server, kind: Kind, base: string, namespace: string): string {
+function generateName(server: Server, random: Random, kind: Kind, base: string, namespace: string): string {
   let name = ''
   for (let attempt = 0; attempt < 8; attempt++) {
-    name = base.slice(0, 58) + server.names.suffix(5)
+    name = base.slice(0, 58) + random.suffix(5)
     if (!server.store.get(storeKey(kind), namespace, name)) break
   }
   return name

@@ -126,7 +126,9 @@ describe('HTTPS through the NGINX Ingress controller', () => {
   })
 
   it('refuses snippets, and says what it cannot guard', () => {
-    run(`kubectl create ingress snippet --class=nginx --rule="snippet.example.com/*=web:80" --annotation=nginx.ingress.kubernetes.io/configuration-snippet='return 418;'
+    const snippet = `kubectl create ingress snippet --class=nginx --rule="snippet.example.com/*=web:80" --annotation=nginx.ingress.kubernetes.io/configuration-snippet='return 418;'`
+    expect(run(snippet).output).toBe('error: failed to create ingress: admission webhook "validate.nginx.ingress.kubernetes.io" denied the request: nginx.ingress.kubernetes.io/configuration-snippet annotation cannot be used. Snippet directives are disabled by the Ingress administrator\n')
+    run(`kubectl delete validatingwebhookconfiguration ingress-nginx-admission; ${snippet}
       kubectl create ingress guarded --class=nginx --rule="guarded.example.com/*=web:80" --annotation=nginx.ingress.kubernetes.io/auth-tls-secret=default/ca; sleep 5`)
     expect(run(`curl -s -o /dev/null -w '%{http_code}' -H 'Host: snippet.example.com' http://${NODE}:${http}/`).output).toBe('404')
     const { output } = run('kubectl -n ingress-nginx logs deploy/ingress-nginx-controller')

@@ -85,9 +85,9 @@ export const setLastApplied: Command = {
       const object =
         dryRun === 'client'
           ? live
-          : (k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name, 'application/merge-patch+json', patch, {
+          : ((yield* k.decided(() => k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name, 'application/merge-patch+json', patch, {
               dryRun: dryRun === 'server', fieldManager: 'kubectl',
-            }) as unknown as JsonObject)
+            }))) as unknown as JsonObject)
       yield* k.out(printer.print(object))
     }
     return 0

@@ -31,9 +31,9 @@ export function applyManager(k: Kubectl, serverSide: boolean): string {
   return serverSide && !k.flags.changed('field-manager') ? SERVER_MANAGER : k.flags.string('field-manager')
 }
 
-export function applyOnServer(k: Kubectl, info: Info, object: unknown, options: WriteOptions & { subresource?: string }): JsonObject {
+export function* applyOnServer(k: Kubectl, info: Info, object: unknown, options: WriteOptions & { subresource?: string }): Task<JsonObject> {
   const { resource, namespace, name } = info
-  return k.client.patch<KubeObject>(keyOf(resource), resource.namespaced ? namespace : undefined, name, 'application/apply-patch+yaml', object, options) as unknown as JsonObject
+  return (yield* k.decided(() => k.client.patch<KubeObject>(keyOf(resource), resource.namespaced ? namespace : undefined, name, 'application/apply-patch+yaml', object, options))) as unknown as JsonObject
 }
 
 export function* serverSideApply(k: Kubectl, info: Info, dryRun: DryRun, validation: WriteOptions['fieldValidation']): Task<{ object: JsonObject; operation: string }> {
@@ -46,7 +46,7 @@ export function* serverSideApply(k: Kubectl, info: Info, dryRun: DryRun, validat
   }
   let object: JsonObject
   try {
-    object = applyOnServer(k, info, info.object, options)
+    object = yield* applyOnServer(k, info, info.object, options)
   } catch (error) {
     if (error instanceof StatusError && error.status.code === 415) throw new KubectlError(`Server-side apply not available on the server: (${error.message})`)
     throw isConflict(error) ? new KubectlError(`${messageOf(error)}\n${CONFLICT_ADVICE}`) : error
@@ -59,7 +59,7 @@ export function* serverSideApply(k: Kubectl, info: Info, dryRun: DryRun, validat
 function* migrate(k: Kubectl, info: Info, applied: JsonObject, options: WriteOptions): Task<JsonObject> {
   let object = applied
   try {
-    object = keepAnnotation(k, info, object, options)
+    object = yield* keepAnnotation(k, info, object, options)
   } catch (error) {
     yield* k.err(`Warning: failed to migrate ${LAST_APPLIED} for Server-Side Apply. This is non-fatal and will be retried next time you apply. Error: ${messageOf(error)}\n`)
     return object
@@ -73,15 +73,15 @@ function* migrate(k: Kubectl, info: Info, applied: JsonObject, options: WriteOpt
       { op: 'replace', path: '/metadata/managedFields', value: upgraded },
       { op: 'replace', path: '/metadata/resourceVersion', value: at(object, 'metadata', 'resourceVersion') },
     ]
-    object = k.client.patch<KubeObject>(key, namespace, info.name, 'application/json-patch+json', patch, {
+    object = (yield* k.decided(() => k.client.patch<KubeObject>(key, namespace, info.name, 'application/json-patch+json', patch, {
       fieldManager: options.fieldManager, dryRun: options.dryRun, fieldValidation: options.fieldValidation,
-    }) as unknown as JsonObject
+    }))) as unknown as JsonObject
   } catch (error) {
     yield* k.err(`Warning: server rejected managed fields migration to Server-Side Apply. This is non-fatal and will be retried next time you apply. Error: ${messageOf(error)}\n`)
     return object
   }
   try {
-    return applyOnServer(k, info, info.object, { ...options, subresource: undefined } as WriteOptions)
+    return yield* applyOnServer(k, info, info.object, { ...options, subresource: undefined } as WriteOptions)
   } catch (error) {
     yield* k.err(`Warning: failed to re-apply configuration after performing Server-Side Apply migration. This is non-fatal and will be retried next time you apply. Error: ${messageOf(error)}\n`)
     return object
@@ -92,14 +92,14 @@ function entriesOf(object: JsonObject): readonly ManagedEntry[] {
   return (at(object, 'metadata', 'managedFields') ?? []) as readonly ManagedEntry[]
 }
 
-function keepAnnotation(k: Kubectl, info: Info, object: JsonObject, options: WriteOptions): JsonObject {
+function* keepAnnotation(k: Kubectl, info: Info, object: JsonObject, options: WriteOptions): Task<JsonObject> {
   if (options.fieldManager !== SERVER_MANAGER) return object
   const annotation = at(object, 'metadata', 'annotations', LAST_APPLIED)
   if (annotation === undefined || entriesOf(object).some((entry) => entry.operation === 'Apply' && has(entry.fieldsV1, LAST_APPLIED_FIELD))) return object
   const metadata: JsonObject = { name: info.name, annotations: { [LAST_APPLIED]: annotation } }
   if (info.resource.namespaced) metadata['namespace'] = info.namespace
   const { apiVersion, kind } = object
-  return applyOnServer(k, info, { apiVersion, kind, metadata }, { ...options, force: undefined, fieldManager: LAST_APPLIED_MANAGER } as WriteOptions)
+  return yield* applyOnServer(k, info, { apiVersion, kind, metadata }, { ...options, force: undefined, fieldManager: LAST_APPLIED_MANAGER } as WriteOptions)
 }
 
 /** client-go's csaupgrade; undefined when there is nothing to do. */

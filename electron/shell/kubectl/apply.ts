@@ -114,7 +114,7 @@ function* applyOne(k: Kubectl, info: Info, dryRun: DryRun, validation: 'Strict' 
     const made = withoutNulls(modified) as JsonObject
     if (dryRun === 'client') return { object: made, operation: 'created' }
     try {
-      return { object: k.client.create<KubeObject>(key, namespace, made, options) as unknown as JsonObject, operation: 'created' }
+      return { object: (yield* k.decided(() => k.client.create<KubeObject>(key, namespace, made, options))) as unknown as JsonObject, operation: 'created' }
     } catch (failure) {
       throw withSource('creating', info.source, failure)
     }
@@ -134,7 +134,7 @@ function* applyOne(k: Kubectl, info: Info, dryRun: DryRun, validation: 'Strict' 
     }
     if (Object.keys(patch).length === 0) return { object: current, operation: 'unchanged' }
     try {
-      const patched = k.client.patch<KubeObject>(key, namespace, info.name, custom ? 'application/merge-patch+json' : 'application/strategic-merge-patch+json', patch, options)
+      const patched = yield* k.decided(() => k.client.patch<KubeObject>(key, namespace, info.name, custom ? 'application/merge-patch+json' : 'application/strategic-merge-patch+json', patch, options))
       return { object: patched as unknown as JsonObject, operation: 'configured' }
     } catch (error) {
       if (isConflict(error) && attempt < PATCH_TRIES) {
@@ -166,10 +166,10 @@ function* deletedAndCreated(k: Kubectl, info: Info, former: JsonObject, modified
   throwAll(errors)
   yield* waitForDeletion(k, info, text(at(former, 'metadata', 'uid')), k.process.clock.now + (k.flags.duration('timeout') || GONE_WITHIN))
   try {
-    return k.client.create<KubeObject>(key, namespace, withoutNulls(modified), { fieldManager }) as unknown as JsonObject
+    return (yield* k.decided(() => k.client.create<KubeObject>(key, namespace, withoutNulls(modified), { fieldManager }))) as unknown as JsonObject
   } catch (error) {
     const { resourceVersion: _version, uid: _uid, ...metadata } = map(former['metadata'])
-    k.client.create<KubeObject>(key, namespace, { ...former, metadata }, { fieldManager })
+    yield* k.decided(() => k.client.create<KubeObject>(key, namespace, { ...former, metadata }, { fieldManager }))
     throw error
   }
 }

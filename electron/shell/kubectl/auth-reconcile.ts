@@ -39,7 +39,7 @@ export const reconcile: Command = {
     const printer = printerFor(k, { operation: dryRunned('reconciled', dryRun), typed: true })
     for (const info of infos) {
       if (info.resource.group !== GROUP || ![...ROLES, ...BINDINGS].includes(info.resource.kind)) continue
-      const outcome = reconciled(k, info, dryRun === 'client')
+      const outcome = yield* reconciled(k, info, dryRun === 'client')
       yield* k.out(printer.print(outcome.object))
       yield* k.err(told(k, outcome, ROLES.includes(info.resource.kind)))
     }
@@ -48,7 +48,7 @@ export const reconcile: Command = {
   },
 }
 
-function reconciled(k: Kubectl, info: Info, onlyLook: boolean): Outcome {
+function* reconciled(k: Kubectl, info: Info, onlyLook: boolean): Task<Outcome> {
   const key = keyOf(info.resource)
   const namespace = info.resource.namespaced ? info.namespace : undefined
   const isRole = ROLES.includes(info.resource.kind)
@@ -61,19 +61,19 @@ function reconciled(k: Kubectl, info: Info, onlyLook: boolean): Outcome {
   }
   const outcome: Outcome = !existing ? { object: expected, operation: 'create', isProtected: false, missing: list(expected[isRole ? 'rules' : 'subjects']), extra: [] } : isRole ? roleOf(existing, expected, k.flags.bool('remove-extra-permissions')) : bindingOf(existing, expected, k.flags.bool('remove-extra-subjects'))
   if (outcome.isProtected || onlyLook || outcome.operation === 'none') return outcome
-  if (outcome.operation === 'update') return { ...outcome, object: k.client.update<KubeObject>(key, namespace, info.name, outcome.object as unknown as KubeObject) as unknown as JsonObject }
+  if (outcome.operation === 'update') return { ...outcome, object: (yield* k.decided(() => k.client.update<KubeObject>(key, namespace, info.name, outcome.object as unknown as KubeObject))) as unknown as JsonObject }
   // a binding to another role cannot be changed: it goes, and comes again
-  if (outcome.operation === 'recreate') k.client.delete(key, namespace, info.name)
-  if (namespace !== undefined) ensureNamespace(k, namespace)
-  return { ...outcome, object: k.client.create<KubeObject>(key, namespace, expected) as unknown as JsonObject }
+  if (outcome.operation === 'recreate') yield* k.decided(() => k.client.delete(key, namespace, info.name))
+  if (namespace !== undefined) yield* ensureNamespace(k, namespace)
+  return { ...outcome, object: (yield* k.decided(() => k.client.create<KubeObject>(key, namespace, expected))) as unknown as JsonObject }
 }
 
-function ensureNamespace(k: Kubectl, name: string): void {
+function* ensureNamespace(k: Kubectl, name: string): Task {
   try {
     k.client.get('namespaces', undefined, name)
   } catch (error) {
     if (!isNotFound(error)) throw error
-    k.client.create('namespaces', undefined, { metadata: { name } })
+    yield* k.decided(() => k.client.create('namespaces', undefined, { metadata: { name } }))
   }
 }
 

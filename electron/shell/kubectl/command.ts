@@ -1,5 +1,5 @@
 import type { Cluster } from '../../engine/cluster.ts'
-import type { KubernetesClient } from '../../engine/kubernetes/client.ts'
+import { type KubernetesClient, Undecided } from '../../engine/kubernetes/client.ts'
 import { asManager } from '../../engine/kubernetes/managed-fields/as-manager.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Process } from '../../engine/machine/types.ts'
@@ -99,6 +99,21 @@ export class Kubectl {
     const client = asManager(hearing(identified(connect(this.cluster, config, this.dialled), config, this.now, this.askedForPassword), (text) => this.#hear(text)), 'kubectl')
     this.#heard.push({ line: gateLines(this) })
     return (this.#client = logging(this, blaming(this, client, serverUrl(this.cluster)), serverUrl(this.cluster), (line) => void this.#heard.push({ line })))
+  }
+
+  /** What a write comes to, when webhooks that have to judge it have answered. */
+  *decided<T>(write: () => T): Task<T> {
+    for (;;) {
+      const told = this.#heard.length
+      try {
+        return write()
+      } catch (error) {
+        if (!(error instanceof Undecided)) throw error
+        // it is one request still
+        this.#heard.length = told
+        yield (wake) => error.settle(wake)
+      }
+    }
   }
 
   /** Whether there was something to ask the server. */

@@ -48,7 +48,7 @@ export const createToken: Command = {
     }
     let response: KubeObject & { status: { token: string } }
     try {
-      response = k.client.createSubresource('serviceaccounts', k.namespace.name, name, 'token', { spec })
+      response = yield* k.decided(() => k.client.createSubresource('serviceaccounts', k.namespace.name, name, 'token', { spec }))
     } catch (error) {
       if (error instanceof StatusError) throw new KubectlError(`failed to create token: ${error.message}`)
       if (isNoServer(error)) throw new KubectlError(`failed to create token: ${unanswered(error, 'Post', `/api/v1/namespaces/${k.namespace.name}/serviceaccounts/${name}/token`)}`)

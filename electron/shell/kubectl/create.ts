@@ -73,9 +73,9 @@ function* run(k: Kubectl): Task<number> {
       const cause = recorded(k, info.object!)
       let object = k.flags.bool('save-config') ? withLastApplied(cause) : cause
       if (dryRun !== 'client') {
-        object = k.client.create<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, object, {
+        object = (yield* k.decided(() => k.client.create<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, object, {
           fieldManager: k.flags.string('field-manager'), dryRun: dryRun === 'server', fieldValidation: validation,
-        }) as unknown as JsonObject
+        }))) as unknown as JsonObject
       }
       count++
       yield* k.out(printer.print(object))

@@ -176,7 +176,7 @@ function* debugEphemeral(k: Kubectl, options: Options, pod: Pod): Task<{ pod: Po
   const debugged = { ...pod, spec: { ...pod.spec, ephemeralContainers: [...(pod.spec.ephemeralContainers ?? []), container] } }
   // with the order that the containers are to have
   const patch = createStrategicMergePatch(pod as unknown as PatchObject, debugged as unknown as PatchObject, schemaOf('Pod'))
-  const changed = k.client.patch<Pod>('pods', namespace, pod.metadata.name, 'application/strategic-merge-patch+json', patch, { subresource: 'ephemeralcontainers' })
+  const changed = yield* k.decided(() => k.client.patch<Pod>('pods', namespace, pod.metadata.name, 'application/strategic-merge-patch+json', patch, { subresource: 'ephemeralcontainers' }))
   return { pod: changed, container: name }
 }
 
@@ -227,8 +227,8 @@ function* debugCopy(k: Kubectl, options: Options, original: Pod): Task<{ pod: Po
 
 function* createCopy(k: Kubectl, copied: JsonObject, original: Pod): Task<Pod> {
   const { namespace, name } = original.metadata
-  const created = k.client.create<Pod>('pods', namespace, copied, { fieldManager: 'kubectl-debug' })
-  if (k.flags.bool('replace')) k.client.delete('pods', namespace, name, { gracePeriodSeconds: 0 })
+  const created = yield* k.decided(() => k.client.create<Pod>('pods', namespace, copied, { fieldManager: 'kubectl-debug' }))
+  if (k.flags.bool('replace')) yield* k.decided(() => k.client.delete('pods', namespace, name, { gracePeriodSeconds: 0 }))
   yield* k.process.sleep(0, { background: false })
   return created
 }
@@ -245,7 +245,7 @@ function* debugNode(k: Kubectl, options: Options, node: string): Task<{ pod: Pod
     spec: { containers: [made], nodeName: node, restartPolicy: 'Never', tolerations: [{ operator: 'Exists' }] },
   }
   profile(k, 'node', pod, made, options)
-  return { pod: k.client.create<Pod>('pods', k.namespace.name, pod, { fieldManager: 'kubectl-debug' }), container }
+  return { pod: (yield* k.decided(() => k.client.create<Pod>('pods', k.namespace.name, pod, { fieldManager: 'kubectl-debug' }))), container }
 }
 
 /** What --profile and --custom make of a container, in place. */

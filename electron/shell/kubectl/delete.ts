@@ -123,9 +123,9 @@ export function* deleteInfos(k: Kubectl, infos: readonly Info[], options: Deleti
     let uid = ''
     if (options.dryRun !== 'client') {
       try {
-        const answer = k.client.delete(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name, {
+        const answer = yield* k.decided(() => k.client.delete(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name, {
           gracePeriodSeconds: options.grace >= 0 ? options.grace : undefined, propagationPolicy: options.propagation, dryRun: options.dryRun === 'server',
-        })
+        }))
         uid = text(answer.kind === 'Status' ? at(answer, 'details', 'uid') : at(answer, 'metadata', 'uid'))
       } catch (error) {
         if (!(options.ignoreMissing && isNotFound(error))) options.errors.push(withSource('deleting', info.source, error))

@@ -59,9 +59,9 @@ function* run(k: Kubectl): Task<number> {
     }
     const applied: JsonObject[] = []
     for (const info of infos) {
-      let versions: ReturnType<typeof versionsOf>
+      let versions: [JsonObject | undefined, JsonObject]
       try {
-        versions = versionsOf(k, info, serverSide)
+        versions = yield* versionsOf(k, info, serverSide)
       } catch (error) {
         // it has been tried four times by then
         if (isConflict(error)) yield* k.err(`${k.logHead('W')} diff.go:723] Object (${info.resource.group}/${info.resource.version}, Kind=${info.resource.kind}: ${info.name}) keeps changing, diffing without lock\n`)
@@ -95,7 +95,7 @@ function fileName({ resource, namespace, name }: Info): string {
   return `${resource.group ? `${resource.group}.` : ''}${resource.version}.${resource.kind}.${resource.namespaced ? namespace : ''}.${name}`
 }
 
-function versionsOf(k: Kubectl, info: Info, serverSide: boolean): [JsonObject | undefined, JsonObject] {
+function* versionsOf(k: Kubectl, info: Info, serverSide: boolean): Task<[JsonObject | undefined, JsonObject]> {
   const key = keyOf(info.resource)
   const namespace = info.resource.namespaced ? info.namespace : undefined
   const options: WriteOptions = { fieldManager: applyManager(k, serverSide), dryRun: true, fieldValidation: 'Warn' }
@@ -106,15 +106,15 @@ function versionsOf(k: Kubectl, info: Info, serverSide: boolean): [JsonObject | 
     if (!isNotFound(error)) throw error
   }
   let merged: JsonObject
-  if (serverSide) merged = applyOnServer(k, info, info.object, { ...options, force: k.flags.bool('force-conflicts') })
-  else if (!live) merged = k.client.create<KubeObject>(key, namespace, info.object, options) as unknown as JsonObject
+  if (serverSide) merged = yield* applyOnServer(k, info, info.object, { ...options, force: k.flags.bool('force-conflicts') })
+  else if (!live) merged = (yield* k.decided(() => k.client.create<KubeObject>(key, namespace, info.object, options))) as unknown as JsonObject
   else {
     const custom = info.resource.custom
     const patch = patchFor(custom ? undefined : info.resource.kind, withoutLastApplied(info.object!), live)
     const unchanged = Object.keys(patch).length === 0
     // what is shown is what was looked at
     if (!unchanged) patch['metadata'] = { ...map(patch['metadata']), resourceVersion: at(live, 'metadata', 'resourceVersion') }
-    merged = unchanged ? live : (k.client.patch<KubeObject>(key, namespace, info.name, custom ? 'application/merge-patch+json' : 'application/strategic-merge-patch+json', patch, options) as unknown as JsonObject)
+    merged = unchanged ? live : ((yield* k.decided(() => k.client.patch<KubeObject>(key, namespace, info.name, custom ? 'application/merge-patch+json' : 'application/strategic-merge-patch+json', patch, options))) as unknown as JsonObject)
   }
   if (!k.flags.bool('show-managed-fields')) {
     live = live && withoutManagedFields(live)

@@ -135,7 +135,7 @@ function* evict(k: Kubectl, eviction: Eviction, dryRun: DryRun, deadline: number
   }
   const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace }, deleteOptions: deleteOptions(k, 'none') }
   try {
-    k.client.createSubresource('pods', namespace, name, 'eviction', body, { dryRun: dryRun === 'server' })
+    yield* k.decided(() => k.client.createSubresource('pods', namespace, name, 'eviction', body, { dryRun: dryRun === 'server' }))
     eviction.step = dryRun === 'server' ? 'done' : 'wait'
   } catch (error) {
     if (!(error instanceof StatusError)) throw error
@@ -170,7 +170,7 @@ function* deletePods(k: Kubectl, pods: readonly Pod[], dryRun: DryRun): Task {
   const { clock } = k.process
   for (const { metadata } of pods) {
     try {
-      k.client.delete('pods', metadata.namespace, metadata.name, deleteOptions(k, dryRun))
+      yield* k.decided(() => k.client.delete('pods', metadata.namespace, metadata.name, deleteOptions(k, dryRun)))
     } catch (error) {
       if (!isNotFound(error)) throw error
     }

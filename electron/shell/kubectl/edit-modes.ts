@@ -24,9 +24,9 @@ export function* editBeforeCreate(k: Kubectl): Task<number> {
         *send(_, __, updated) {
           for (const { resource, namespace, object } of updated) {
             const wanted = k.flags.bool('save-config') ? withLastApplied(object!) : object!
-            yield* print(k.client.create<KubeObject>(keyOf(resource), resource.namespaced ? namespace : undefined, wanted, {
+            yield* print((yield* k.decided(() => k.client.create<KubeObject>(keyOf(resource), resource.namespaced ? namespace : undefined, wanted, {
               fieldManager: 'kubectl-create', fieldValidation: k.validation(),
-            }) as unknown as JsonObject, 'created')
+            }))) as unknown as JsonObject, 'created')
           }
         },
       })
@@ -77,8 +77,8 @@ function* annotate(k: Kubectl, infos: readonly Info[], updated: readonly Info[])
       yield* print(object, 'skipped')
       continue
     }
-    k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? k.namespace.name : undefined, info.name, 'application/merge-patch+json',
-      { metadata: { annotations: { [LAST_APPLIED]: `${sortedGoJson(object)}\n` } } }, { fieldManager: k.flags.string('field-manager'), fieldValidation: k.validation() })
+    yield* k.decided(() => k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? k.namespace.name : undefined, info.name, 'application/merge-patch+json',
+      { metadata: { annotations: { [LAST_APPLIED]: `${sortedGoJson(object)}\n` } } }, { fieldManager: k.flags.string('field-manager'), fieldValidation: k.validation() }))
     yield* print(object, 'edited')
   }
 }

@@ -58,9 +58,9 @@ function* sendPatches(k: Kubectl, infos: readonly Info[], updated: readonly Info
     if (k.flags.bool('output-patch')) yield* k.out(`Patch: ${sortedGoJson(patch)}\n`)
     let patched: JsonObject
     try {
-      patched = k.client.patch<KubeObject>(keyOf(info.resource), namespaced ? info.namespace : undefined, info.name,
+      patched = (yield* k.decided(() => k.client.patch<KubeObject>(keyOf(info.resource), namespaced ? info.namespace : undefined, info.name,
         custom ? 'application/merge-patch+json' : 'application/strategic-merge-patch+json', patch,
-        { fieldManager: k.flags.string('field-manager'), fieldValidation: k.validation(), subresource: k.flags.string('subresource') || undefined }) as unknown as JsonObject
+        { fieldManager: k.flags.string('field-manager'), fieldValidation: k.validation(), subresource: k.flags.string('subresource') || undefined }))) as unknown as JsonObject
     } catch (error) {
       if (!(error instanceof StatusError) || error.status.reason === 'NotSimulated') throw error
       yield* k.err(results.add(error, info))

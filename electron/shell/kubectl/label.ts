@@ -114,10 +114,10 @@ function* one(k: Kubectl, what: What, info: Info, changes: Changes, mode: { send
     if (Object.keys(entries).length > 0 || cause !== undefined) {
       patch['metadata'] = { ...(cause !== undefined && what === 'label' ? { annotations: { [CHANGE_CAUSE]: cause } } : {}), ...(Object.keys(entries).length > 0 ? { [field]: entries } : {}), ...(version ? { resourceVersion: version } : {}) }
     }
-    const patched = k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name, 'application/merge-patch+json', patch, {
+    const patched = yield* k.decided(() => k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name, 'application/merge-patch+json', patch, {
       // kubectl asks for nothing here, and that is what the server does then
       dryRun: mode.dryRun === 'server', fieldManager: k.flags.string('field-manager'), fieldValidation: 'Warn',
-    })
+    }))
     if (what === 'annotation') shown = patched as unknown as JsonObject
   }
   // by the lengths of their JSON, as updateDataChangeMsg has it

@@ -46,7 +46,7 @@ export function* setSchedulable(k: Kubectl, infos: readonly Info[], cordoned: bo
     if ((node.spec.unschedulable ?? false) === cordoned) operation = `already ${operation}`
     else if (dryRun !== 'client') {
       try {
-        k.client.patch<KubeObject>('nodes', undefined, info.name, 'application/strategic-merge-patch+json', { spec: { unschedulable: cordoned || null } }, { dryRun: dryRun === 'server' })
+        yield* k.decided(() => k.client.patch<KubeObject>('nodes', undefined, info.name, 'application/strategic-merge-patch+json', { spec: { unschedulable: cordoned || null } }, { dryRun: dryRun === 'server' }))
       } catch (error) {
         yield* k.err(`error: unable to ${cordoned ? 'cordon' : 'uncordon'} node ${quote(info.name)}: ${messageOf(error)}\n`)
         continue
@@ -121,7 +121,7 @@ function* runTaint(k: Kubectl): Task<number> {
       const after: JsonObject = { ...info.object, spec: { ...node.spec, taints } }
       if (dryRun !== 'client') {
         const options = { dryRun: dryRun === 'server', fieldManager: k.flags.string('field-manager'), fieldValidation: k.validation() }
-        k.client.patch('nodes', undefined, info.name, 'application/strategic-merge-patch+json', { spec: { taints: taints.length > 0 ? taints : null } }, options)
+        yield* k.decided(() => k.client.patch('nodes', undefined, info.name, 'application/strategic-merge-patch+json', { spec: { taints: taints.length > 0 ? taints : null } }, options))
       }
       // kubectl does not say here that it was only tried
       yield* k.out(typedPrinter(k, dryRun === 'client' ? operation : dryRunned(operation, dryRun)).print(after))

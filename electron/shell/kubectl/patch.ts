@@ -73,12 +73,12 @@ function* run(k: Kubectl): Task<number> {
       }
       const subresource = f.string('subresource')
       const before = subresource ? fetch(k, info, subresource).object! : info.object!
-      const patched = k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name, type, body, {
+      const patched = (yield* k.decided(() => k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name, type, body, {
         // a local dry run has the server work it out, without keeping it
         dryRun: dryRun !== 'none', fieldManager: f.string('field-manager'), subresource: subresource || undefined, fieldValidation: 'Warn',
-      }) as unknown as JsonObject
+      }))) as unknown as JsonObject
       const changed = !equal(before, patched)
-      const after = recordAfterwards(k, info, patched, dryRun)
+      const after = yield* recordAfterwards(k, info, patched, dryRun)
       yield* k.out(printerFor(k, { operation: changed ? 'patched' : 'patched (no change)' }).print(after))
     } catch (error) {
       const { group, version, kind } = info.resource

@@ -1,3 +1,4 @@
+import type { Task } from '../../engine/machine/task.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { DryRun, Kubectl } from './command.ts'
 import { at, type JsonObject, map } from './objects.ts'
@@ -25,10 +26,10 @@ export function recorded(k: Kubectl, object: JsonObject): JsonObject {
 }
 
 /** With a patch of its own, after the change: the object as it is then. */
-export function recordAfterwards(k: Kubectl, info: Info, object: JsonObject, dryRun: DryRun): JsonObject {
+export function* recordAfterwards(k: Kubectl, info: Info, object: JsonObject, dryRun: DryRun): Task<JsonObject> {
   const cause = changeCause(k)
   if (cause === undefined || cause === at(object, 'metadata', 'annotations', CHANGE_CAUSE)) return object
   const patch = { metadata: { annotations: { [CHANGE_CAUSE]: cause } } }
   const namespace = info.resource.namespaced ? info.namespace : undefined
-  return k.client.patch<KubeObject>(keyOf(info.resource), namespace, info.name, 'application/merge-patch+json', patch, { dryRun: dryRun !== 'none' }) as unknown as JsonObject
+  return (yield* k.decided(() => k.client.patch<KubeObject>(keyOf(info.resource), namespace, info.name, 'application/merge-patch+json', patch, { dryRun: dryRun !== 'none' }))) as unknown as JsonObject
 }

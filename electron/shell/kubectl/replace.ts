@@ -57,10 +57,10 @@ function* run(k: Kubectl): Task<number> {
     const namespace = info.resource.namespaced ? info.namespace : undefined
     try {
       let done = object
-      if (force) done = k.client.create<KubeObject>(key, namespace, object, options) as unknown as JsonObject
+      if (force) done = (yield* k.decided(() => k.client.create<KubeObject>(key, namespace, object, options))) as unknown as JsonObject
       else if (dryRun !== 'client') {
         refuseUnserved('put', info, f.string('subresource'))
-        done = k.client.update<KubeObject>(key, namespace, info.name, object, { ...options, subresource: f.string('subresource') || undefined }) as unknown as JsonObject
+        done = (yield* k.decided(() => k.client.update<KubeObject>(key, namespace, info.name, object, { ...options, subresource: f.string('subresource') || undefined }))) as unknown as JsonObject
       }
       yield* k.out(printer.print(done))
     } catch (error) {

@@ -144,7 +144,7 @@ export const undo: Command = {
   *run(k): Task<number> {
     const dryRun = yield* k.dryRun()
     yield* each(k, true, function* (info) {
-      const operation = rollBack(k, info, k.flags.int('to-revision'), dryRun)
+      const operation = yield* rollBack(k, info, k.flags.int('to-revision'), dryRun)
       yield* k.out(typedPrinter(k, dryRunned(operation, dryRun)).print(info.object!))
     })
     return 0
@@ -152,7 +152,7 @@ export const undo: Command = {
 }
 
 /** What undo says that it did. */
-function rollBack(k: Kubectl, info: Info, wanted: number, dryRun: 'none' | 'client' | 'server'): string {
+function* rollBack(k: Kubectl, info: Info, wanted: number, dryRun: 'none' | 'client' | 'server'): Task<string> {
   const revisions = revisionsOf(k, info)
   if (!revisions) throw nothingTo(info, 'rollbacker', 'rollbacker')
   const notFound = new KubectlError(`unable to find specified revision ${wanted} in history`)
@@ -169,8 +169,8 @@ function rollBack(k: Kubectl, info: Info, wanted: number, dryRun: 'none' | 'clie
   if (same) return `skipped rollback (current template already matches revision ${wanted})`
   const options = { dryRun: dryRun === 'server' }
   const key = keyOf(info.resource)
-  if (isDeployment) k.client.patch(key, info.namespace, info.name, 'application/json-patch+json', deploymentPatch(info, found.source as ReplicaSet), options)
-  else k.client.patch(key, info.namespace, info.name, 'application/strategic-merge-patch+json', (found.source as ControllerRevision).data, options)
+  if (isDeployment) yield* k.decided(() => k.client.patch(key, info.namespace, info.name, 'application/json-patch+json', deploymentPatch(info, found.source as ReplicaSet), options))
+  else yield* k.decided(() => k.client.patch(key, info.namespace, info.name, 'application/strategic-merge-patch+json', (found.source as ControllerRevision).data, options))
   return 'rolled back'
 }
 

@@ -110,7 +110,7 @@ const restart: Command = {
       }
       const body = { spec: { template: { metadata: { annotations: { 'kubectl.kubernetes.io/restartedAt': timestamp(k.now) } } } } }
       try {
-        const after = patchTemplate(k, info, body, false)
+        const after = yield* patchTemplate(k, info, body, false)
         if (equal(after, info.object)) throw new KubectlError(`failed to create patch for ${info.name}: if restart has already been triggered within the past second, please wait before attempting to trigger another`)
         yield* k.out(typedPrinter(k, 'restarted').print(after))
       } catch (error) {
@@ -122,8 +122,8 @@ const restart: Command = {
   },
 }
 
-function patchTemplate(k: Kubectl, info: Info, body: JsonObject, dryRun: boolean): JsonObject {
-  return k.client.patch<KubeObject>(keyOf(info.resource), info.namespace, info.name, 'application/strategic-merge-patch+json', body, { fieldManager: 'kubectl-rollout', dryRun }) as unknown as JsonObject
+function* patchTemplate(k: Kubectl, info: Info, body: JsonObject, dryRun: boolean): Task<JsonObject> {
+  return (yield* k.decided(() => k.client.patch<KubeObject>(keyOf(info.resource), info.namespace, info.name, 'application/strategic-merge-patch+json', body, { fieldManager: 'kubectl-rollout', dryRun }))) as unknown as JsonObject
 }
 
 function pauser(name: 'pause' | 'resume', short: string, paused: boolean): Command {
@@ -140,7 +140,7 @@ function pauser(name: 'pause' | 'resume', short: string, paused: boolean): Comma
         else if ((at(info.object, 'spec', 'paused') === true) === paused) errors.push(new KubectlError(`error: ${which} is ${paused ? 'already paused' : 'not paused'}`))
         else {
           try {
-            const after = patchTemplate(k, info, { spec: { paused: paused || null } }, false)
+            const after = yield* patchTemplate(k, info, { spec: { paused: paused || null } }, false)
             yield* k.out(typedPrinter(k, `${name}d`).print(after))
           } catch (error) {
             errors.push(error)

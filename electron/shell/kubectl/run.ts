@@ -83,9 +83,9 @@ function* main(k: Kubectl): Task<number> {
   if (generator !== undefined && generator !== 'run-pod/v1') {
     yield* k.err(`kubectl run --generator=${generator} is DEPRECATED and will be removed in a future version. Use kubectl run --generator=run-pod/v1 or kubectl create instead.\n`)
   }
-  const created = [createObject(k, overridden(k, recorded(k, generate(k, args[0]!, args.slice(1), restart, generator))), dryRun)]
+  const created = [yield* createObject(k, overridden(k, recorded(k, generate(k, args[0]!, args.slice(1), restart, generator))), dryRun)]
   if (f.bool('expose')) {
-    const service = createObject(k, exposedService(k, args[0]!), dryRun)
+    const service = yield* createObject(k, exposedService(k, args[0]!), dryRun)
     yield* k.out(`${printer.print(typed(service))}${k.flags.string('output') === 'yaml' ? '---\n' : ''}`)
     created.push(service)
   }

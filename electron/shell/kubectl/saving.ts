@@ -21,17 +21,17 @@ function known(k: Kubectl, dryRun: DryRun): readonly ApiResource[] {
   }
 }
 
-export function createObject(k: Kubectl, object: JsonObject, dryRun: DryRun): JsonObject {
+export function* createObject(k: Kubectl, object: JsonObject, dryRun: DryRun): Task<JsonObject> {
   const made = k.flags.has('save-config') && k.flags.bool('save-config') && !(dryRun === 'client' && k.path === 'kubectl run') ? withLastApplied(object) : object
   const { group, version } = groupVersion(text(made['apiVersion']))
   const resource = known(k, dryRun).find((r) => r.kind === made['kind'] && r.group === group && r.version === version)
   const { name, explicit } = k.namespace
   if (dryRun === 'client') return explicit && resource?.namespaced !== false ? atFront(withNamespace(made, name)) : made
-  const created = k.client.create<KubeObject>(resource ? resource.name : text(made['kind']), resource?.namespaced === false ? undefined : name, made, {
+  const created = yield* k.decided(() => k.client.create<KubeObject>(resource ? resource.name : text(made['kind']), resource?.namespaced === false ? undefined : name, made, {
     fieldManager: k.flags.string('field-manager'),
     dryRun: dryRun === 'server',
     fieldValidation: k.flags.has('validate') ? k.validation() : undefined,
-  })
+  }))
   return created as unknown as JsonObject
 }
 
@@ -46,7 +46,7 @@ export function* createAndPrint(k: Kubectl, object: JsonObject, operation = 'cre
   const dryRun = yield* k.dryRun()
   const printer = printerFor(k, { operation: dryRunned(operation, dryRun), typed: true })
   if (k.flags.has('validate')) k.validation()
-  const made = createObject(k, object, dryRun)
+  const made = yield* createObject(k, object, dryRun)
   // what comes back is decoded into its Go type
   yield* k.out(printer.print(dryRun === 'client' ? made : inGoOrder(made)))
   return 0

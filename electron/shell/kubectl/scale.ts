@@ -39,10 +39,10 @@ function* run(k: Kubectl): Task<number> {
   }
   for (const info of infos) {
     if (dryRun !== 'client') {
-      scaleOne(k, info, replicas, dryRun === 'server')
+      yield* scaleOne(k, info, replicas, dryRun === 'server')
       if (f.duration('timeout') > 0 && dryRun === 'none') yield* waitForReplicas(k, info, replicas, f.duration('timeout'))
       // in earnest also with --dry-run=server, as kubectl does
-      recordAfterwards(k, info, info.object!, 'none')
+      yield* recordAfterwards(k, info, info.object!, 'none')
     }
     yield* k.out(printer.print(info.object!))
   }
@@ -51,7 +51,7 @@ function* run(k: Kubectl): Task<number> {
 }
 
 /** By the scale subresource, which only some kinds have. */
-function scaleOne(k: Kubectl, info: Info, replicas: number, dryRun: boolean): void {
+function* scaleOne(k: Kubectl, info: Info, replicas: number, dryRun: boolean): Task {
   const key = keyOf(info.resource)
   refuseUnserved('patch', info, 'scale')
   const current = Number(text(at(info.object, 'spec', 'replicas')) || '1')
@@ -63,7 +63,7 @@ function scaleOne(k: Kubectl, info: Info, replicas: number, dryRun: boolean): vo
   }
   for (let attempt = 0; ; attempt++) {
     try {
-      k.client.patch<KubeObject>(key, info.namespace, info.name, 'application/merge-patch+json', { spec: { replicas } }, { subresource: 'scale', dryRun })
+      yield* k.decided(() => k.client.patch<KubeObject>(key, info.namespace, info.name, 'application/merge-patch+json', { spec: { replicas } }, { subresource: 'scale', dryRun }))
       return
     } catch (error) {
       if (!isConflict(error) || attempt >= 10) throw error

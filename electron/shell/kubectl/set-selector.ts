@@ -45,7 +45,7 @@ export const setSelector: Command = {
       const change = { ...selector, ...Object.fromEntries(gone.map((key) => [key, null])) }
       const version = f.string('resource-version')
       const patch = { ...(equal(before['selector'], selector) ? {} : { spec: { selector: change } }), ...(version ? { metadata: { resourceVersion: version } } : {}) }
-      const actual = k.client.patch<KubeObject>(keyOf(info.resource), info.namespace, info.name, 'application/strategic-merge-patch+json', patch, { dryRun: dryRun === 'server', fieldManager: f.string('field-manager') })
+      const actual = yield* k.decided(() => k.client.patch<KubeObject>(keyOf(info.resource), info.namespace, info.name, 'application/strategic-merge-patch+json', patch, { dryRun: dryRun === 'server', fieldManager: f.string('field-manager') }))
       yield* k.out(printer.print(actual as unknown as JsonObject))
     }
     throwAll(problems)

@@ -58,9 +58,9 @@ export const setSubject: Command = {
       }
       let made: KubeObject
       try {
-        made = k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name, 'application/strategic-merge-patch+json', { subjects }, {
+        made = yield* k.decided(() => k.client.patch<KubeObject>(keyOf(info.resource), info.resource.namespaced ? info.namespace : undefined, info.name, 'application/strategic-merge-patch+json', { subjects }, {
           dryRun: dryRun === 'server', fieldManager: f.string('field-manager'),
-        })
+        }))
       } catch (error) {
         problems.push(new KubectlError(`failed to patch subjects to rolebinding: ${messageOf(error)}`))
         continue

@@ -133,7 +133,7 @@ export function* applyChange(k: Kubectl, infos: readonly Info[], errors: unknown
     try {
       const patch = createStrategicMergePatch(info.object as PatchObject, after as { [key: string]: Json }, schemaOf(info.resource.kind))
       const options = { dryRun: dryRun === 'server', fieldManager: k.flags.string('field-manager') }
-      actual = k.client.patch<KubeObject>(keyOf(info.resource), info.namespace, info.name, 'application/strategic-merge-patch+json', patch, options) as unknown as JsonObject
+      actual = (yield* k.decided(() => k.client.patch<KubeObject>(keyOf(info.resource), info.namespace, info.name, 'application/strategic-merge-patch+json', patch, options))) as unknown as JsonObject
     } catch (error) {
       errors.push(change.failure ? new KubectlError(`${change.failure}${messageOf(error)}`) : error)
       continue

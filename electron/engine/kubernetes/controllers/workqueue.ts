@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../clock.ts'
-import { ConnectionError, StatusError } from '../client.ts'
+import { ConnectionError, StatusError, Undecided } from '../client.ts'
 
 /**
  * Keys that wait to be worked on, each once (client-go's util/workqueue). A key's turn comes a moment after it was
@@ -109,7 +109,8 @@ export class WorkQueue {
         if (duration > TURN) this.#busy.set(key, this.#clock.now + duration)
         this.forget(key)
       } catch (error) {
-        if (error instanceof ConnectionError) this.addAfter(key, UNREACHED, { background: true })
+        if (error instanceof Undecided) error.settle(() => this.add(key))
+        else if (error instanceof ConnectionError) this.addAfter(key, UNREACHED, { background: true })
         else if (error instanceof StatusError) this.addRateLimited(key)
         else throw error
       }

@@ -1,12 +1,12 @@
 import { own } from '../../own.ts'
-import { StatusError, type DeleteOptions, type ListOptions, type PatchType, type WriteOptions } from '../client.ts'
+import { StatusError, Undecided, type DeleteOptions, type ListOptions, type PatchType, type WriteOptions } from '../client.ts'
 import { decodeUtf8 } from '../../text.ts'
 import { FieldErrors } from '../field-errors.ts'
 import { duplicateFields } from '../json-duplicates.ts'
 import { isObject } from '../json.ts'
 import { apiVersionOf, resourceKey } from '../kinds/kind.ts'
 import { withDescriptions } from '../openapi/column-descriptions.ts'
-import { invalid, noSuchMethod, notAcceptable, statusAsSent, unsupportedMediaType } from '../status.ts'
+import { internalError, invalid, noSuchMethod, notAcceptable, statusAsSent, unsupportedMediaType } from '../status.ts'
 import type { KubeObject, Status } from '../types.ts'
 import { mediaType, parseBody, parsePatch } from './body.ts'
 import { notFoundPage, sendJson, sendStatus, type Exchange } from './handler.ts'
@@ -51,20 +51,15 @@ export function serveObjects(exchange: Exchange, info: ResourceRequest): () => v
       }
       return found(call, () => read(call))
     case 'POST':
-      create(call)
-      return idle
+      return decided(call, create)
     case 'PUT':
       if (name === undefined) throw noSuchMethod()
-      update(call)
-      return idle
+      return decided(call, update)
     case 'PATCH':
       if (name === undefined) throw noSuchMethod()
-      patch(call)
-      return idle
+      return decided(call, patch)
     case 'DELETE':
-      if (name === undefined) deleteCollection(call)
-      else remove(call)
-      return idle
+      return decided(call, name === undefined ? deleteCollection : remove)
     default:
       throw noSuchMethod()
   }
@@ -83,6 +78,26 @@ function found(call: Call, answer: () => void): () => void {
   })
   late = true
   return stop
+}
+
+/** A write, and again when the webhooks that have to judge it have answered. */
+function decided(call: Call, write: (call: Call) => void): () => void {
+  let stop = (): void => undefined
+  let late = false
+  const told = call.warnings.length
+  const attempt = (): void => {
+    try {
+      call.warnings.length = told
+      write(call)
+    } catch (error) {
+      if (error instanceof Undecided) stop = error.settle(attempt)
+      else if (late) sendStatus(call, error instanceof StatusError ? error : internalError((error as Error).message))
+      else throw error
+    }
+  }
+  attempt()
+  late = true
+  return () => stop()
 }
 
 function list(call: Call): void {

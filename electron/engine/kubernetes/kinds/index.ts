@@ -1,3 +1,4 @@
+import { mutatingWebhookConfiguration, validatingAdmissionPolicy, validatingAdmissionPolicyBinding, validatingWebhookConfiguration } from './admission-registration.ts'
 import { apiService } from './api-service.ts'
 import { componentStatus } from './component-status.ts'
 import { configMap, secret, serviceAccount } from './config.ts'
@@ -40,6 +41,10 @@ export const KINDS: readonly Kind[] = [
   secret,
   serviceAccount,
   service,
+  mutatingWebhookConfiguration,
+  validatingAdmissionPolicy,
+  validatingAdmissionPolicyBinding,
+  validatingWebhookConfiguration,
   customResourceDefinition,
   apiService,
   controllerRevision,

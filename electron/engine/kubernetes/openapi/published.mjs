@@ -10,6 +10,7 @@ const require = createRequire(import.meta.url)
 /** Kinds that Podhop serves or may serve, as files of the package, with their group and version. */
 const ROOTS = [
   ['', 'v1', 'Binding ComponentStatus ConfigMap Endpoints Event Namespace Node PersistentVolume PersistentVolumeClaim Pod PodTemplate ReplicationController Secret Service ServiceAccount LimitRange ResourceQuota'],
+  ['admissionregistration.k8s.io', 'v1', 'MutatingWebhookConfiguration ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration'],
   ['apiextensions.k8s.io', 'v1', 'CustomResourceDefinition'],
   ['apiregistration.k8s.io', 'v1', 'APIService'],
   ['apps', 'v1', 'ControllerRevision DaemonSet Deployment ReplicaSet StatefulSet'],

@@ -90,11 +90,11 @@ export function asUser(client: KubernetesClient, user: User): KubernetesClient {
     },
     delete(resource, namespace, name, options) {
       may('delete', resource, namespace, name)
-      return client.delete(resource, namespace, name, options)
+      return client.delete(resource, namespace, name, { ...options, user })
     },
     deleteCollection(resource, list, options) {
       may('deletecollection', resource, list.namespace)
-      client.deleteCollection(resource, list, options)
+      client.deleteCollection(resource, list, { ...options, user })
     },
     logs(namespace, pod, options, sink) {
       may('get', 'pods', namespace, pod, 'log')

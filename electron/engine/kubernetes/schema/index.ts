@@ -1,3 +1,4 @@
+import { ADMISSIONREGISTRATION } from './admissionregistration.ts'
 import { APIEXTENSIONS } from './apiextensions.ts'
 import { APIREGISTRATION } from './apiregistration.ts'
 import { BATCH } from './batch.ts'
@@ -13,7 +14,7 @@ import { SUBRESOURCES } from './subresources.ts'
 import { VOLUMES } from './volumes.ts'
 import { WORKLOADS } from './workloads.ts'
 
-const schema = new Schema([META, POD, VOLUMES, CORE, WORKLOADS, BATCH, NETWORKING, RBAC, POLICY, REVIEWS, APIEXTENSIONS, APIREGISTRATION, SUBRESOURCES])
+const schema = new Schema([META, POD, VOLUMES, CORE, WORKLOADS, BATCH, NETWORKING, RBAC, POLICY, REVIEWS, ADMISSIONREGISTRATION, APIEXTENSIONS, APIREGISTRATION, SUBRESOURCES])
 
 /** The schema of a kind, wherever it comes from. */
 export function structOf(kind: { readonly type: string; readonly schema?: StructType }): StructType {

@@ -162,7 +162,7 @@ test('what resolv.conf and hosts say', () => {
   expect(run('/agnhost', 'dns-server-list')).toEqual(['10.96.0.10\n', 0])
   expect(run('/agnhost', 'etc-hosts')).toEqual(['127.0.0.1\tlocalhost\n\n', 0])
   expect(run('/agnhost', 'nope')[1]).toBe(1)
-  expect(run('/agnhost', 'webhook')[1]).toBe(69)
+  expect(run('/agnhost', 'guestbook')[1]).toBe(69)
 })
 
 test('liveness is well for ten seconds', () => {

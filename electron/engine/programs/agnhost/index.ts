@@ -10,6 +10,7 @@ import { logsGenerator } from './logs-generator.ts'
 import { netexec } from './netexec.ts'
 import { porter } from './porter.ts'
 import { serveHostname } from './serve-hostname.ts'
+import { webhook } from './webhook.ts'
 
 /** registry.k8s.io/e2e-test-images/agnhost (kubernetes/test/images/agnhost): its subcommands by name. */
 const COMMANDS: Readonly<Record<string, (process: Process, args: readonly string[]) => Task<number>>> = {
@@ -25,12 +26,13 @@ const COMMANDS: Readonly<Record<string, (process: Process, args: readonly string
   pause,
   porter,
   'serve-hostname': serveHostname,
+  webhook,
 }
 
 /** Subcommands that the real program has, and that are not simulated. */
 const OTHERS = [
   'audit-proxy', 'crd-conversion-webhook', 'fake-gitserver', 'guestbook', 'inclusterclient', 'mounttest',
-  'net', 'nettest', 'no-snat-test', 'no-snat-test-proxy', 'openidmetadata', 'resource-consumer-controller', 'tcp-reset', 'test-webserver', 'webhook',
+  'net', 'nettest', 'no-snat-test', 'no-snat-test-proxy', 'openidmetadata', 'resource-consumer-controller', 'tcp-reset', 'test-webserver',
 ]
 
 function printing(text: (process: Process) => string): (process: Process) => Task<number> {

@@ -47,6 +47,11 @@ function ingressNginx(): ImageContent {
   }
 }
 
+/** metallb/metallb: nothing but the program. */
+function metallb(program: string, size: number): ImageContent {
+  return { size, directories: DISTROLESS, programs: { [`/${program}`]: `metallb-${program}` }, entrypoint: [`/${program}`] }
+}
+
 /** nginx/nginx-gateway-fabric: its control plane, and the nginx of each Gateway. */
 const NGINX_USER = { uid: 101, gid: 1001, name: 'nginx' }
 
@@ -128,8 +133,11 @@ export const systemRepositories: readonly Repository[] = [
   controlPlane('kube-controller-manager', 27_646_507),
   controlPlane('kube-scheduler', 21_782_634),
   { name: 'registry.k8s.io/ingress-nginx/controller', tag: versioned(([major, minor]) => major === 1 && minor === 12, ingressNginx()) },
+  { name: 'registry.k8s.io/ingress-nginx/kube-webhook-certgen', tag: versioned(([major]) => major === 1, { size: 26_021_410, directories: DISTROLESS, programs: { '/kube-webhook-certgen': 'kube-webhook-certgen' }, entrypoint: ['/kube-webhook-certgen'], user: { uid: 65532, gid: 65532, name: 'nonroot' } }) },
   { name: 'ghcr.io/nginx/nginx-gateway-fabric', tag: versioned(([major, minor]) => major === 2 && minor === 2, nginxGateway()) },
   { name: 'ghcr.io/nginx/nginx-gateway-fabric/nginx', tag: versioned(([major, minor]) => major === 2 && minor === 2, nginxGatewayNginx()) },
+  { name: 'quay.io/metallb/controller', tag: versioned(([major, minor]) => major === 0 && (minor === 14 || minor === 15), metallb('controller', 29_870_212)) },
+  { name: 'quay.io/metallb/speaker', tag: versioned(([major, minor]) => major === 0 && (minor === 14 || minor === 15), metallb('speaker', 54_120_418)) },
   { name: 'docker.io/library/traefik', tag: versioned(([major, minor]) => major === 3 && (minor ?? 3) === 3, traefik()) },
   { name: 'docker.io/haproxytech/kubernetes-ingress', tag: versioned(([major, minor]) => major === 3 && (minor ?? 1) === 1, haproxyIngress()) },
   { name: 'ghcr.io/flannel-io/flannel', tag: versioned(() => true, flannel()) },

@@ -18,7 +18,9 @@ import { Output, untilSignal } from '../output.ts'
 import type { SystemServices } from '../types.ts'
 import { makeCertificate, makeKey } from '../tls/make.ts'
 import type { Certificate } from '../tls/x509.ts'
+import { serveAdmission } from './admission.ts'
 import { readAnnotations } from './annotations.ts'
+import { webhookCertgen } from './certgen.ts'
 import { configure, type Configuration } from './configuration.ts'
 import { serverFor } from './matching.ts'
 import { Proxy } from './proxy.ts'
@@ -43,13 +45,14 @@ const KEEP_ALIVE = 75_000
 const CLASS_ANNOTATION = 'kubernetes.io/ingress.class'
 const SERVICE_LABEL = 'kubernetes.io/service-name'
 const ELECTION = { lease: 30_000, renew: 15_000, retry: 7_500 }
-const FLAGS = ['publish-service', 'election-id', 'controller-class', 'ingress-class', 'configmap', 'watch-ingress-without-class'] as const
+const FLAGS = ['publish-service', 'election-id', 'controller-class', 'ingress-class', 'configmap', 'watch-ingress-without-class', 'validating-webhook', 'validating-webhook-certificate', 'validating-webhook-key'] as const
 const COMPONENT = 'nginx-ingress-controller'
 
 export function ingressNginx(services: SystemServices): Record<string, Program> {
   return {
     'nginx-ingress-controller': (process) => run(process, services),
     'nginx-ingress-wait-shutdown': waitShutdown,
+    'kube-webhook-certgen': webhookCertgen(services),
     'dumb-init': (process) => supervise(process, process.argv.slice(process.argv[1] === '--' ? 2 : 1)),
   }
 }
@@ -177,9 +180,24 @@ class Controller {
       log('main.go:65', 'port 80 is already in use. Please check the flag --http-port', 'F')
       return false
     }
+    this.#serveWebhook()
     this.#elect()
     look()
     return true
+  }
+
+  /** --validating-webhook: who asks whether an Ingress may be. */
+  #serveWebhook(): void {
+    const { log } = this.#outputs
+    const address = this.#flags.get('validating-webhook') ?? ''
+    const certificate = this.#flags.get('validating-webhook-certificate') ?? ''
+    if (address === '' || certificate === '') return
+    log('nginx.go:338', `"Starting validation webhook" address="${address}" certPath="${certificate}" keyPath="${this.#flags.get('validating-webhook-key') ?? ''}"`)
+    const foreign = (ingress: Ingress): string | undefined => {
+      const found = this.#classOf(ingress)
+      return 'error' in found ? found.error : undefined
+    }
+    this.#servers.push(serveAdmission(this.#process, Number(address.split(':').at(-1)), certificate, () => ({ ingresses: [...this.#mine.values()], foreign }), log))
   }
 
   /** By SNI alone, as the controller's ssl_certificate_by_lua does. */

@@ -5,6 +5,7 @@ import { SimulatedCluster } from '../../assembly/simulated-cluster.ts'
 import { fetch, type Fetched } from '../../cni/small-cluster.samples.ts'
 import { parseClusterConfig } from '../../config.ts'
 import { encodeBase64 } from '../../kubernetes/base64.ts'
+import { Undecided } from '../../kubernetes/client.ts'
 import { encodeUtf8 } from '../../text.ts'
 import type { Event, Ingress, KubeObject, Pod, Service } from '../../kubernetes/types.ts'
 import type { Program } from '../../machine/types.ts'
@@ -13,12 +14,28 @@ import { headerOf } from '../http/message.ts'
 /** A cluster with `ingressController: nginx`, asked from the laptop as a person would. */
 function born(config: object): SimulatedCluster {
   const cluster = new SimulatedCluster(parseClusterConfig(config))
+  // the webhook judges each Ingress: it has to be there
+  expect(cluster.settle()).toBe(true)
   for (const document of parseAllDocuments(readFileSync(new URL('samples/shop.yaml', import.meta.url), 'utf8'))) {
     const object = document.toJS() as KubeObject
-    cluster.client.create(cluster.client.findResource(object.kind)!.name, 'default', object)
+    decided(cluster, () => cluster.client.create(cluster.client.findResource(object.kind)!.name, 'default', object))
   }
   expect(cluster.settle()).toBe(true)
   return cluster
+}
+
+/** A write, as often as webhooks have to be waited for. */
+function decided(cluster: SimulatedCluster, write: () => void): void {
+  for (;;) {
+    try {
+      return write()
+    } catch (error) {
+      if (!(error instanceof Undecided)) throw error
+      let known = false
+      error.settle(() => void (known = true))
+      while (!known) cluster.clock.step(Infinity)
+    }
+  }
 }
 
 function get(cluster: SimulatedCluster, address: string, port: number, path: string, options: Parameters<typeof fetch>[4] = {}): Fetched {
@@ -38,7 +55,7 @@ function nodePort(cluster: SimulatedCluster): number {
 }
 
 function controllers(cluster: SimulatedCluster): Pod[] {
-  return [...cluster.client.list<Pod>('pods', { namespace: 'ingress-nginx' }).items]
+  return [...cluster.client.list<Pod>('pods', { namespace: 'ingress-nginx', labelSelector: 'app.kubernetes.io/component=controller' }).items]
 }
 
 function log(cluster: SimulatedCluster): string[] {
@@ -139,10 +156,10 @@ describe('the NGINX Ingress controller behind a NodePort', () => {
     expect([head!.status, headerOf(head!.headers, 'content-length'), body]).toEqual([200, '6', ''])
   })
 
-  const annotate = (name: string, host: string, service: string, annotations: Record<string, string>): void => void cluster.client.create('ingresses', 'default', {
+  const annotate = (name: string, host: string, service: string, annotations: Record<string, string>): void => decided(cluster, () => cluster.client.create('ingresses', 'default', {
     apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata: { name, annotations: Object.fromEntries(Object.entries(annotations).map(([k, v]) => [`nginx.ingress.kubernetes.io/${k}`, v])) },
     spec: { ingressClassName: 'nginx', rules: [{ host, http: { paths: [{ path: '/', pathType: 'Prefix', backend: { service: { name: service, port: { number: 80 } } } }] } }] },
-  } as unknown as KubeObject)
+  } as unknown as KubeObject))
 
   it('asks another server for leave, redirects between www and not, hashes, goes on after a status, and reaches names outside', () => {
     cluster.client.create('services', 'default', { apiVersion: 'v1', kind: 'Service', metadata: { name: 'named' }, spec: { type: 'ExternalName', externalName: 'pages.default.svc.cluster.local' } } as unknown as KubeObject)
@@ -215,7 +232,7 @@ describe('what becomes of it', () => {
     const cluster = born({ ingressController: 'nginx' })
     const status = (host: string, path: string): number => get(cluster, '172.18.0.3', nodePort(cluster), path, { host }).head!.status
     cluster.client.patch('deployments', 'default', 'pages', 'application/merge-patch+json', { spec: { replicas: 0 } })
-    cluster.client.patch('ingresses', 'default', 'of-nobody', 'application/merge-patch+json', { spec: { ingressClassName: 'nginx' } })
+    decided(cluster, () => cluster.client.patch('ingresses', 'default', 'of-nobody', 'application/merge-patch+json', { spec: { ingressClassName: 'nginx' } }))
     cluster.settle()
     expect([status('shop.example.com', '/pages'), status('nobody.example.com', '/')]).toEqual([503, 503])
     expect(addresses(cluster)['of-nobody']).toBeDefined()
@@ -235,7 +252,7 @@ describe('what becomes of it', () => {
     })
     cluster.client.create('endpointslices', 'default', slice('a', nobody))
     const paths = [{ path: '/', pathType: 'Prefix', backend: { service: { name: 'by-hand', port: { number: 80 } } } }]
-    cluster.client.create('ingresses', 'default', { metadata: { name: 'by-hand' }, spec: { ingressClassName: 'nginx', rules: [{ host: 'by-hand.example.com', http: { paths } }] } })
+    decided(cluster, () => cluster.client.create('ingresses', 'default', { metadata: { name: 'by-hand' }, spec: { ingressClassName: 'nginx', rules: [{ host: 'by-hand.example.com', http: { paths } }] } }))
     cluster.settle()
     const ask = (): Fetched => get(cluster, '172.18.0.3', nodePort(cluster), '/', { host: 'by-hand.example.com' })
     expect(ask().head!.status).toBe(502)
@@ -279,7 +296,7 @@ describe('what becomes of it', () => {
   it('knows an Ingress by its class, by the default class, or by the old annotation', () => {
     const cluster = born({ ingressController: 'nginx' })
     const add = (name: string, annotations: Record<string, string>, ingressClassName?: string): void =>
-      void cluster.client.create('ingresses', 'default', { metadata: { name, annotations }, spec: { ...(ingressClassName ? { ingressClassName } : {}), defaultBackend: { service: { name: 'pages', port: { number: 80 } } } } })
+      decided(cluster, () => cluster.client.create('ingresses', 'default', { metadata: { name, annotations }, spec: { ...(ingressClassName ? { ingressClassName } : {}), defaultBackend: { service: { name: 'pages', port: { number: 80 } } } } }))
     cluster.client.create('ingressclasses', undefined, { metadata: { name: 'other' }, spec: { controller: 'example.com/other' } })
     add('other', {}, 'other')
     add('old', { 'kubernetes.io/ingress.class': 'nginx' })

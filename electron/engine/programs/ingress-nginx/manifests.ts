@@ -1,8 +1,9 @@
 import type { ClusterConfig } from '../../config.ts'
+import { admissionManifests } from './admission-manifests.ts'
 
 /**
  * The NGINX Ingress controller v1.12.2 as its published manifests lay it out (kubernetes/ingress-nginx,
- * deploy/static/provider/{baremetal,cloud}), without the admission webhook, which no API server here would call.
+ * deploy/static/provider/{baremetal,cloud}).
  */
 const VERSION = '1.12.2'
 export const IMAGE = `registry.k8s.io/ingress-nginx/controller:v${VERSION}`
@@ -82,12 +83,15 @@ function deployment(publishService: boolean): object {
                 '--controller-class=k8s.io/ingress-nginx',
                 '--ingress-class=nginx',
                 `--configmap=$(POD_NAMESPACE)/${NAME}`,
+                '--validating-webhook=:8443',
+                '--validating-webhook-certificate=/usr/local/certificates/cert',
+                '--validating-webhook-key=/usr/local/certificates/key',
               ],
               env: [field('POD_NAME', 'metadata.name'), field('POD_NAMESPACE', 'metadata.namespace'), { name: 'LD_PRELOAD', value: '/usr/local/lib/libmimalloc.so' }],
               lifecycle: { preStop: { exec: { command: ['/wait-shutdown'] } } },
               livenessProbe: { ...probe, failureThreshold: 5 },
               readinessProbe: { ...probe, failureThreshold: 3 },
-              ports: [{ name: 'http', containerPort: 80, protocol: 'TCP' }, { name: 'https', containerPort: 443, protocol: 'TCP' }],
+              ports: [{ name: 'http', containerPort: 80, protocol: 'TCP' }, { name: 'https', containerPort: 443, protocol: 'TCP' }, { name: 'webhook', containerPort: 8443, protocol: 'TCP' }],
               resources: { requests: { cpu: '100m', memory: '90Mi' } },
               securityContext: {
                 allowPrivilegeEscalation: false,
@@ -98,12 +102,14 @@ function deployment(publishService: boolean): object {
                 runAsUser: 101,
                 seccompProfile: { type: 'RuntimeDefault' },
               },
+              volumeMounts: [{ mountPath: '/usr/local/certificates/', name: 'webhook-cert', readOnly: true }],
             },
           ],
           dnsPolicy: 'ClusterFirst',
           nodeSelector: { 'kubernetes.io/os': 'linux' },
           serviceAccountName: 'ingress-nginx',
           terminationGracePeriodSeconds: 300,
+          volumes: [{ name: 'webhook-cert', secret: { secretName: 'ingress-nginx-admission' } }],
         },
       },
     },
@@ -137,5 +143,6 @@ export function ingressNginxManifests({ ingressController, cloud, ipFamilies }: 
     },
     deployment(balanced),
     { apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata: { name: 'nginx', labels: LABELS }, spec: { controller: 'k8s.io/ingress-nginx' } },
+    ...admissionManifests({ namespace: NAMESPACE, controller: NAME, selector: SELECTOR, labels: COMMON, controllerLabels: LABELS }),
   ]
 }

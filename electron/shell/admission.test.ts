@@ -1,0 +1,152 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { house, type House } from './house.samples.ts'
+
+/** Webhooks as upstream's end-to-end tests play them (test/e2e/apimachinery/webhook.go): agnhost answers, with a certificate from a Secret. */
+
+let run: House['run']
+let ca: string
+
+const SERVER = `
+openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 30 -subj "/CN=e2e-test-webhook.default.svc" -addext "subjectAltName=DNS:e2e-test-webhook.default.svc" 2>/dev/null
+kubectl create secret generic sample-webhook-secret --from-file=tls.crt=cert.pem --from-file=tls.key=key.pem
+kubectl apply -f - <<'X'
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: hook, labels: {app: hook}}
+spec:
+  selector: {matchLabels: {app: hook}}
+  template:
+    metadata: {labels: {app: hook}}
+    spec:
+      containers:
+      - name: hook
+        image: registry.k8s.io/e2e-test-images/agnhost:2.53
+        args: [webhook, --tls-cert-file=/webhook.local.config/certificates/tls.crt, --tls-private-key-file=/webhook.local.config/certificates/tls.key, --sidecar-image=registry.k8s.io/pause:3.10, --port=8444]
+        ports: [{containerPort: 8444}]
+        readinessProbe: {httpGet: {scheme: HTTPS, port: 8444, path: /readyz}, periodSeconds: 1}
+        volumeMounts: [{name: certs, mountPath: /webhook.local.config/certificates, readOnly: true}]
+      volumes: [{name: certs, secret: {secretName: sample-webhook-secret}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: e2e-test-webhook}
+spec: {selector: {app: hook}, ports: [{port: 8443, targetPort: 8444}]}
+X
+kubectl create namespace play
+kubectl rollout status deployment hook`
+
+interface Wanted { kind?: 'Validating' | 'Mutating'; path: string; resources: string; operations?: string; more?: object; group?: string; ca?: string }
+
+/** A configuration of one webhook for the namespace "play". */
+function register(name: string, { kind = 'Validating', path, resources, operations = 'CREATE', more = {}, group = '', ca: bundle = ca }: Wanted): string {
+  const webhook = {
+    name: `${name}.k8s.io`, admissionReviewVersions: ['v1'], sideEffects: 'None',
+    clientConfig: { caBundle: bundle, service: { namespace: 'default', name: 'e2e-test-webhook', path, port: 8443 } },
+    rules: [{ apiGroups: [group], apiVersions: ['v1'], operations: operations.split(','), resources: resources.split(',') }],
+    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'play' } },
+    ...more,
+  }
+  return run(`kubectl apply -f - <<'X'\n${JSON.stringify({ apiVersion: 'admissionregistration.k8s.io/v1', kind: `${kind}WebhookConfiguration`, metadata: { name }, webhooks: [webhook] })}\nX`).output
+}
+const forget = (name: string, kind = 'validating'): void => void run(`kubectl delete ${kind}webhookconfiguration ${name}`)
+const denied = (hook: string, why: string): string => `admission webhook "${hook}.k8s.io" denied the request: ${why}\n`
+const apply = (object: object): string => run(`kubectl apply -n play -f - <<'X'\n${JSON.stringify({ apiVersion: 'v1', ...object })}\nX`).output
+
+beforeAll(() => {
+  ;({ run } = house())
+  const made = run(SERVER)
+  expect([made.code, made.output]).toEqual([0, expect.stringContaining('successfully rolled out')])
+  ca = run('base64 -w0 cert.pem').output
+})
+
+describe('validating webhooks', () => {
+  it('deny Pods and ConfigMaps, and what controllers make', () => {
+    register('deny-pods', { path: '/pods', resources: 'pods' })
+    register('deny-maps', { path: '/configmaps', resources: 'configmaps', operations: 'CREATE,UPDATE,DELETE' })
+    expect(run('kubectl run -n play web --image=nginx -l webhook-e2e-test=webhook-disallow').output).toBe(`Error from server: ${denied('deny-pods', 'the pod contains unwanted label;')}`)
+    expect(run('kubectl run -n play web --image=nginx').output).toBe('pod/web created\n')
+    expect(run('kubectl create configmap -n play one --from-literal=webhook-e2e-test=webhook-disallow').output).toBe(`error: failed to create configmap: ${denied('deny-maps', 'the configmap contains unwanted key and value')}`)
+    run('kubectl create configmap -n play two --from-literal=webhook-e2e-test=webhook-nondeletable')
+    expect(run('kubectl delete configmap -n play two').output).toContain(denied('deny-maps', 'the configmap cannot be deleted because it contains unwanted key and value'))
+    expect(run(`kubectl patch configmap -n play two -p '{"data":{"webhook-e2e-test":"webhook-disallow"}}'`).output).toContain(denied('deny-maps', 'the configmap contains unwanted key and value'))
+    expect(run(`kubectl patch configmap -n play two -p '{"data":{"webhook-e2e-test":"gone"}}'; kubectl delete configmap -n play two`).output).toBe('configmap/two patched\nconfigmap "two" deleted\n')
+    run('kubectl create deployment -n play bad --image=nginx; kubectl patch deployment -n play bad -p \'{"spec":{"template":{"metadata":{"labels":{"webhook-e2e-test":"webhook-disallow"}}}}}\'; sleep 2')
+    expect(run('kubectl get events -n play --field-selector reason=FailedCreate -o jsonpath="{.items[0].message}"').output).toBe(`Error creating: ${denied('deny-pods', 'the pod contains unwanted label;').trim()}`)
+    expect(run('kubectl get deployment -n play bad -o jsonpath="{.status.readyReplicas} {.status.unavailableReplicas}"').output).toBe('1 1')
+    forget('deny-pods')
+    forget('deny-maps')
+    run('kubectl delete deployment -n play bad')
+  })
+
+  it('are held to their time, and may fail where nobody minds', () => {
+    const slow = { path: '/always-allow-delay-5s', resources: 'configmaps' }
+    register('slow', { ...slow, more: { timeoutSeconds: 1 } })
+    expect(run('kubectl create configmap -n play late').output).toBe('error: failed to create configmap: Internal error occurred: failed calling webhook "slow.k8s.io": failed to call webhook: Post "https://e2e-test-webhook.default.svc:8443/always-allow-delay-5s?timeout=1s": context deadline exceeded\n')
+    register('slow', { ...slow, more: { timeoutSeconds: 1, failurePolicy: 'Ignore' } })
+    expect(run('kubectl create configmap -n play late').output).toBe('configmap/late created\n')
+    register('slow', { ...slow, more: { timeoutSeconds: 10, failurePolicy: 'Fail' } })
+    expect(run('date +%s; kubectl create configmap -n play later; date +%s').output).toMatch(/^(\d+)\nconfigmap\/later created\n\d+\n$/)
+    const [before, , after] = run('date +%s; kubectl create configmap -n play latest; date +%s').output.split('\n')
+    expect(Number(after) - Number(before)).toBe(5)
+    forget('slow')
+  })
+
+  it('are only asked by TLS that can be trusted', () => {
+    const failure = (why: string): string => `error: failed to create configmap: Internal error occurred: failed calling webhook "deny.k8s.io": failed to call webhook: Post "https://e2e-test-webhook.default.svc:8443/always-deny?timeout=10s": ${why}\n`
+    register('deny', { path: '/always-deny', resources: 'configmaps', ca: '' })
+    expect(run('kubectl create configmap -n play x').output).toBe(failure('tls: failed to verify certificate: x509: certificate signed by unknown authority'))
+    register('deny', { path: '/always-deny', resources: 'configmaps' })
+    expect(run('kubectl create configmap -n play x').output).toBe(`error: failed to create configmap: ${denied('deny', 'this webhook denies all requests')}`)
+    run('kubectl scale deployment hook --replicas=0; kubectl wait --for=delete pod -l app=hook --timeout=60s; sleep 2')
+    expect(run('kubectl create configmap -n play x').output).toMatch(/: dial tcp 10\.[0-9.]+:8443: connect: connection refused\n$/)
+    run('kubectl scale deployment hook --replicas=1; kubectl rollout status deployment hook')
+    forget('deny')
+  })
+
+  it('are chosen by selectors and conditions, and refuse a dry run that has side effects', () => {
+    register('some', { path: '/always-deny', resources: 'configmaps', more: { objectSelector: { matchLabels: { judge: 'me' } } } })
+    expect(apply({ kind: 'ConfigMap', metadata: { name: 'free' } })).toBe('configmap/free created\n')
+    expect(apply({ kind: 'ConfigMap', metadata: { name: 'judged', labels: { judge: 'me' } } })).toContain(denied('some', 'this webhook denies all requests'))
+    register('some', { path: '/always-deny', resources: 'configmaps', more: { matchConditions: [{ name: 'not-mine', expression: 'object.metadata.name.startsWith("bad")' }] } })
+    expect(run('kubectl create configmap -n play good').output).toBe('configmap/good created\n')
+    expect(run('kubectl create configmap -n play bad').code).toBe(1)
+    expect(run('kubectl create configmap -n play bad --dry-run=server').output).toContain(denied('some', 'this webhook denies all requests'))
+    expect(register('some', { path: '/always-deny', resources: 'configmaps', more: { sideEffects: 'Some' } })).toBe('The ValidatingWebhookConfiguration "some" is invalid: webhooks[0].sideEffects: Unsupported value: "Some": supported values: "None", "NoneOnDryRun"\n')
+    expect(register('some', { path: '/always-deny', resources: 'configmaps', more: { matchConditions: [{ name: 'x', expression: 'objct.metadata' }] } })).toContain("webhooks[0].matchConditions[0].expression: Invalid value: \"objct.metadata\": compilation failed: ERROR: <input>:1:1: undeclared reference to 'objct' (in container '')")
+    forget('some')
+  })
+})
+
+describe('mutating webhooks', () => {
+  it('change what is created, one after the other, and again where they ask for it', () => {
+    const maps = { kind: 'Mutating' as const, path: '/mutating-configmaps', resources: 'configmaps' }
+    register('first', maps)
+    register('second', maps)
+    expect(apply({ kind: 'ConfigMap', metadata: { name: 'staged' }, data: { 'mutation-start': 'yes' } })).toBe('configmap/staged created\n')
+    expect(run('kubectl get configmap -n play staged -o jsonpath="{.data}"').output).toBe('{"mutation-stage-1":"yes","mutation-stage-2":"yes","mutation-start":"yes"}')
+    forget('first', 'mutating')
+    forget('second', 'mutating')
+  })
+
+  it('add containers that are defaulted like those of the user', () => {
+    register('sidecar', { kind: 'Mutating', path: '/mutating-pods-sidecar', resources: 'pods' })
+    run('kubectl create deployment -n play with --image=nginx; kubectl rollout status -n play deployment with')
+    expect(run(`kubectl get pods -n play -l app=with -o jsonpath='{.items[0].spec.containers[*].name} {.items[0].spec.containers[1].terminationMessagePolicy} {.items[0].status.containerStatuses[*].ready}'`).output).toBe('nginx webhook-added-sidecar File true true')
+    expect(run('kubectl get pods -n play -l app=with --no-headers').output).toMatch(/^with-[a-z0-9]+-[a-z0-9]{5} +2\/2 +Running/)
+    forget('sidecar', 'mutating')
+  })
+
+  it('label custom resources, and are told the old object of a change', () => {
+    run(`kubectl apply -f - <<'X'
+{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "stars.example.com"}, "spec": {"group": "example.com", "scope": "Namespaced", "names": {"plural": "stars", "kind": "Star"}, "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}}
+X`)
+    register('label', { kind: 'Mutating', path: '/add-label', resources: 'stars', group: 'example.com' })
+    register('keep', { path: '/custom-resource', resources: 'stars', group: 'example.com', operations: '*' })
+    apply({ apiVersion: 'example.com/v1', kind: 'Star', metadata: { name: 'sirius' }, data: { 'webhook-e2e-test': 'webhook-nondeletable' } })
+    expect(run('kubectl get star -n play sirius --show-labels --no-headers').output).toMatch(/added-label=yes\n$/)
+    expect(run('kubectl delete star -n play sirius').output).toContain(denied('keep', 'the custom resource cannot be deleted because it contains unwanted key and value'))
+    forget('keep')
+    expect(run('kubectl delete star -n play sirius').code).toBe(0)
+    forget('label', 'mutating')
+  })
+})
