@@ -200,11 +200,11 @@ kubectl -n traefik rollout status deploy traefik; kubectl rollout status deploy 
     expect(run(`kubectl run asker --image=nicolaka/netshoot:v0.13 --command -- sleep 1000 > /dev/null; kubectl wait pod asker --for=condition=Ready > /dev/null; kubectl exec asker -- sh -c 'echo hostname | nc -u -w 1 ${pod} 9002'`).output).toMatch(/^echo-/)
     const log = run('kubectl -n traefik logs deploy/traefik').output
     expect(log).toContain('ERR Error during load balancing error="no servers in the pool"\n')
-    expect(log).toContain('podhop: not simulated: the rule HostSNI(`a.example.com`) of IngressRouteTCP default/sni (HostSNI(`*`) is)')
+    expect(log).toContain('ERR error="invalid rule: \\"HostSNI(`a.example.com`)\\" , has HostSNI matcher, but no TLS on router" entryPointName=raw routerName=default-sni-')
   })
 
   it('kinds that nobody serves here are refused in words', () => {
-    for (const kind of ['MiddlewareTCP', 'TLSOption', 'ServersTransport']) {
+    for (const kind of ['ServersTransportTCP', 'TLSOption', 'TLSStore']) {
       const { output, code } = run(`kubectl apply -f - <<'END'\napiVersion: traefik.io/v1alpha1\nkind: ${kind}\nmetadata: {name: tried}\nspec: {}\nEND`)
       expect([output, code]).toEqual([expect.stringContaining(`podhop: not simulated: Traefik's ${kind} (`), 1])
     }

@@ -14,6 +14,8 @@ export interface Router {
   entryPoints: readonly string[]
   /** Only for requests over TLS. */
   tls: boolean
+  /** The names of its rule. */
+  hosts: readonly string[]
   middlewares: readonly string[]
   service: string
 }
@@ -29,7 +31,11 @@ export interface WeightedService {
   group?: Sticky & { member: string }
   /** Who gets copies of its requests. */
   mirrors?: readonly Mirror[]
+  transport?: Transport
 }
+
+/** ServersTransport: how servers are asked over HTTPS. */
+export interface Transport { insecure: boolean; serverName: string | undefined; trusted: readonly Certificate[] }
 
 /** sticky.cookie: the attributes are ready to be written. */
 export interface Sticky { cookie: string; attributes: string }
@@ -37,11 +43,26 @@ export interface Sticky { cookie: string; attributes: string }
 /** `group`: the mirrors of one TraefikService count its requests together. */
 export interface Mirror { group: string; name: string; percent: number; services: readonly WeightedService[]; body: boolean; most: number }
 
-/** A route for whatever comes to entry points, without a look at it: IngressRouteTCP with HostSNI(`*`), IngressRouteUDP. */
+/** A route for whatever comes to entry points, without a look into it: IngressRouteUDP. */
 export interface PlainRoute { name: string; priority: number; entryPoints: readonly string[]; services: readonly WeightedService[] }
 
+/** IngressRouteTCP: TLS that passes, TLS that ends here, or none at all. */
+export interface TcpRoute extends PlainRoute {
+  rule: string
+  matches(connection: TcpFacts): boolean
+  /** HostSNI(`*`): HTTPS routes with a name of their own, and other routes, come first. */
+  catchAll: boolean
+  tls: 'none' | 'passes' | 'ends'
+  middlewares: readonly string[]
+}
+export interface TcpFacts { serverName: string; alpn: readonly string[]; remoteAddress: string }
+
+/** MiddlewareTCP: name with "@kubernetescrd" → its kind and its settings. */
+export interface TcpMiddleware { kind: string; settings: Record<string, unknown> }
+
 export interface Dynamic {
-  tcp: PlainRoute[]
+  tcp: TcpRoute[]
+  tcpMiddlewares: Map<string, TcpMiddleware>
   udp: PlainRoute[]
   /** The first that matches is taken. */
   routers: Router[]

@@ -20,21 +20,30 @@ export class PlainProxy {
     this.#error = error
   }
 
-  tcp(route: PlainRoute, client: TcpConnection): void {
+  /** `over` is called when the client's connection is. */
+  tcp(route: PlainRoute, client: TcpConnection, over: () => void = () => undefined): void {
     const server = this.#next(route)
-    if (!server) return client.end()
+    if (!server) {
+      over()
+      client.handlers = {}
+      return client.end()
+    }
     const waiting: Uint8Array[] = []
     let ended = false
-    client.handlers = { onData: (data) => void waiting.push(data.slice()), onEnd: () => void (ended = true), onClose: () => void (ended = true) }
+    client.handlers = { onData: (data) => void waiting.push(data.slice()), onEnd: () => void (ended = true), onClose: () => {
+      ended = true
+      over()
+    } }
     const upstream = this.#process.network.sockets.connect({ ...server, owner: ownerOf(this.#process, 'traefik') }, {
       onConnect: () => {
-        joinConnections(client, upstream)
+        joinConnections(client, upstream, over)
         for (const data of waiting) upstream.send(data)
         if (ended) upstream.end()
       },
       onClose: (error) => {
         const why = error?.code === 'ECONNREFUSED' ? 'connect: connection refused' : error?.code === 'EHOSTUNREACH' ? 'connect: no route to host' : 'i/o timeout'
         this.#error(`Error while dialing backend ${field('error', `dial tcp ${text(server)}: ${why}`)}`)
+        over()
         client.end()
       },
     })

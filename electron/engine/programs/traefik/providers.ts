@@ -4,11 +4,13 @@ import { decodeUtf8, encodeUtf8 } from '../../text.ts'
 import type { EndpointSlice, Ingress, IngressClass, Secret, Service } from '../../kubernetes/types.ts'
 import { byAge, readyEndpoints } from '../ingress-nginx/configuration.ts'
 import { tlsSecret } from '../tls/secrets.ts'
+import { readCertificates, type Certificate } from '../tls/x509.ts'
 import { FORWARD_AUTH_FIELDS } from './forward-auth.ts'
 import { HEADER_FIELDS } from './guards.ts'
 import { annotatedSticky, stickyOf } from './sticky.ts'
-import { field, type CustomObject, type Dynamic, type Mirror, type Problem, type Router, type WeightedService } from './model.ts'
+import { field, type CustomObject, type Dynamic, type Mirror, type Problem, type Router, type TcpRoute, type Transport, type WeightedService } from './model.ts'
 import { parseRule } from './rules.ts'
+import { parseTcpRule } from './tcp.ts'
 
 /** pkg/provider/kubernetes/ingress and …/crd: objects become routers, services, middlewares and certificates. */
 export interface Picture {
@@ -17,6 +19,8 @@ export interface Picture {
   routes: readonly CustomObject[]
   middlewares: readonly CustomObject[]
   tcpRoutes: readonly CustomObject[]
+  tcpMiddlewares: readonly CustomObject[]
+  transport(namespace: string, name: string): CustomObject | undefined
   udpRoutes: readonly CustomObject[]
   traefikService(namespace: string, name: string): CustomObject | undefined
   service(namespace: string, name: string): Service | undefined
@@ -29,12 +33,12 @@ const ANNOTATION = 'traefik.ingress.kubernetes.io/'
 const CLASS_ANNOTATION = 'kubernetes.io/ingress.class'
 const SIMULATED = ['router.entrypoints', 'router.middlewares', 'router.priority', 'router.tls', 'router.pathmatcher']
 /** They stand with the Service. */
-const OF_SERVICES = ['service.passhostheader', 'service.serversscheme']
+const OF_SERVICES = ['service.passhostheader', 'service.serversscheme', 'service.serverstransport']
 const OF_COOKIES = /^service\.sticky\.cookie(\.(name|secure|httponly|samesite|maxage|path))?$/i
 const LOWEST = -2_147_483_648
 
 export function provide(picture: Picture): Dynamic {
-  const dynamic: Dynamic = { tcp: [], udp: [], routers: [], services: new Map(), middlewares: new Map(), certificates: [], problems: [] }
+  const dynamic: Dynamic = { tcp: [], tcpMiddlewares: new Map(), udp: [], routers: [], services: new Map(), middlewares: new Map(), certificates: [], problems: [] }
   for (const { metadata, spec } of picture.middlewares) {
     const [kind = ''] = Object.keys(spec)
     let settings = (spec[kind] ?? {}) as Record<string, unknown>
@@ -62,8 +66,9 @@ export function provide(picture: Picture): Dynamic {
   }
   for (const ingress of mine(picture)) addIngress(picture, ingress, dynamic)
   for (const route of picture.routes) addRoute(picture, route, dynamic)
-  for (const route of picture.tcpRoutes) addPlainRoute(picture, route, 'TCP', dynamic)
-  for (const route of picture.udpRoutes) addPlainRoute(picture, route, 'UDP', dynamic)
+  addTcpMiddlewares(picture.tcpMiddlewares, dynamic)
+  for (const route of picture.tcpRoutes) addTcpRoute(picture, route, dynamic)
+  for (const route of picture.udpRoutes) addUdpRoute(picture, route, dynamic)
   dynamic.tcp.sort((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1))
   // names decide between equals, as the configuration is sorted by them
   dynamic.routers.sort((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1))
@@ -107,7 +112,7 @@ function addIngress(picture: Picture, ingress: Ingress, dynamic: Dynamic): void 
     const parsed = parseRule(rule)
     if ('error' in parsed) return void dynamic.problems.push({ level: 'ERR', text: `${field('error', parsed.error)} entryPointName=web ${field('routerName', key)}` })
     dynamic.routers.push({
-      name: key, rule, matches: parsed.matches, priority: priority ?? (Number(of('router.priority') ?? 0) || rule.length), entryPoints: words(of('router.entrypoints')), tls: of('router.tls') === 'true', middlewares: words(of('router.middlewares')), service,
+      name: key, rule, matches: parsed.matches, priority: priority ?? (Number(of('router.priority') ?? 0) || rule.length), entryPoints: words(of('router.entrypoints')), tls: of('router.tls') === 'true', hosts: parsed.hosts, middlewares: words(of('router.middlewares')), service,
     })
   }
   const add = (backend: NonNullable<Ingress['spec']['defaultBackend']>): string | undefined => {
@@ -128,8 +133,11 @@ function addIngress(picture: Picture, ingress: Ingress, dynamic: Dynamic): void 
     }
     const scheme = own[`${ANNOTATION}service.serversscheme`]
     if (scheme && scheme !== 'http' && scheme !== 'https') dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: serversscheme ${scheme} of Service ${namespace}/${backend.service.name} (use http or https)` })
+    // "namespace-name@kubernetescrd"
+    const named = /^(.*)@kubernetescrd$/.exec(own[`${ANNOTATION}service.serverstransport`] ?? '')?.[1]
+    const transport = named?.startsWith(`${namespace}-`) ? transportOf(picture, namespace, named.slice(namespace.length + 1), dynamic) : undefined
     const sticky = annotatedSticky(own, ANNOTATION, `${key}@kubernetes`)
-    dynamic.services.set(`${key}@kubernetes`, [{ ...service, ...(sticky ? { sticky } : {}), passHost: own[`${ANNOTATION}service.passhostheader`] !== 'false', ...(scheme === 'http' || scheme === 'https' ? { scheme } : {}) }])
+    dynamic.services.set(`${key}@kubernetes`, [{ ...service, ...(sticky ? { sticky } : {}), ...(transport && !('error' in transport) ? { transport } : {}), passHost: own[`${ANNOTATION}service.passhostheader`] !== 'false', ...(scheme === 'http' || scheme === 'https' ? { scheme } : {}) }])
     return `${key}@kubernetes`
   }
   const { defaultBackend, rules = [] } = ingress.spec
@@ -158,7 +166,7 @@ function normalize(text: string): string {
   return text.split(/[^\p{L}\p{N}]+/u).filter((w) => w !== '').join('-')
 }
 
-interface RouteService { kind?: string; name: string; namespace?: string; port?: number | string; scheme?: string; weight?: number; passHostHeader?: boolean; sticky?: object; tls?: boolean; proxyProtocol?: object; percent?: number }
+interface RouteService { serversTransport?: string; kind?: string; name: string; namespace?: string; port?: number | string; scheme?: string; weight?: number; passHostHeader?: boolean; sticky?: object; tls?: boolean; proxyProtocol?: object; percent?: number }
 interface Route { match?: string; priority?: number; syntax?: string; middlewares?: { name: string; namespace?: string }[]; services?: RouteService[] }
 
 function addRoute(picture: Picture, { metadata: { namespace, name }, spec }: CustomObject, dynamic: Dynamic): void {
@@ -178,7 +186,7 @@ function addRoute(picture: Picture, { metadata: { namespace, name }, spec }: Cus
     const found = weigh(picture, services, { namespace, key, problem }, dynamic)
     if (!found) continue
     dynamic.services.set(key, found)
-    dynamic.routers.push({ name: key, rule: match, matches: parsed.matches, priority: priority || match.length, entryPoints, tls: tls !== undefined, middlewares: middlewares.map((m) => (m.name.includes('@') ? m.name : `${m.namespace ?? namespace}-${m.name}@kubernetescrd`)), service: key })
+    dynamic.routers.push({ name: key, rule: match, matches: parsed.matches, priority: priority || match.length, entryPoints, tls: tls !== undefined, hosts: parsed.hosts, middlewares: middlewares.map((m) => (m.name.includes('@') ? m.name : `${m.namespace ?? namespace}-${m.name}@kubernetescrd`)), service: key })
   }
 }
 
@@ -209,7 +217,12 @@ function weigh(picture: Picture, services: readonly RouteService[], about: About
     }
     // a route's only service bears the route's name
     const sticky = stickyOf(service.sticky, services.length === 1 && within.length === 0 ? about.key : `${normalize(`${of}-${service.name}-${service.port ?? ''}`)}@kubernetescrd`)
-    found.push({ ...made, weight, passHost: service.passHostHeader ?? true, ...(service.scheme === 'https' ? { scheme: 'https' as const } : {}), ...(sticky ? { sticky } : {}) })
+    const transport = service.serversTransport && protocol === 'TCP' && about.key !== '' ? transportOf(picture, of, service.serversTransport, dynamic) : undefined
+    if (transport && 'error' in transport) {
+      problem(`Cannot create service ${field('error', transport.error)}`)
+      return undefined
+    }
+    found.push({ ...made, ...(transport ? { transport } : {}), weight, passHost: service.passHostHeader ?? true, ...(service.scheme === 'https' ? { scheme: 'https' as const } : {}), ...(sticky ? { sticky } : {}) })
   }
   return found
 }
@@ -241,27 +254,78 @@ function groupOf(picture: Picture, key: string, about: About, nested: boolean, d
   return undefined
 }
 
-function addPlainRoute(picture: Picture, { metadata: { namespace, name }, spec }: CustomObject, kind: 'TCP' | 'UDP', dynamic: Dynamic): void {
-  const { entryPoints = [], routes = [], tls } = spec as { entryPoints?: string[]; routes?: Route[]; tls?: { passthrough?: boolean } }
-  const about = `IngressRoute${kind} ${namespace}/${name}`
-  const missing = (what: string, instead: string): void => void dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: ${what} of ${about} (${instead})` })
-  for (const [i, { match = '', priority, middlewares = [], services = [] }] of routes.entries()) {
-    if (kind === 'TCP' && !/^\s*HostSNI\(\s*[`"]\*[`"]\s*\)\s*$/.test(match)) {
-      missing(`the rule ${match}`, 'HostSNI(`*`) is')
-      continue
-    }
-    if (tls && !tls.passthrough) {
-      missing('tls without passthrough', 'an IngressRoute terminates TLS')
-      continue
-    }
-    if (middlewares.length > 0) missing('middlewares', 'the route is as if they were not there')
-    if (services.some((s) => s.tls || s.proxyProtocol)) missing('tls and proxyProtocol', 'the servers get the bytes as they came')
-    const problem = (text: string): void => void dynamic.problems.push({ level: 'ERR', text: `${text} ingress=${name} namespace=${namespace} providerName=kubernetescrd` })
-    const found = weigh(picture, services, { namespace, key: '', problem }, dynamic, kind)
-    if (!found) continue
-    const key = kind === 'TCP' ? hex(sha256(encodeUtf8(match)).subarray(0, 10)) : String(i)
-    dynamic[kind === 'TCP' ? 'tcp' : 'udp'].push({ name: `${normalize(`${namespace}-${name}`)}-${key}@kubernetescrd`, priority: priority ?? 0, entryPoints, services: found })
+function addTcpMiddlewares(objects: readonly CustomObject[], dynamic: Dynamic): void {
+  for (const { metadata, spec } of objects) {
+    const [kind = ''] = Object.keys(spec)
+    dynamic.tcpMiddlewares.set(`${metadata.namespace}-${metadata.name}@kubernetescrd`, { kind: kind === 'ipWhiteList' ? 'ipAllowList' : kind, settings: (spec[kind] ?? {}) as Record<string, unknown> })
   }
+}
+
+interface RouteTls { passthrough?: boolean; secretName?: string; certResolver?: string; options?: { name: string } }
+
+/** kubernetes_tcp.go, and what pkg/server/router/tcp refuses. */
+function addTcpRoute(picture: Picture, { metadata: { namespace, name }, spec }: CustomObject, dynamic: Dynamic): void {
+  const { entryPoints = [], routes = [], tls } = spec as { entryPoints?: string[]; routes?: Route[]; tls?: RouteTls }
+  const missing = (what: string, instead: string): void => void dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: ${what} of IngressRouteTCP ${namespace}/${name} (${instead})` })
+  const problem = (text: string): void => void dynamic.problems.push({ level: 'ERR', text: `${text} ingress=${name} namespace=${namespace} providerName=kubernetescrd` })
+  if (tls?.secretName && !tls.passthrough) addCertificate(picture, namespace, tls.secretName, dynamic, (error) => problem(`Error configuring TLS ${field('error', error)}`))
+  if (tls?.certResolver) missing('certResolver', 'use secretName')
+  if (tls?.options) missing('TLS options', 'TLS is served with Traefik\'s defaults')
+  for (const { match = '', priority, middlewares = [], services = [] } of routes) {
+    if (match === '') {
+      problem('Empty match rule')
+      continue
+    }
+    if (services.some((s) => s.tls || s.proxyProtocol)) missing('tls and proxyProtocol', 'the servers get the bytes as they came')
+    const found = weigh(picture, services, { namespace, key: '', problem }, dynamic)
+    if (!found) continue
+    const key = `${normalize(`${namespace}-${name}`)}-${hex(sha256(encodeUtf8(match)).subarray(0, 10))}@kubernetescrd`
+    const refuse = (error: string): void => void dynamic.problems.push({ level: 'ERR', text: `${field('error', error)} entryPointName=${entryPoints[0] ?? 'web'} ${field('routerName', key)}` })
+    const parsed = parseTcpRule(match)
+    if ('error' in parsed) {
+      refuse(`error while parsing rule ${match}: ${parsed.error}`)
+      continue
+    }
+    // without TLS nobody says a name
+    if (!tls && parsed.hosts.some((h) => h !== '*')) {
+      refuse(`invalid rule: "${match}" , has HostSNI matcher, but no TLS on router`)
+      continue
+    }
+    const catchAll = /^\s*HostSNI\(\s*[`"]\*[`"]\s*\)\s*$/.test(match)
+    dynamic.tcp.push({
+      name: key, rule: match, matches: parsed.matches, catchAll, tls: !tls ? 'none' : tls.passthrough ? 'passes' : 'ends', priority: priority || (catchAll ? -1 : match.length), entryPoints, services: found,
+      middlewares: middlewares.map((m) => (m.name.includes('@') ? m.name : `${m.namespace ?? namespace}-${m.name}@kubernetescrd`)),
+    })
+  }
+}
+
+function addUdpRoute(picture: Picture, { metadata: { namespace, name }, spec }: CustomObject, dynamic: Dynamic): void {
+  const { entryPoints = [], routes = [] } = spec as { entryPoints?: string[]; routes?: Route[] }
+  for (const [i, { services = [] }] of routes.entries()) {
+    const problem = (text: string): void => void dynamic.problems.push({ level: 'ERR', text: `${text} ingress=${name} namespace=${namespace} providerName=kubernetescrd` })
+    const found = weigh(picture, services, { namespace, key: '', problem }, dynamic, 'UDP')
+    if (found) dynamic.udp.push({ name: `${normalize(`${namespace}-${name}`)}-${i}@kubernetescrd`, priority: 0, entryPoints, services: found })
+  }
+}
+
+/** ServersTransport of a service: whom it trusts, and by which name. */
+function transportOf(picture: Picture, namespace: string, reference: string, dynamic: Dynamic): Transport | { error: string } {
+  const found = picture.transport(namespace, reference)
+  if (!found) return { error: `serversTransport ${namespace}/${reference} not found` }
+  const { serverName, insecureSkipVerify = false, rootCAsSecrets = [], rootCAs = [], ...others } = found.spec as { serverName?: string; insecureSkipVerify?: boolean; rootCAsSecrets?: string[]; rootCAs?: { secret?: string; configMap?: string }[] } & Record<string, unknown>
+  for (const other of Object.keys(others)) if (!/^(maxIdleConnsPerHost|disableHTTP2|forwardingTimeouts)$/.test(other)) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: ${other} of ServersTransport ${namespace}/${reference} (it is as if it were not there)` })
+  if (rootCAs.some((r) => r.configMap)) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: rootCAs in a ConfigMap of ServersTransport ${namespace}/${reference} (use a Secret)` })
+  const trusted: Certificate[] = []
+  for (const name of [...rootCAsSecrets, ...rootCAs.flatMap((r) => r.secret ?? [])]) {
+    const { data = {} } = picture.secret(namespace, name) ?? {}
+    const bytes = decodeBase64(data['ca.crt'] ?? data['tls.ca'] ?? '')
+    try {
+      if (typeof bytes !== 'number') trusted.push(...readCertificates(decodeUtf8(bytes)))
+    } catch {
+      dynamic.problems.push({ level: 'ERR', text: `Error while loading rootCAs ${field('error', `secret ${namespace}/${name} holds no certificate`)} ${field('secret', name)} providerName=kubernetescrd` })
+    }
+  }
+  return { insecure: insecureSkipVerify, serverName, trusted }
 }
 
 function serviceOf(picture: Picture, namespace: string, name: string, port: string, protocol = 'TCP'): WeightedService | { error: string } {
@@ -283,13 +347,13 @@ function addCertificate(picture: Picture, namespace: string, name: string, dynam
 }
 
 /** Routers whose middlewares are not there are out of use. */
-export function checkMiddlewares({ routers, middlewares }: Dynamic): { routers: Router[]; problems: Problem[] } {
+export function checkMiddlewares({ routers, middlewares, tcp, tcpMiddlewares }: Dynamic): { routers: Router[]; tcp: TcpRoute[]; problems: Problem[] } {
   const problems: Problem[] = []
-  const good = routers.filter((router) => {
-    const missing = router.middlewares.find((m) => !middlewares.has(m))
+  const whole = (known: ReadonlyMap<string, unknown>) => (router: Router | TcpRoute): boolean => {
+    const missing = router.middlewares.find((m) => !known.has(m))
     if (missing === undefined) return true
     for (const entryPoint of router.entryPoints.length > 0 ? router.entryPoints : ['web', 'websecure']) problems.push({ level: 'ERR', text: `${field('error', `middleware "${missing}" does not exist`)} ${field('entryPointName', entryPoint)} ${field('routerName', router.name)}` })
     return false
-  })
-  return { routers: good, problems }
+  }
+  return { routers: routers.filter(whole(middlewares)), tcp: tcp.filter(whole(tcpMiddlewares)), problems }
 }

@@ -1,7 +1,7 @@
 import type { Process } from '../../machine/types.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { canonicalHeader, goResponse, splitTarget } from '../http/go.ts'
-import { askUpstream, joinConnections, type UpstreamOutcome } from '../http/client.ts'
+import { askUpstream, joinConnections, type UpstreamOutcome, type UpstreamRequest } from '../http/client.ts'
 import { framing } from '../http/framing.ts'
 import { headerOf, writeRequest, type Headers } from '../http/message.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
@@ -9,7 +9,7 @@ import { reasonOf } from '../http/status.ts'
 import type { Endpoint } from '../ingress-nginx/configuration.ts'
 import { accessTime } from '../nginx/time.ts'
 import { ALERTS } from '../tls/wire.ts'
-import { matchingName, verifyChain } from '../tls/x509.ts'
+import { matchingName, verifyChain, type Certificate } from '../tls/x509.ts'
 import { Buckets } from './guards.ts'
 import { askForward } from './forward-auth.ts'
 import { caughtBy, pageTarget } from './error-pages.ts'
@@ -121,7 +121,7 @@ export class Proxy {
       bytes: writeRequest(request.method, passing.target, headers, request.body),
       connectTimeout: DIAL_TIMEOUT,
       readTimeout: READ_TIMEOUT,
-      ...(service.scheme === 'https' ? { tls: { verify: (chain) => (verifyChain(chain, [], this.#process.clock.wall()) || matchingName(chain[0]!, endpoint.address) === undefined ? ALERTS.badCertificate : undefined) } } : {}),
+      ...(service.scheme === 'https' ? { tls: this.#tlsTo(service, endpoint) } : {}),
     }, (outcome) => {
       if ('error' in outcome) {
         // what has reached a server is not sent twice
@@ -132,6 +132,12 @@ export class Proxy {
       if ('tunnel' in outcome) return respond(switched(outcome, (bytes) => this.#access(this.#logLine(request, 101, bytes, number, router.name, server, startedAt))))
       finish(passOn(request, outcome, passing.responseHeaders, cookies), request.method === 'HEAD' ? 0 : outcome.body.length, server)
     })
+  }
+
+  #tlsTo({ transport }: WeightedService, { address }: Endpoint): NonNullable<UpstreamRequest['tls']> {
+    const name = transport?.serverName
+    const doubts = (chain: readonly Certificate[]): boolean => verifyChain(chain, transport?.trusted ?? [], this.#process.clock.wall()) !== undefined || matchingName(chain[0]!, name ?? address) === undefined
+    return { ...(name === undefined ? {} : { serverName: name }), verify: (chain) => (!transport?.insecure && doubts(chain) ? ALERTS.badCertificate : undefined) }
   }
 
   /** Whom a cookie names, else whose turn it is; and the cookies that name him from now on. */

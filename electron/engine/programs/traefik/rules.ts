@@ -8,13 +8,21 @@ export type Matcher = (request: HttpRequest, url: { host: string; path: string; 
 /** The error is Traefik's (pkg/rules, pkg/muxer/http). */
 export type ParsedRule = { matches: Matcher; hosts: readonly string[] } | { error: string }
 
+/** What a rule's names are about: HTTP requests, or TCP connections. */
+export type Matchers<A extends unknown[]> = ReadonlyMap<string, { count: readonly number[]; make(args: string[]): (...about: A) => boolean }>
+
 type Token = { kind: 'name' | 'text' | 'sign'; value: string }
 
 class RuleError extends Error {}
 
 export function parseRule(rule: string): ParsedRule {
+  return parseWith(rule, MATCHERS)
+}
+
+/** `hosts` of Host or HostSNI. */
+export function parseWith<A extends unknown[]>(rule: string, matchers: Matchers<A>): { matches: (...about: A) => boolean; hosts: readonly string[] } | { error: string } {
   try {
-    const parser = new Parser(tokens(rule))
+    const parser = new Parser(tokens(rule), matchers)
     const matches = parser.whole()
     return { matches, hosts: parser.hosts }
   } catch (error) {
@@ -35,37 +43,39 @@ function tokens(rule: string): Token[] {
   return out
 }
 
-class Parser {
+class Parser<A extends unknown[]> {
   readonly hosts: string[] = []
   readonly #tokens: Token[]
+  readonly #matchers: Matchers<A>
   #at = 0
 
-  constructor(list: Token[]) {
+  constructor(list: Token[], matchers: Matchers<A>) {
     this.#tokens = list
+    this.#matchers = matchers
   }
 
-  whole(): Matcher {
+  whole(): (...about: A) => boolean {
     const matcher = this.#either()
     if (this.#at < this.#tokens.length) throw new RuleError(`unexpected ${this.#tokens[this.#at]!.value}`)
     return matcher
   }
 
-  #either(): Matcher {
+  #either(): (...about: A) => boolean {
     const parts = [this.#both()]
     while (this.#take('||')) parts.push(this.#both())
-    return parts.length === 1 ? parts[0]! : (request, url) => parts.some((p) => p(request, url))
+    return parts.length === 1 ? parts[0]! : (...about) => parts.some((p) => p(...about))
   }
 
-  #both(): Matcher {
+  #both(): (...about: A) => boolean {
     const parts = [this.#one()]
     while (this.#take('&&')) parts.push(this.#one())
-    return parts.length === 1 ? parts[0]! : (request, url) => parts.every((p) => p(request, url))
+    return parts.length === 1 ? parts[0]! : (...about) => parts.every((p) => p(...about))
   }
 
-  #one(): Matcher {
+  #one(): (...about: A) => boolean {
     if (this.#take('!')) {
       const inner = this.#one()
-      return (request, url) => !inner(request, url)
+      return (...about) => !inner(...about)
     }
     if (this.#take('(')) {
       const inner = this.#either()
@@ -85,11 +95,11 @@ class Parser {
     return this.#matcher(token.value, args)
   }
 
-  #matcher(name: string, args: string[]): Matcher {
-    const known = MATCHERS.get(name)
+  #matcher(name: string, args: string[]): (...about: A) => boolean {
+    const known = this.#matchers.get(name)
     if (!known) throw new RuleError(`unsupported function: ${name}`)
     if (!known.count.includes(args.length)) throw new RuleError(`unexpected number of parameters; got ${args.length}, expected one of [${known.count.join(' ')}]`)
-    if (name === 'Host') this.hosts.push(args[0]!.toLowerCase())
+    if (name === 'Host' || name === 'HostSNI') this.hosts.push(args[0]!.toLowerCase())
     return known.make(args)
   }
 
@@ -107,7 +117,7 @@ export function pattern(text: string): RegExp {
   return new RegExp(caseless ? text.slice(4) : text, caseless ? 'i' : '')
 }
 
-const MATCHERS: ReadonlyMap<string, { count: readonly number[]; make(args: string[]): Matcher }> = new Map<string, { count: readonly number[]; make(args: string[]): Matcher }>([
+const MATCHERS: Matchers<Parameters<Matcher>> = new Map<string, { count: readonly number[]; make(args: string[]): Matcher }>([
   ['Host', { count: [1], make: ([wanted]) => (_, { host }) => host === wanted!.toLowerCase().replace(/\.$/, '') }],
   ['HostRegexp', { count: [1], make: ([text]) => (_, { host }) => regexp(text!).test(host) }],
   ['Path', { count: [1], make: ([wanted]) => (_, { path }) => path === wanted }],
@@ -123,7 +133,7 @@ const MATCHERS: ReadonlyMap<string, { count: readonly number[]; make(args: strin
 
 const compiled = new Map<string, RegExp>()
 
-function regexp(text: string): RegExp {
+export function regexp(text: string): RegExp {
   let found = compiled.get(text)
   if (!found) compiled.set(text, (found = pattern(text)))
   return found

@@ -6,23 +6,26 @@ import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
 import type { EndpointSlice, Ingress, IngressClass, KubeObject, Secret, Service } from '../../kubernetes/types.ts'
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
+import type { TcpConnection } from '../../network/types.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { become } from '../become.ts'
 import { GO_NOT_FOUND, parseListen, serveGo, splitTarget, type GoAnswer } from '../http/go.ts'
 import { writeResponse } from '../http/message.ts'
-import { serveHttp } from '../http/server.ts'
+import { serveHttp, type HttpServer } from '../http/server.ts'
 import { httpDate } from '../http/status.ts'
 import { Output, untilSignal } from '../output.ts'
 import { publishAddresses } from '../published-status.ts'
 import { makeCertificate, makeKey } from '../tls/make.ts'
+import { TlsServer } from '../tls/socket.ts'
 import { CIPHERS } from '../tls/wire.ts'
 import { matchingName, type Certificate } from '../tls/x509.ts'
 import type { SystemServices } from '../types.ts'
 import { isSimulated } from './middlewares.ts'
-import type { CustomObject, Dynamic, Problem, Router } from './model.ts'
+import type { CustomObject, Dynamic, Problem, Router, TcpRoute } from './model.ts'
 import { checkMiddlewares, mine, provide } from './providers.ts'
 import { PlainProxy } from './plain.ts'
 import { NOT_FOUND, Proxy } from './proxy.ts'
+import { routeTcp, TcpGates } from './tcp.ts'
 
 /** traefik/traefik v3.3.6. */
 const VERSION = '3.3.6'
@@ -104,9 +107,12 @@ class Traefik {
   #routes: Informer<CustomObject> | undefined
   #middlewares: Informer<CustomObject> | undefined
   #tcpRoutes: Informer<CustomObject> | undefined
+  #tcpMiddlewares: Informer<CustomObject> | undefined
+  #transports: Informer<CustomObject> | undefined
   #udpRoutes: Informer<CustomObject> | undefined
   #traefikServices: Informer<CustomObject> | undefined
-  #dynamic: Dynamic = { tcp: [], udp: [], routers: [], services: new Map(), middlewares: new Map(), certificates: [], problems: [] }
+  readonly #gates = new TcpGates()
+  #dynamic: Dynamic = { tcp: [], tcpMiddlewares: new Map(), udp: [], routers: [], services: new Map(), middlewares: new Map(), certificates: [], problems: [] }
   #routers: readonly Router[] = []
   #own: Certificate | undefined
 
@@ -150,11 +156,13 @@ class Traefik {
       this.#routes = this.#informers.of<CustomObject>('ingressroutes.traefik.io')
       this.#middlewares = this.#informers.of<CustomObject>('middlewares.traefik.io')
       this.#tcpRoutes = this.#informers.of<CustomObject>('ingressroutetcps.traefik.io')
+      this.#tcpMiddlewares = this.#informers.of<CustomObject>('middlewaretcps.traefik.io')
+      this.#transports = this.#informers.of<CustomObject>('serverstransports.traefik.io')
       this.#udpRoutes = this.#informers.of<CustomObject>('ingressrouteudps.traefik.io')
       this.#traefikServices = this.#informers.of<CustomObject>('traefikservices.traefik.io')
     }
     const look = (): void => this.#queue.add('sync')
-    for (const informer of [this.#ingresses, this.#classes, this.#services, this.#slices, this.#secrets, this.#routes, this.#middlewares, this.#tcpRoutes, this.#udpRoutes, this.#traefikServices]) (informer as Informer<KubeObject> | undefined)?.on({ onAdd: look, onUpdate: look, onDelete: look })
+    for (const informer of [this.#ingresses, this.#classes, this.#services, this.#slices, this.#secrets, this.#routes, this.#middlewares, this.#tcpRoutes, this.#tcpMiddlewares, this.#transports, this.#udpRoutes, this.#traefikServices]) (informer as Informer<KubeObject> | undefined)?.on({ onAdd: look, onUpdate: look, onDelete: look })
     look()
     return undefined
   }
@@ -180,19 +188,20 @@ class Traefik {
         if (address.endsWith('/udp')) this.#servers.push(plain.listen(at.port, () => this.#dynamic.udp.find(reaches(name))))
         else if (name === 'traefik' || name === 'metrics') this.#servers.push(serveGo(process, 'traefik', at.port, at.address, (r) => this.#inside(name, splitTarget(r.target).path)))
         else {
-          this.#servers.push(serveHttp(process, {
+          const server: HttpServer = serveHttp(process, {
             port: at.port,
             program: 'traefik',
             h2c: true,
-            take: (connection) => {
-              const route = this.#dynamic.tcp.find(reaches(name))
-              if (route) plain.tcp(route, connection)
-              return route !== undefined
-            },
+            take: (connection) => routeTcp(connection, { name, secure: tls }, this.#dynamic, this.#routers, process.clock, {
+              http: (own) => server.accept(own),
+              plain: (route, own) => this.#pass(plain, route, own),
+              ends: (route, own) => this.#pass(plain, route, new TlsServer(own, { random: process.clock.random, select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), cipher: CIPHERS.aes128, tickets: [122] })),
+            }),
             handle: (request, respond) => proxy.handle({ name, tls }, request, respond),
             refuse: (status) => ({ status, headers: [['Content-Type', 'text/plain; charset=utf-8'], ['Connection', 'close']], body: encodeUtf8('400 Bad Request') }),
             ...(tls ? { tls: { select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), alpn: ['h2', 'http/1.1'], cipher: CIPHERS.aes128, tickets: [122], acknowledgesName: false, plain: () => this.#plain() } } : {}),
-          }))
+          })
+          this.#servers.push(server)
         }
       } catch (error) {
         if ((error as { code?: string }).code !== 'EADDRINUSE') throw error
@@ -200,6 +209,20 @@ class Traefik {
       }
     }
     return undefined
+  }
+
+  /** Through the route's MiddlewareTCPs; whom they keep out finds the connection closed. */
+  #pass(plain: PlainProxy, route: TcpRoute, connection: TcpConnection): void {
+    const entered = this.#gates.enter(route, this.#dynamic.tcpMiddlewares, connection.remoteAddress)
+    if (entered) {
+      let left = false
+      return plain.tcp(route, connection, () => {
+        if (!left) entered.leave()
+        left = true
+      })
+    }
+    connection.handlers = {}
+    connection.end()
   }
 
   #inside(name: string, path: string): GoAnswer {
@@ -232,14 +255,17 @@ class Traefik {
       routes: [...(this.#routes?.values() ?? [])],
       middlewares: [...(this.#middlewares?.values() ?? [])],
       tcpRoutes: [...(this.#tcpRoutes?.values() ?? [])],
+      tcpMiddlewares: [...(this.#tcpMiddlewares?.values() ?? [])],
+      transport: (namespace, name) => this.#transports?.get(namespace, name),
       udpRoutes: [...(this.#udpRoutes?.values() ?? [])],
       traefikService: (namespace, name) => this.#traefikServices?.get(namespace, name),
       service: (namespace, name) => this.#services.get(namespace, name),
       slices: (namespace, service) => this.#slices.indexed('service', `${namespace}/${service}`),
       secret: (namespace, name) => this.#secrets.get(namespace, name),
     })
-    const { routers, problems } = checkMiddlewares(this.#dynamic)
+    const { routers, tcp, problems } = checkMiddlewares(this.#dynamic)
     this.#routers = routers
+    this.#dynamic.tcp = tcp
     for (const { level, text } of [...this.#dynamic.problems, ...problems]) this.#tell(level, text)
     for (const [name, { kind }] of this.#dynamic.middlewares) if (!isSimulated(kind)) this.#tell('WRN', `podhop: not simulated: middleware ${name} of kind ${kind} (its routers answer 501)`)
     this.#writeStatus()
