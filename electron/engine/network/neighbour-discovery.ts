@@ -39,16 +39,18 @@ export function receiveNeighbourMessage(namespace: Namespace, packet: IpPacket, 
   // Unlike ARP, a link answers for its own addresses only.
   const anycast = namespace.routes.v6.find(target)
   const own = link.address(target) !== undefined
-  if (!own && !(anycast?.route.type === 'anycast' && anycast.link === link)) return
+  const said = own ? undefined : namespace.neighbours.responds(target, link)
+  if (!own && !said && !(anycast?.route.type === 'anycast' && anycast.link === link)) return
   const from = packet.source
   if (from !== '::' && mac !== undefined) namespace.neighbours.heard(link, from, mac, 'STALE', { create: true })
   if (trail?.record) {
     namespace.recorder.hop(namespace, packetOf(packet, trail), {
       stage: 'neighbour',
       interface: link.name,
-      text: `${namespace.name} has ${target} and advertises: it is at ${link.mac}.`,
+      text: said?.text ?? `${namespace.name} has ${target} and advertises: it is at ${link.mac}.`,
+      ...(said ? { decidedBy: { kind: 'socket' as const, text: said.decidedBy } } : {}),
       before: namespace.recorder.header(packet, { source: mac ?? '', destination: multicastMac6(packet.destination), payload: packet }),
-      explanation: 'neighbour-advertisement',
+      explanation: said ? 'raw-socket-reply' : 'neighbour-advertisement',
     })
   }
   const nodes = 'ff02::1'

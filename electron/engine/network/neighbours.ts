@@ -9,7 +9,7 @@ import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
 import { BROADCAST_MAC, ZERO_MAC } from './packets.ts'
 import type { RouteEntry } from './fib.ts'
-import type { ArpPacket, Frame, Ip, IpPacket, LinkAddress, Mac, NeighbourState, NeighbourTable } from './types.ts'
+import type { ArpPacket, Frame, Ip, IpPacket, LinkAddress, Mac, NeighbourResponder, NeighbourState, NeighbourTable } from './types.ts'
 
 const REACHABLE_MS = 30_000
 const DELAY_MS = 5_000
@@ -50,6 +50,7 @@ const known: Telling<[ip: Ip, mac: Mac, state: NeighbourState, router: boolean |
 export class Neighbours implements NeighbourTable {
   readonly #namespace: Namespace
   readonly #links = new SparseMap<BaseLink, Map<Ip, Neighbour>>()
+  #responders: Set<NeighbourResponder> | undefined
   #proxies: readonly { ip: Ip; device?: string }[] | undefined
 
   constructor(namespace: Namespace) {
@@ -72,6 +73,21 @@ export class Neighbours implements NeighbourTable {
 
   proxies(): readonly { ip: Ip; device?: string }[] {
     return this.#proxies ?? []
+  }
+
+  answerFor(responder: NeighbourResponder): () => void {
+    const all = (this.#responders ??= new Set())
+    all.add(responder)
+    return () => all.delete(responder)
+  }
+
+  /** What a program says that answers for an address. */
+  responds(ip: Ip, link: BaseLink): ReturnType<NeighbourResponder> {
+    for (const responder of this.#responders ?? []) {
+      const said = responder(ip, link.name)
+      if (said) return said
+    }
+    return undefined
   }
 
   setProxy({ ip, device }: { ip: Ip; device?: string }, on: boolean): void {
@@ -172,6 +188,8 @@ export class Neighbours implements NeighbourTable {
         return
       }
       if (known && known.mac !== undefined && known.mac !== arp.senderMac) this.#learn(known, arp.senderMac, 'STALE')
+      const said = this.responds(arp.targetIp, link)
+      if (said && arp.senderIp !== arp.targetIp) this.#reply(arp, link, said)
       return
     }
     if (!known) return
@@ -205,19 +223,21 @@ export class Neighbours implements NeighbourTable {
     return unicast && link.conf.forwarding && route.link !== link && (link.conf.proxyArp || this.#proxied(arp.targetIp, link)) ? route : undefined
   }
 
-  #reply(request: ArpPacket, link: BaseLink, proxied: RouteEntry | false): void {
+  #reply(request: ArpPacket, link: BaseLink, by: RouteEntry | NonNullable<ReturnType<NeighbourResponder>> | false): void {
     const namespace = this.#namespace
+    const said = by && 'decidedBy' in by ? by : undefined
+    const proxied = by && !('decidedBy' in by) ? by : undefined
     // an answer that comes after the end is none of the journey
     if (request.trail?.record && !hasFailed(request.trail.journey)) {
       namespace.recorder.hop(namespace, request, {
         stage: 'neighbour',
         interface: link.name,
-        text: proxied
+        text: said?.text ?? (proxied
           ? `${namespace.name} answers in place of ${request.targetIp}, which it has a route to (proxy ARP): send it to ${link.mac}.`
-          : `${namespace.name} has ${request.targetIp} and answers: it is at ${link.mac}.`,
-        decidedBy: proxied ? { kind: 'route', table: 'main', text: namespace.routes.line(proxied) } : undefined,
+          : `${namespace.name} has ${request.targetIp} and answers: it is at ${link.mac}.`),
+        decidedBy: said ? { kind: 'socket', text: said.decidedBy } : proxied ? { kind: 'route', table: 'main', text: namespace.routes.line(proxied) } : undefined,
         before: { source: request.senderIp, destination: request.targetIp, sourceMac: request.senderMac, protocol: 'arp', detail: 'request' },
-        explanation: proxied ? 'arp-proxy' : 'arp-reply',
+        explanation: said ? 'raw-socket-reply' : proxied ? 'arp-proxy' : 'arp-reply',
       })
     }
     const payload: ArpPacket = {

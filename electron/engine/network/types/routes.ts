@@ -107,6 +107,9 @@ export interface RouteTable {
 
 export type NeighbourState = 'PERMANENT' | 'REACHABLE' | 'STALE' | 'DELAY' | 'PROBE' | 'INCOMPLETE' | 'FAILED'
 
+/** Whether it answers for an address: the sentence that tells it, and the row that decided. */
+export type NeighbourResponder = (ip: Ip, device: string) => { text: string; decidedBy: string } | undefined
+
 /** ARP's entries and those of Neighbour Discovery. */
 export interface NeighbourTable {
   /** IPv4 first. `router`: it said so in an advertisement. Times are virtual ms. */
@@ -118,6 +121,8 @@ export interface NeighbourTable {
   setProxy(proxy: { ip: Ip; device?: string }, on: boolean): void
   /** Keeps a link's place in the list for rows that come later. */
   reserve(device: string): void
+  /** A program with a raw socket answers, on the link `device`, for addresses that the kernel does not have. Returns what ends it. */
+  answerFor(responder: NeighbourResponder): () => void
   /** A gratuitous request (RFC 5227's announcement): whoever knows another MAC address for it learns this link's. */
   announce(ip: Ip, device: string): void
 }

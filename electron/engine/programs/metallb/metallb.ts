@@ -1,0 +1,111 @@
+import { untilReached } from '../../kubernetes/connection.ts'
+import type { KubernetesClient } from '../../kubernetes/client.ts'
+import type { Task } from '../../machine/task.ts'
+import type { Process, Program } from '../../machine/types.ts'
+import { parseGoFlags } from '../go-flags.ts'
+import { GO_NOT_FOUND, serveGo, splitTarget } from '../http/go.ts'
+import { Output, untilSignal } from '../output.ts'
+import type { SystemServices } from '../types.ts'
+import { MetalController, type MetalLog } from './controller.ts'
+import { Members } from './members.ts'
+import { Speaker } from './speaker.ts'
+import { makeMemberlistSecret, rotateCertificates, serveWebhooks } from './webhooks.ts'
+
+/** The programs of MetalLB's images, v0.14 and v0.15, in layer 2 mode (controller/main.go, speaker/main.go). */
+const NAMESPACE_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace'
+const HINT = '(the flags of the published manifest are)'
+
+export function metallbPrograms(services: SystemServices): Record<string, Program> {
+  return { 'metallb-controller': (process) => controller(process, services), 'metallb-speaker': (process) => speaker(process, services) }
+}
+
+/** go-kit's JSON lines: keys in order. */
+function logger(process: Process, out: Output): MetalLog {
+  return (level, caller, fields) => {
+    const all = { ...fields, caller, level, ts: new Date(process.clock.wall()).toISOString().replace(/\.\d+Z$/, 'Z') }
+    out.write(`${JSON.stringify(Object.fromEntries(Object.entries(all).filter(([, v]) => v !== undefined).sort(([a], [b]) => (a < b ? -1 : 1))))}\n`)
+  }
+}
+
+function* refuse(process: Process, what: string): Task<number> {
+  yield* process.printError(`podhop: not simulated: ${what} ${HINT}\n`)
+  return 69
+}
+
+function namespaceOf(process: Process): string {
+  const { fs, env } = process
+  return env.get('METALLB_NAMESPACE') || (fs.exists(NAMESPACE_FILE) ? fs.readText(NAMESPACE_FILE).trim() : 'metallb-system')
+}
+
+/** Without its definitions neither part can do anything: the manager waits for them, then gives up. */
+function* untilDefined(process: Process, client: KubernetesClient): Task<boolean> {
+  return yield* untilReached(process.clock, () => client.resources().some((r) => r.group === 'metallb.io' && r.kind === 'IPAddressPool'))
+}
+
+function serveMetrics(process: Process, port: number, text: () => string): void {
+  serveGo(process, process.argv[0]!.split('/').at(-1)!, port, undefined, ({ target }) =>
+    splitTarget(target).path === '/metrics' ? { headers: [['Content-Type', 'text/plain; version=0.0.4; charset=utf-8; escaping=underscores']], body: text() } : GO_NOT_FOUND)
+}
+
+function* controller(process: Process, services: SystemServices): Task<number> {
+  const flags = parseGoFlags(process.argv.slice(1), [...['log-level', 'tls-min-version', 'lb-class', 'ml-secret-name', 'deployment', 'webhook-mode', 'namespace'].map((name) => ({ name, kind: 'string' as const })), { name: 'port', kind: 'int' }, { name: 'disable-cert-rotation', kind: 'bool' }])
+  if ('error' in flags) return yield* refuse(process, flags.error)
+  const { values } = flags
+  const out = new Output(process, 1)
+  const log = logger(process, out)
+  const { client } = services
+  const namespace = values.get('namespace') ?? namespaceOf(process)
+  log('info', 'main.go:182', { branch: 'HEAD', msg: 'MetalLB controller starting' })
+  if (!(yield* untilDefined(process, client))) {
+    log('error', 'main.go:250', { error: 'no matches for kind "IPAddressPool" in version "metallb.io/v1beta1"', msg: 'failed to create k8s client', op: 'startup' })
+    yield* out.flush()
+    return 1
+  }
+  const secret = values.get('ml-secret-name') ?? process.env.get('METALLB_ML_SECRET_NAME') ?? ''
+  if (secret !== '') yield* untilReached(process.clock, () => makeMemberlistSecret(client, namespace, secret, process.clock.random.fork(`metallb ${namespace}/${secret}`)))
+  if (values.get('webhook-mode') !== 'disabled') {
+    const chain = yield* untilReached(process.clock, () => rotateCertificates(process, client, namespace))
+    process.onExit(serveWebhooks(process, client, chain))
+    log('info', 'webhook.go:33', { msg: 'webhooks enabled', op: 'startup' })
+  }
+  const running = new MetalController(client, process.clock, { lbClass: values.get('lb-class') ?? '', log })
+  process.onExit(() => running.stop())
+  serveMetrics(process, Number(values.get('port') ?? 7472), () => running.metrics())
+  yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
+  yield* out.flush()
+  return 0
+}
+
+function* speaker(process: Process, services: SystemServices): Task<number> {
+  const flags = parseGoFlags(process.argv.slice(1), [...['log-level', 'lb-class', 'namespace', 'ml-labels', 'ml-bindaddr'].map((name) => ({ name, kind: 'string' as const })), { name: 'port', kind: 'int' }, { name: 'ignore-exclude-lb', kind: 'bool' }])
+  if ('error' in flags) return yield* refuse(process, flags.error)
+  if ((process.env.get('METALLB_BGP_TYPE') ?? 'native') !== 'native') return yield* refuse(process, `METALLB_BGP_TYPE=${process.env.get('METALLB_BGP_TYPE')!}`)
+  const { values } = flags
+  const out = new Output(process, 1)
+  const log = logger(process, out)
+  const { client } = services
+  const context = services.nodeOf(process)
+  if (!context) return yield* refuse(process, 'a speaker without hostNetwork')
+  log('info', 'main.go:98', { branch: 'HEAD', msg: 'MetalLB speaker starting' })
+  if (!(yield* untilDefined(process, client))) {
+    log('error', 'main.go:240', { error: 'no matches for kind "IPAddressPool" in version "metallb.io/v1beta1"', msg: 'failed to create k8s client', op: 'startup' })
+    yield* out.flush()
+    return 1
+  }
+  const namespace = values.get('namespace') ?? namespaceOf(process)
+  const ip = values.get('ml-bindaddr') ?? process.env.get('METALLB_ML_BIND_ADDR') ?? ''
+  const running: { speaker?: Speaker } = {}
+  const members = ip === '' ? undefined : new Members(process.clock, context.network, { node: context.name, ip }, { pid: process.pid, program: 'speaker' }, (node, alive) => {
+    log('info', 'speakerlist.go:310', { msg: `node event - ${alive ? 'join' : 'leave'}: ${node}`, node, op: 'memberDiscovery' })
+    running.speaker?.membersChanged()
+  })
+  if (members) process.onExit(() => members.stop())
+  const labels = values.get('ml-labels') ?? process.env.get('METALLB_ML_LABELS') ?? 'app=metallb,component=speaker'
+  const started = yield* untilReached(process.clock, () => new Speaker(context, client, { namespace, lbClass: values.get('lb-class') ?? '', ignoreExcluded: /^(1|t|true)$/i.test(values.get('ignore-exclude-lb') ?? ''), labels, members, log }))
+  running.speaker = started
+  process.onExit(() => started.stop())
+  serveMetrics(process, Number(values.get('port') ?? 7472), () => '')
+  yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
+  yield* out.flush()
+  return 0
+}
