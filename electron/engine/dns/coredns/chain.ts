@@ -1,6 +1,6 @@
 import type { Task } from '../../machine/task.ts'
 import type { Process } from '../../machine/types.ts'
-import { dnsQuery, type DnsMessage } from '../../network/wire/dns.ts'
+import { dnsQuery, type DnsMessage, type DnsRecord } from '../../network/wire/dns.ts'
 import { replyTo, type DnsClient } from '../server.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -24,6 +24,8 @@ export interface DnsPlugin {
   /** Whether it can answer (the ready plugin asks). */
   ready?(): boolean
   stop?(): void
+  /** All records of a zone, its SOA first and last; undefined: it has no such zone. */
+  transfer?(zone: string): readonly DnsRecord[] | undefined
 }
 
 /** A failure that the errors plugin logs; the client gets its code. */
@@ -47,13 +49,13 @@ export interface PluginContext {
 }
 
 /** The order in which plugins are asked: plugin.cfg, not the Corefile. */
-export const PLUGIN_ORDER = ['reload', 'bufsize', 'bind', 'debug', 'ready', 'health', 'prometheus', 'errors', 'log', 'dns64', 'acl', 'any', 'chaos', 'loadbalance', 'cache', 'rewrite', 'header', 'autopath', 'minimal', 'template', 'hosts', 'kubernetes', 'file', 'loop', 'forward', 'whoami']
+export const PLUGIN_ORDER = ['reload', 'bufsize', 'bind', 'debug', 'ready', 'health', 'prometheus', 'errors', 'log', 'dns64', 'acl', 'any', 'chaos', 'loadbalance', 'cache', 'rewrite', 'header', 'autopath', 'minimal', 'template', 'transfer', 'hosts', 'k8s_external', 'kubernetes', 'file', 'loop', 'forward', 'whoami']
 
 /** Known to CoreDNS, not to Podhop. */
 export const OTHER_PLUGINS = new Set([
   'root', 'metadata', 'geoip', 'cancel', 'tls', 'quic', 'grpc_server', 'https', 'https3', 'timeouts', 'multisocket', 'nsid', 'trace',
-  'pprof', 'dnstap', 'local', 'tsig', 'dnssec', 'transfer', 'route53',
-  'azure', 'clouddns', 'k8s_external', 'auto', 'secondary', 'etcd', 'grpc', 'erratic', 'on', 'sign', 'view',
+  'pprof', 'dnstap', 'local', 'tsig', 'dnssec', 'route53',
+  'azure', 'clouddns', 'auto', 'secondary', 'etcd', 'grpc', 'erratic', 'on', 'sign', 'view',
 ])
 
 export class Chain {

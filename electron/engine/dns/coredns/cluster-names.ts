@@ -10,6 +10,8 @@ export interface ServiceEntry {
   clusterIPs: readonly string[]
   headless: boolean
   externalName: string | undefined
+  /** externalIPs and what a load balancer is reached at: addresses and names. */
+  externalIPs: readonly string[]
   ports: readonly { name: string; protocol: string; port: number }[]
 }
 
@@ -75,6 +77,17 @@ export class ClusterNames {
     return this.#services.get(`${namespace}/${name}`)
   }
 
+  /** All, by their names. */
+  services(): ServiceEntry[] {
+    return [...this.#services.values()].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.namespace < b.namespace ? -1 : 1))
+  }
+
+  /** The endpoints of a Service, slice by slice. */
+  slices(namespace: string, service: string): readonly EndpointEntry[][] {
+    this.#readChanged()
+    return [...(this.#slices.get(`${namespace}/${service}`)?.values() ?? [])]
+  }
+
   endpoints(namespace: string, service: string): EndpointEntry[] {
     this.#readChanged()
     return [...(this.#slices.get(`${namespace}/${service}`)?.values() ?? [])].flat()
@@ -82,6 +95,10 @@ export class ClusterNames {
 
   serviceByIp(ip: string): ServiceEntry | undefined {
     return this.#serviceByIp.get(ip)?.[0]
+  }
+
+  servicesByExternalIp(ip: string): ServiceEntry[] {
+    return [...this.#services.values()].filter((s) => s.externalIPs.includes(ip))
   }
 
   endpointsByIp(ip: string): readonly EndpointEntry[] {
@@ -113,6 +130,7 @@ export class ClusterNames {
       name,
       namespace,
       headless,
+      externalIPs: [...(spec.externalIPs ?? []), ...(object.status.loadBalancer?.ingress ?? []).flatMap((i) => i.ip || i.hostname || [])],
       externalName: spec.type === 'ExternalName' ? spec.externalName : undefined,
       clusterIPs: headless || spec.type === 'ExternalName' ? [] : (spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : [])),
       ports: spec.ports?.length ? spec.ports.map((p) => ({ name: p.name ?? '', protocol: p.protocol ?? 'TCP', port: p.port })) : NO_PORTS,

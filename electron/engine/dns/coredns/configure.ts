@@ -3,11 +3,12 @@ import type { Ip } from '../../network/types.ts'
 import { Chain, OTHER_PLUGINS, PLUGIN_ORDER, type DnsPlugin, type PluginContext } from './chain.ts'
 import { CorefileError, type CorefileDirective, type ServerBlock } from './corefile.ts'
 import { AnyPlugin, ChaosPlugin, MinimalPlugin } from './answering.ts'
+import { ExternalPlugin } from './external.ts'
 import { KubernetesPlugin } from './kubernetes.ts'
 import { PrometheusPlugin } from './metrics.ts'
 import { LoadBalancePlugin, WhoamiPlugin } from './plugins.ts'
-import { bindAddresses, makeCache, makeDns64, makeHeader, makeHosts } from './setups-answers.ts'
-import { argumentError, duration, lines, makeAcl, makeAutopath, makeBufsize, makeErrors, makeFile, makeForward, makeKubernetes, makeLog, makeRewrite, makeTemplate, NotSimulated, wrong } from './setups.ts'
+import { bindAddresses, makeCache, makeDns64, makeExternal, makeHeader, makeHosts } from './setups-answers.ts'
+import { argumentError, duration, lines, makeAcl, makeAutopath, makeBufsize, makeErrors, makeFile, makeForward, makeKubernetes, makeLog, makeRewrite, makeTemplate, makeTransfer, NotSimulated, wrong } from './setups.ts'
 
 /** Where something listens; without an address on all of them. */
 export interface Listening { address?: Ip; port: number }
@@ -31,7 +32,7 @@ export interface ServerSetup {
 export interface Build { program: string; version: string; platform: string; plugins?: ReadonlySet<string> }
 
 /** Directives of which one block may have several: each is a rule, or the next to be asked. */
-const REPEATED = new Set(['acl', 'bind', 'file', 'forward', 'log', 'rewrite', 'template'])
+const REPEATED = new Set(['acl', 'bind', 'file', 'forward', 'log', 'rewrite', 'template', 'transfer'])
 
 export function setUpServer(block: ServerBlock, context: PluginContext, client: KubernetesClient, build: Build): ServerSetup {
   const setup: ServerSetup = { chain: new Chain([]), bind: [], health: undefined, lameduck: 0, ready: undefined, metrics: undefined, reload: undefined, loop: false }
@@ -57,6 +58,12 @@ export function setUpServer(block: ServerBlock, context: PluginContext, client: 
     throw error
   }
   setup.chain = new Chain(plugins)
+  try {
+    for (const plugin of plugins) if (plugin instanceof ExternalPlugin) plugin.check()
+  } catch (error) {
+    for (const plugin of plugins) plugin.stop?.()
+    throw error
+  }
   return setup
 }
 
@@ -134,6 +141,10 @@ function make(name: string, directives: readonly CorefileDirective[], block: Ser
       return [makeAutopath(directive, zones, context, () => setup.chain.plugins.find((p) => p instanceof KubernetesPlugin))]
     case 'hosts':
       return [makeHosts(directive, context, zones)]
+    case 'transfer':
+      return [makeTransfer(directives, context, zones, () => setup.chain.plugins)]
+    case 'k8s_external':
+      return [makeExternal(directive, context, zones, () => setup.chain.plugins.find((p) => p instanceof KubernetesPlugin))]
     case 'kubernetes':
       return [makeKubernetes(directive, zones, context, client)]
     case 'file':

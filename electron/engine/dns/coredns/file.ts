@@ -1,6 +1,6 @@
 import type { Task } from '../../machine/task.ts'
 import { goDuration } from '../../kubernetes/kubelet/go-duration.ts'
-import type { DnsMessage } from '../../network/wire/dns.ts'
+import type { DnsMessage, DnsRecord } from '../../network/wire/dns.ts'
 import { isBelow } from '../names.ts'
 import { replyTo } from '../server.ts'
 import type { DnsPlugin, DnsRequest, Next, PluginContext } from './chain.ts'
@@ -69,6 +69,16 @@ export class FilePlugin implements DnsPlugin {
         log(`[ERROR] plugin/file: Parsing zone ${JSON.stringify(origin)}: ${error instanceof ZoneUnknown ? `podhop: not simulated: ${error.message}` : error.message}`)
       }
     }
+  }
+
+  transfer(zone: string): readonly DnsRecord[] | undefined {
+    const known = this.#zones.get(zone.toLowerCase())?.zone
+    if (!known) return undefined
+    const { soa, records, origin } = known
+    const apex = records.get(origin.toLowerCase()) ?? []
+    const backwards = (name: string): string => name.split('.').reverse().join('.')
+    const others = [...records].filter(([name]) => name !== origin.toLowerCase()).sort(([a], [b]) => (backwards(a) < backwards(b) ? -1 : 1)).flatMap(([, list]) => list)
+    return [soa, ...apex.filter((r) => r.data.type === 'NS'), ...apex.filter((r) => r.data.type !== 'NS' && r.data.type !== 'SOA'), ...others, soa]
   }
 
   *serve(request: DnsRequest, next: Next): Task<DnsMessage | undefined> {

@@ -6,7 +6,7 @@ import type { DnsMessage, DnsRecord } from '../../network/wire/dns.ts'
 import { absoluteName, addressOfReverse, isBelow, labelsBefore, sameName } from '../names.ts'
 import { replyTo } from '../server.ts'
 import type { DnsPlugin, DnsRequest, Next, PluginContext } from './chain.ts'
-import { ClusterNames } from './cluster-names.ts'
+import { ClusterNames, type ServiceEntry } from './cluster-names.ts'
 
 /**
  * CoreDNS' kubernetes plugin (plugin/kubernetes, plugin/backend_lookup.go): the Kubernetes DNS specification 1.1 over
@@ -42,7 +42,7 @@ export class KubernetesPlugin implements DnsPlugin {
   readonly name = 'kubernetes'
   readonly #options: KubernetesOptions
   readonly #context: PluginContext
-  readonly #names: ClusterNames
+  readonly names: ClusterNames
   readonly #primary: string
 
   constructor(client: KubernetesClient, context: PluginContext, options: KubernetesOptions) {
@@ -51,7 +51,7 @@ export class KubernetesPlugin implements DnsPlugin {
     this.#primary = options.zones.find((z) => !z.endsWith('.arpa.')) ?? options.zones[0] ?? 'cluster.local.'
     const { process, log } = context
     const [host, port] = ['KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT'].map((name) => process.env.get(name) ?? '')
-    this.#names = new ClusterNames(() => inClusterClient(process, client), {
+    this.names = new ClusterNames(() => inClusterClient(process, client), {
       clock: process.clock,
       server: `https://${joinHostPort(host!, Number(port))}`,
       log,
@@ -64,17 +64,17 @@ export class KubernetesPlugin implements DnsPlugin {
   }
 
   ready(): boolean {
-    return this.#names.synced
+    return this.names.synced
   }
 
   stop(): void {
-    this.#names.stop()
+    this.names.stop()
   }
 
   /** The search list of the Pod that asks, with the domains of this server's own resolv.conf; empty: not known, or Pods are not verified (plugin/kubernetes/autopath.go). */
   searchOf({ name, client }: DnsRequest, own: readonly string[]): readonly string[] {
     const zone = this.#options.zones.filter((z) => isBelow(z, name)).sort((a, b) => b.length - a.length)[0]
-    const namespace = zone === undefined || this.#options.pods !== 'verified' ? undefined : this.#names.namespaceOfPod(client.address)
+    const namespace = zone === undefined || this.#options.pods !== 'verified' ? undefined : this.names.namespaceOfPod(client.address)
     if (zone === undefined || namespace === undefined) return []
     const dot = zone === '.' ? '' : zone
     return [`${namespace}.svc.${dot}`, `svc.${dot}`, zone, ...own, '']
@@ -95,7 +95,7 @@ export class KubernetesPlugin implements DnsPlugin {
       const { fallthrough } = this.#options
       if (fallthrough && (fallthrough.length === 0 || fallthrough.some((z) => isBelow(z, request.name)))) return yield* next()
       // who has not seen everything yet cannot know
-      return replyTo(request.query, { rcode: this.#names.synced ? 'NXDOMAIN' : 'SERVFAIL', authoritative: true, authorities: [this.#soa(zone)] })
+      return replyTo(request.query, { rcode: this.names.synced ? 'NXDOMAIN' : 'SERVFAIL', authoritative: true, authorities: [this.#soa(zone)] })
     }
     if (answers.length === 0) return replyTo(request.query, { authoritative: true, authorities: [this.#soa(zone)] })
     return replyTo(request.query, { authoritative: true, answers, additionals })
@@ -187,10 +187,10 @@ export class KubernetesPlugin implements DnsPlugin {
       this.#items(name, zone)
       return []
     }
-    const service = this.#names.serviceByIp(ip)
+    const service = this.names.serviceByIp(ip)
     if (service && this.#exposed(service.namespace)) return [this.#record(name, { type: 'PTR', target: `${service.name}.${service.namespace}.svc.${this.#primary}` })]
     // since v1.11.4 only endpoints with a hostname of their own, as StatefulSets' Pods have
-    const named = this.#names.endpointsByIp(ip).filter((e) => e.named && (this.#options.namespaces.length === 0 || this.#exposed(e.namespace)))
+    const named = this.names.endpointsByIp(ip).filter((e) => e.named && (this.#options.namespaces.length === 0 || this.#exposed(e.namespace)))
     const targets = new Set(named.map((e) => `${e.hostname}.${e.service}.${e.namespace}.svc.${this.#primary}`))
     if (targets.size === 0) throw new NameError()
     return [...targets].map((target) => this.#record(name, { type: 'PTR', target }))
@@ -208,8 +208,8 @@ export class KubernetesPlugin implements DnsPlugin {
 
   #nameServers(zone: string): { answers: DnsRecord[]; additionals: DnsRecord[] } {
     // CoreDNS names itself by the Services that its own addresses are endpoints of (nsAddrs of plugin/kubernetes/ns.go).
-    const own = [...this.#context.process.network.links.values()].flatMap((l) => l.addresses.map((a) => a.address)).filter((a) => !a.startsWith('127.') && a !== '::1' && !a.startsWith('fe80:'))
-    const endpoints = own.flatMap((address) => this.#names.endpointsByIp(address))
+    const own = this.#ownAddresses()
+    const endpoints = own.flatMap((address) => this.names.endpointsByIp(address))
     const servers = new Set<string>()
     const additionals: DnsRecord[] = []
     const add = (target: string, address: string): void => {
@@ -217,13 +217,17 @@ export class KubernetesPlugin implements DnsPlugin {
       additionals.push(this.#record(target, { type: isIpv4(address) ? 'A' : 'AAAA', address }))
     }
     for (const endpoint of endpoints) {
-      const service = this.#names.service(endpoint.namespace, endpoint.service)
+      const service = this.names.service(endpoint.namespace, endpoint.service)
       const name = `${endpoint.service}.${endpoint.namespace}.svc.${zone}`
       if (service?.headless) add(`${endpoint.hostname}.${name}`, endpoint.ip)
       else for (const ip of service?.clusterIPs ?? []) add(name, ip)
     }
     if (endpoints.length === 0) for (const address of own) add(`ns.dns.${zone}`, address)
     return { answers: [...servers].map((target) => this.#record(zone, { type: 'NS', target })), additionals }
+  }
+
+  #ownAddresses(): string[] {
+    return [...this.#context.process.network.links.values()].flatMap((l) => l.addresses.map((a) => a.address)).filter((a) => !a.startsWith('127.') && a !== '::1' && !a.startsWith('fe80:'))
   }
 
   #record(name: string, data: DnsRecord['data']): DnsRecord {
@@ -237,15 +241,82 @@ export class KubernetesPlugin implements DnsPlugin {
       name: zone,
       class: 'IN',
       ttl: Math.min(300, ttl),
-      data: { type: 'SOA', primary: `ns.dns.${dot}`, mailbox: `hostmaster.${dot}`, serial: this.#names.modified, refresh: 7200, retry: 1800, expire: 86_400, minimum: ttl },
+      data: { type: 'SOA', primary: `ns.dns.${dot}`, mailbox: `hostmaster.${dot}`, serial: this.names.modified, refresh: 7200, retry: 1800, expire: 86_400, minimum: ttl },
     }
+  }
+
+  /** plugin/kubernetes/xfr.go */
+  transfer(zone: string): readonly DnsRecord[] | undefined {
+    if (!this.#options.zones.some((z) => isBelow(z, zone))) return undefined
+    const soa = this.#soa(zone)
+    const { answers, additionals } = this.#nameServers(zone)
+    // nobody gives these a time to live there
+    const servers = additionals.map((r) => ({ ...r, ttl: 0 }))
+    const out: DnsRecord[] = [soa]
+    // for each of its addresses that brings a new name, all of them
+    for (const [i, server] of servers.entries()) {
+      if (servers.findIndex((s) => s.name === server.name) === i) out.push(answers.find((a) => a.data.type === 'NS' && a.data.target === server.name)!)
+      out.push(...servers)
+    }
+    const address = (name: string, ip: string): DnsRecord => this.#record(name, { type: isIpv4(ip) ? 'A' : 'AAAA', address: ip })
+    const srv = (name: string, weight: number, port: number, target: string): DnsRecord => this.#record(name, { type: 'SRV', priority: 0, weight, port, target })
+    for (const { name, namespace, headless, externalName, clusterIPs, ports } of this.names.services()) {
+      if (!this.#exposed(namespace)) continue
+      const owner = `${name}.${namespace}.svc.${zone}`
+      if (externalName !== undefined) {
+        if (!isValidIp(externalName)) out.push(this.#record(owner, { type: 'CNAME', target: absoluteName(externalName) }))
+        continue
+      }
+      for (const ip of clusterIPs) out.push(address(owner, ip))
+      if (!headless) {
+        for (const p of ports) out.push(srv(owner, 100, p.port, owner), ...(p.name === '' ? [] : [srv(`_${p.name.toLowerCase()}._${p.protocol.toLowerCase()}.${owner}`, 100, p.port, owner)]))
+        continue
+      }
+      for (const slice of this.names.slices(namespace, name)) {
+        for (const { ip, hostname, ports: own } of slice) {
+          const target = `${hostname}.${owner}`
+          out.push(address(owner, ip), address(target, ip))
+          for (const p of own) if (p.name !== '') out.push(srv(`_${p.name.toLowerCase()}._${p.protocol.toLowerCase()}.${owner}`, Math.max(1, Math.floor(100 / slice.length)), p.port, target))
+        }
+      }
+    }
+    return [...out, soa]
+  }
+
+  // ---- what k8s_external asks ---------------------------------------------------------------------------------
+
+  get ttl(): number {
+    return this.#options.ttl
+  }
+
+  get serial(): number {
+    return this.names.modified
+  }
+
+  exposes(namespace: string): boolean {
+    return this.#exposed(namespace)
+  }
+
+  servicesOfExternalIp(ip: string): readonly ServiceEntry[] {
+    return this.names.servicesByExternalIp(ip).filter((s) => this.#options.namespaces.length === 0 || this.#exposed(s.namespace))
+  }
+
+  /** Where the world reaches CoreDNS: what its own Services are reached at; with `headless` also as an endpoint of headless ones. */
+  externalAddresses(headless: boolean): string[] {
+    const own = this.#ownAddresses()
+    const endpoints = own.flatMap((address) => this.names.endpointsByIp(address))
+    if (endpoints.length === 0) return own
+    return endpoints.flatMap((endpoint) => {
+      const service = this.names.service(endpoint.namespace, endpoint.service)
+      return headless && service?.headless ? [endpoint.ip] : (service?.externalIPs ?? [])
+    })
   }
 
   // ---- names --------------------------------------------------------------------------------------------------
 
   #exposed(namespace: string): boolean {
     const { namespaces } = this.#options
-    return this.#names.hasNamespace(namespace) && (namespaces.length === 0 || namespaces.includes(namespace))
+    return this.names.hasNamespace(namespace) && (namespaces.length === 0 || namespaces.includes(namespace))
   }
 
   /** What a name stands for; an empty list when it exists without records. Throws NameError. */
@@ -274,12 +345,12 @@ export class KubernetesPlugin implements DnsPlugin {
     if (pods === 'disabled') throw new NameError()
     const isV4 = label.split('-').length === 4 && !label.includes('--')
     const ip = label.replaceAll('-', isV4 ? '.' : ':')
-    if (!isValidIp(ip) || (pods === 'verified' && !this.#names.hasPod(namespace, ip))) throw new NameError()
+    if (!isValidIp(ip) || (pods === 'verified' && !this.names.hasPod(namespace, ip))) throw new NameError()
     return [{ host: ip, port: -1, key: `${label}.${below}` }]
   }
 
   #service(namespace: string, name: string, wanted: { endpoint: string | undefined; protocol: string | undefined; port: string | undefined }, below: string): Item[] {
-    const service = this.#names.service(namespace, name)
+    const service = this.names.service(namespace, name)
     if (!service) throw new NameError()
     const { endpoint, protocol, port } = wanted
     const fits = (p: { name: string; protocol: string }): boolean =>
@@ -292,10 +363,10 @@ export class KubernetesPlugin implements DnsPlugin {
     }
     let items: Item[]
     if (service.headless || endpoint !== undefined) {
-      items = this.#names.endpoints(namespace, name)
+      items = this.names.endpoints(namespace, name)
         .filter((e) => endpoint === undefined || e.hostname.toLowerCase() === endpoint)
         .flatMap((e) => e.ports.filter(fits).map((p) => ({ host: e.ip, port: p.port, key: `${e.hostname}.${key}` })))
-    } else if (this.#options.ignoreEmptyService && this.#names.endpoints(namespace, name).length === 0) {
+    } else if (this.#options.ignoreEmptyService && this.names.endpoints(namespace, name).length === 0) {
       items = []
     } else {
       items = service.ports.filter(fits).flatMap((p) => service.clusterIPs.map((host) => ({ host, port: p.port, key })))

@@ -2,11 +2,13 @@ import { canonicalIp, isIpv4, tryParseCidr } from '../../network/address.ts'
 import { CACHE_DEFAULTS, CachePlugin, type CacheOptions } from './cache.ts'
 import type { PluginContext } from './chain.ts'
 import type { CorefileDirective } from './corefile.ts'
+import { ExternalPlugin, type ExternalOptions } from './external.ts'
 import { Dns64Plugin, HeaderPlugin, type HeaderRule } from './header.ts'
 import { HostsPlugin, type HostsOptions } from './hosts.ts'
+import type { KubernetesPlugin } from './kubernetes.ts'
 import { argumentError, duration, lines as linesOf, plain, seconds, wrong, zoneOf } from './setups.ts'
 
-/** Setups of plugins that change or keep answers: cache, hosts, header, dns64; and of bind. */
+/** Setups of plugins that change or keep answers: cache, hosts, header, dns64; of k8s_external, and of bind. */
 export function makeCache(directive: CorefileDirective, context: PluginContext, zones: readonly string[], server: string): CachePlugin {
   const [first, ...rest] = directive.args
   const limit = first !== undefined && /^-?\d+$/.test(first) ? Number(first) : undefined
@@ -153,4 +155,21 @@ export function bindAddresses(directives: readonly CorefileDirective[], { proces
     const except = new Set(directive.block.flatMap(([, ...rest]) => listed(directive, rest)))
     return all.filter((address) => !except.has(address))
   }))].sort((a, b) => Number(isIpv4(b)) - Number(isIpv4(a)))
+}
+
+/** `kubernetes`: the plugin of the same block. */
+export function makeExternal(directive: CorefileDirective, context: PluginContext, zones: readonly string[], kubernetes: () => KubernetesPlugin | undefined): ExternalPlugin {
+  const options: ExternalOptions = { zones: directive.args.length > 0 ? directive.args.map(zoneOf) : zones, ttl: 5, apex: 'dns', headless: false, fallthrough: undefined }
+  for (const [word = '', ...rest] of linesOf(directive)) {
+    if (word === 'ttl') {
+      options.ttl = seconds(directive, rest[0])
+      if (options.ttl < 0 || options.ttl > 3600) throw wrong(directive, `ttl must be in range [0, 3600]: ${options.ttl}`)
+    } else if (word === 'apex') {
+      if (rest[0] === undefined) throw argumentError(directive, word)
+      options.apex = rest[0]
+    } else if (word === 'headless') options.headless = true
+    else if (word === 'fallthrough') options.fallthrough = rest.map(zoneOf)
+    else throw wrong(directive, `unknown property '${word}'`)
+  }
+  return new ExternalPlugin(context, options, kubernetes)
 }

@@ -7,7 +7,7 @@ import { goDuration } from '../../kubernetes/kubelet/go-duration.ts'
 import { absoluteName } from '../names.ts'
 import { parseResolvConf } from '../resolv-conf.ts'
 import { AclPlugin, AutopathPlugin, type AclRule } from './answering.ts'
-import type { PluginContext } from './chain.ts'
+import type { DnsPlugin, PluginContext } from './chain.ts'
 import { CorefileError, reverseZone, type CorefileDirective } from './corefile.ts'
 import { FilePlugin, type FileOptions } from './file.ts'
 import { ForwardPlugin } from './forward.ts'
@@ -15,6 +15,7 @@ import { KubernetesPlugin } from './kubernetes.ts'
 import { LOG_FORMATS, LogPlugin, type LogRule } from './log.ts'
 import { BufsizePlugin, ErrorsPlugin, type Consolidation } from './plugins.ts'
 import { goRegExp, parseRewrite, RewriteError, RewritePlugin, RewriteUnknown } from './rewrite.ts'
+import { TransferPlugin } from './transfer.ts'
 import { ZoneError, ZoneUnknown } from './zone-file.ts'
 import { parseTemplate, TemplatePlugin, type DnsTemplate, type TemplateText } from './template.ts'
 
@@ -190,6 +191,22 @@ export function makeTemplate(directives: readonly CorefileDirective[], context: 
     if (template.match.length === 0) template.match.push(/.*/)
     return template
   }))
+}
+
+export function makeTransfer(directives: readonly CorefileDirective[], context: PluginContext, zones: readonly string[], others: () => readonly DnsPlugin[]): TransferPlugin {
+  const all = directives.flatMap((directive) => {
+    let to = 0
+    for (const [word = '', ...rest] of lines(directive)) {
+      if (word !== 'to') throw wrong(directive, `unknown property ${JSON.stringify(word)}`)
+      if (rest.length === 0) throw argumentError(directive, word)
+      // those who are named are told of changes, too
+      if (rest.some((host) => host !== '*')) throw new NotSimulated('CoreDNS transfer to an address (to * is, with acl for those who may ask)')
+      to += rest.length
+    }
+    if (to === 0) throw wrong(directive, "'to' is required")
+    return directive.args.length > 0 ? directive.args.map(zoneOf) : [...zones]
+  })
+  return new TransferPlugin(context, all, others)
 }
 
 export function makeFile(directives: readonly CorefileDirective[], zones: readonly string[], context: PluginContext): FilePlugin {
