@@ -9,6 +9,7 @@ import { internalIp, podSubnets } from '../bridge-link.ts'
 import type { Agent, NodeContext, Sandbox } from '../types.ts'
 import type { Datapath } from './datapath.ts'
 import { forgetEndpoint, LocalEndpoints } from './endpoints.ts'
+import { EgressGateway, egressGatewayEnabled, EgressMap } from './egress-gateway.ts'
 import { startDnsProxy } from './dns-proxy.ts'
 import { addDirectRoute, addPodRoute, ensureDatapath, removeRoute } from './devices.ts'
 import { L2Announcer, l2Settings } from './l2-announcer.ts'
@@ -59,6 +60,7 @@ export class CiliumAgent implements Agent {
   #endpoints: LocalEndpoints | undefined
   #services: readonly ServiceSync[] = []
   #l2: L2Announcer | undefined
+  #egress: EgressGateway | undefined
   #regenerating: ReturnType<NodeContext['clock']['schedule']> | undefined
   #collecting: ReturnType<NodeContext['clock']['schedule']> | undefined
   #validating: ReturnType<NodeContext['clock']['schedule']> | undefined
@@ -84,6 +86,7 @@ export class CiliumAgent implements Agent {
     this.datapath?.flows.stop()
     for (const services of this.#services) services.stop()
     this.#l2?.stop()
+    this.#egress?.stop()
     this.datapath?.l2.alive(false)
     for (const timer of [this.#regenerating, this.#collecting, this.#validating]) this.context.clock.cancel(timer)
     if (agents.get(this.context.network) === this) agents.delete(this.context.network)
@@ -143,7 +146,7 @@ export class CiliumAgent implements Agent {
     this.repository = new PolicyRepository(dp, this.#client, proxyPorts, () => this.#regenerateSoon())
     this.repository.namedPorts = (name) => this.#namedPorts(name)
     this.#services = dp.families.map((family) => new ServiceSync(dp, family, this.#process))
-    this.#startL2(dp)
+    this.#startFeatures(dp)
     this.#announce(node, dp)
     this.#regenerate()
     this.#collect()
@@ -155,10 +158,12 @@ export class CiliumAgent implements Agent {
     this.#log('info', 'Daemon initialization completed', 'daemon', `bootstrapTime=${((this.context.clock.now - this.#startedAt) / 1000).toFixed(3)}s`)
   }
 
-  #startL2(dp: Datapath): void {
+  #startFeatures(dp: Datapath): void {
     const settings = l2Settings(this.#client)
     if (settings) this.#l2 = new L2Announcer(this.context, dp, this.#client, settings, this.#log)
     else dp.l2.set(new Set())
+    dp.egress = egressGatewayEnabled(this.#client) ? (dp.egress ?? new EgressMap()) : undefined
+    if (dp.egress) this.#egress = new EgressGateway(this.context, this.#client, dp.egress)
   }
 
   #writeConfiguration(): void {

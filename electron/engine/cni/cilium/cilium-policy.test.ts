@@ -88,9 +88,24 @@ it('a Pod that gets another label gets another identity, and what goes with it',
   expect(w.connect(other, w.ip('web'), 80).verdict).toBe('delivered')
 })
 
+it('toServices: the Pods that a Service selects, and the addresses of one without a selector', () => {
+  policy({ endpointSelector: { matchLabels: { app: 'client' } }, egress: [{ toServices: [{ k8sService: { serviceName: 'shop', namespace: 'default' } }, { k8sServiceSelector: { selector: { matchLabels: { outside: 'yes' } } } }] }] })
+  expect(w.connect(client, w.ip('web'), 80).verdict).toBe('dropped')
+  const { clusterIP } = w.service('shop', {}).spec
+  expect(w.connect(client, w.ip('web'), 80).verdict).toBe('delivered')
+  expect(w.connect(client, clusterIP!, 80).verdict).toBe('delivered')
+  w.create('services', { apiVersion: 'v1', kind: 'Service', metadata: { name: 'far', labels: { outside: 'yes' } }, spec: { ports: [{ port: 80 }] } })
+  expect(w.connect(client, '192.0.2.53', 80).verdict).toBe('dropped')
+  w.create('endpointslices', { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: 'far-1', labels: { 'kubernetes.io/service-name': 'far' } }, addressType: 'IPv4', ports: [{ port: 80, protocol: 'TCP', name: '' }], endpoints: [{ addresses: ['192.0.2.53'] }] })
+  expect(w.connect(client, '192.0.2.53', 80).verdict).toBe('delivered')
+  w.cluster.client.patch('services', 'default', 'shop', 'application/merge-patch+json', { spec: { selector: { app: 'nobody' } } })
+  w.cluster.settle()
+  expect(w.connect(client, w.ip('web'), 80).verdict).toBe('dropped')
+})
+
 it('says which parts of a policy are not simulated', () => {
-  expect(() => policy({ endpointSelector: web, egress: [{ toServices: [{ k8sService: { serviceName: 'web' } }] }] })).toThrow(
-    "spec.egress[0]: Invalid value: \"object\": podhop: not simulated: toServices of Cilium's policies (use toEndpoints, toEntities, toCIDR or toCIDRSet)",
+  expect(() => policy({ endpointSelector: web, egress: [{ toGroups: [{}] }] })).toThrow(
+    "spec.egress[0]: Invalid value: \"object\": podhop: not simulated: toGroups of Cilium's policies (use toEndpoints, toEntities, toCIDR or toCIDRSet)",
   )
   expect(() => policy({ endpointSelector: web, ingress: [{ toPorts: [{ ports: [{ port: '80', protocol: 'TCP' }], rules: { kafka: [{}] } }] }] })).toThrow('not simulated: kafka')
 })

@@ -43,10 +43,13 @@ const toPorts = (layer7: boolean): Schema => list(refusing(
   layer7 ? { listener: anything, serverNames: list(text()), terminatingTLS: anything, originatingTLS: anything } : {}, 'use ports and rules.http',
 ))
 
+const services = list(object({
+  k8sService: object({ namespace: text(), serviceName: text() }), k8sServiceSelector: object({ namespace: text(), selector: labelSelector }, ['selector']),
+}))
+
 const peers = (side: 'from' | 'to', layer7: boolean): Schema => list(refusing(
-  object({ [`${side}Endpoints`]: list(labelSelector), [`${side}Entities`]: entities, [`${side}CIDR`]: list(cidr), [`${side}CIDRSet`]: cidrSet, toPorts: toPorts(layer7), icmps, ...(side === 'to' && layer7 ? { toFQDNs: fqdns } : {}) }),
+  object({ [`${side}Endpoints`]: list(labelSelector), [`${side}Entities`]: entities, [`${side}CIDR`]: list(cidr), [`${side}CIDRSet`]: cidrSet, toPorts: toPorts(layer7), icmps, ...(side === 'to' && layer7 ? { toFQDNs: fqdns } : {}), ...(side === 'to' ? { toServices: services } : {}) }),
   {
-    ...(side === 'to' ? { toServices: list(anything) } : {}),
     [`${side}Groups`]: list(anything), [`${side}Nodes`]: list(anything), [`${side}Requires`]: list(anything), ...(layer7 ? { authentication: anything } : {}),
   },
   `use ${side}Endpoints, ${side}Entities, ${side}CIDR or ${side}CIDRSet`,
@@ -135,11 +138,22 @@ const DEFINITIONS: readonly Definition[] = [
     version: 'v2alpha1', plural: 'ciliuml2announcementpolicies', singular: 'ciliuml2announcementpolicy', kind: 'CiliumL2AnnouncementPolicy', short: ['l2announcement'], scope: 'Cluster', categories: ['cilium'], status: true,
     schema: { spec: object({ serviceSelector: labelSelector, nodeSelector: labelSelector, interfaces: list(text()), externalIPs: flag, loadBalancerIPs: flag }), status: policyStatus }, columns: [age],
   },
+  {
+    plural: 'ciliumegressgatewaypolicies', singular: 'ciliumegressgatewaypolicy', kind: 'CiliumEgressGatewayPolicy', short: ['cegp'], scope: 'Cluster', categories: ['cilium', 'ciliumpolicy'],
+    schema: {
+      spec: object({
+        selectors: list(refusing(object({ podSelector: labelSelector, namespaceSelector: labelSelector }), { nodeSelector: labelSelector }, 'use podSelector and namespaceSelector')),
+        destinationCIDRs: list(cidr), excludedCIDRs: list(cidr),
+        egressGateway: object({ nodeSelector: labelSelector, interface: text(), egressIP: text({ pattern: '((25[0-5]|(2[0-4]|1{0,1}[0-9]){0,1}[0-9])\\.){3,3}(25[0-5]|(2[0-4]|1{0,1}[0-9]){0,1}[0-9])' }) }, ['nodeSelector']),
+      }, ['destinationCIDRs', 'egressGateway', 'selectors']),
+    },
+    columns: [age],
+  },
 ]
 
 /** Kinds that are known to be missing: who makes one is told, and not that there is no such kind. */
 const MISSING: readonly (readonly [plural: string, kind: string, short: string[], instead: string, version?: string, scope?: 'Namespaced'])[] = [
-  ['ciliumegressgatewaypolicies', 'CiliumEgressGatewayPolicy', ['cegp'], 'Pods leave with the address of their node'], ['ciliumlocalredirectpolicies', 'CiliumLocalRedirectPolicy', ['clrp'], 'use a Service with internalTrafficPolicy: Local', 'v2', 'Namespaced'],
+  ['ciliumlocalredirectpolicies', 'CiliumLocalRedirectPolicy', ['clrp'], 'use a Service with internalTrafficPolicy: Local', 'v2', 'Namespaced'],
   ['ciliumenvoyconfigs', 'CiliumEnvoyConfig', ['cec'], "use a CiliumNetworkPolicy's http rules", 'v2', 'Namespaced'], ['ciliumclusterwideenvoyconfigs', 'CiliumClusterwideEnvoyConfig', ['ccec'], "use a CiliumNetworkPolicy's http rules"],
   ['ciliumcidrgroups', 'CiliumCIDRGroup', ['ccg'], 'use cidrSet', 'v2alpha1'], ['ciliumbgpclusterconfigs', 'CiliumBGPClusterConfig', ['cbgpcluster'], 'use calico or kube-router for BGP', 'v2alpha1'], ['ciliumbgppeerconfigs', 'CiliumBGPPeerConfig', ['cbgppeer'], 'use calico or kube-router for BGP', 'v2alpha1'],
   ['ciliumbgpadvertisements', 'CiliumBGPAdvertisement', ['cbgpadvert'], 'use calico or kube-router for BGP', 'v2alpha1'], ['ciliumpodippools', 'CiliumPodIPPool', ['cpip'], 'use podCIDR in the cluster file', 'v2alpha1'],

@@ -7,6 +7,7 @@ import type { NodeContext } from '../types.ts'
 import { isLoopbackIp, joinHostPort } from '../../network/address.ts'
 import { HOST, identityOf, RESERVED, reservedIdentity, WORLD, WORLD_IPV4, WORLD_IPV6, type Identity } from './identity.ts'
 import { NameManager } from './fqdn.ts'
+import type { EgressMap } from './egress-gateway.ts'
 import { L2Responder } from './l2-responder.ts'
 import { LbMap } from './lb-map.ts'
 import { FlowLog, worthReporting, type FlowVerdict, type ObservationPoint } from './hubble/flows.ts'
@@ -70,6 +71,8 @@ export class Datapath {
   readonly nat: NatMap
   readonly lb: LbMap
   readonly l2: L2Responder
+  /** With egress gateways on. */
+  egress: EgressMap | undefined
   readonly names: NameManager
   readonly flows: FlowLog
   /** enable-sctp of cilium-config, as the agent found it at its last start: without it the programs drop SCTP. */

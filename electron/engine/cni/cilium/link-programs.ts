@@ -6,7 +6,7 @@ import { MARK_PROXY_EGRESS, type Datapath } from './datapath.ts'
 import { check, deliverLocally, encapsulate, fibRedirect, isProxyMark, toProxy, undoService, type Checked } from './delivery.ts'
 import { HOST, isWorld, REMOTE_NODE, WORLD } from './identity.ts'
 import { reversed, tupleOf, type Endpoint } from './maps.ts'
-import { masquerade, nodePortIn, perPacketService, undoServiceOfHost } from './nodeport.ts'
+import { isEgressGatewayFor, masquerade, nodePortIn, perPacketService, toEgressGateway, undoServiceOfHost } from './nodeport.ts'
 
 /** The programs of bpf_lxc.c, bpf_host.c and bpf_overlay.c, by the names under which `tc filter` and `bpftool net` show them. */
 
@@ -148,6 +148,10 @@ export function fromOverlay(dp: Datapath): LinkProgram {
         frame.destination = dp.host.mac
         return { redirect: 'ingress', link: dp.host }
       }
+      if (dp.egress && isEgressGatewayFor(dp, packet)) {
+        frame.destination = link.mac
+        return 'pass'
+      }
       return dp.drop(packet, link, 'Stale or unroutable IP', `${packet.destination} is of this node's Pod network, but no endpoint has it (any more).`, { explanation: 'drop-cilium-unroutable', decidedBy: dp.ipcacheText(packet.destination) })
     },
   }
@@ -183,6 +187,8 @@ export function toNetdev(dp: Datapath): LinkProgram {
       if (packet.kind === 'arp' || isTunnel(packet) || !handles(dp, packet)) return 'pass'
       if (isProxyMark(packet.meta.mark)) rememberProxied(dp, packet)
       if (dp.replacesProxy && undoServiceOfHost(dp, packet, link)) return 'pass'
+      const gateway = dp.egress && toEgressGateway(dp, frame, packet, link)
+      if (gateway) return gateway
       masquerade(dp, packet, link)
       return 'pass'
     },

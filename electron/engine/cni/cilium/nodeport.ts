@@ -3,7 +3,8 @@ import type { LinkVerdict } from '../../network/programs.ts'
 import type { Frame, Ip, IpPacket, Link } from '../../network/types.ts'
 import type { Datapath } from './datapath.ts'
 import { deliverLocally, encapsulate, fibRedirect, undoService } from './delivery.ts'
-import { HOST, isWorld, REMOTE_NODE } from './identity.ts'
+import { egressText, EXCLUDED, NO_EGRESS_IP, NO_GATEWAY, type EgressEntry } from './egress-gateway.ts'
+import { HOST, isWorld, LOCAL_SCOPE, REMOTE_NODE } from './identity.ts'
 import { addressText, backendsBeside, rowText, type Frontend, type LbBackend } from './lb-map.ts'
 import { protocolText, reversed, tupleOf, type CtEntry, type Tuple } from './maps.ts'
 
@@ -138,7 +139,9 @@ function undoNat(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, tuple
     return fibRedirect(dp, frame, packet, link)
   }
   const local = dp.replacesProxy ? dp.endpointAt(packet.destination) : undefined
-  return local ? deliverLocally(dp, frame, packet, link, local, dp.identityAt(packet.source)) : undefined
+  if (local) return deliverLocally(dp, frame, packet, link, local, dp.identityAt(packet.source))
+  const tunnel = dp.egress?.find(original.source, original.destination) && dp.ipcache.lookup(packet.destination)?.entry.tunnel
+  return tunnel !== undefined && dp.vxlan ? encapsulate(dp, frame, packet, link, tunnel, dp.identityAt(packet.source)) : undefined
 }
 
 /** Backends that are the node itself answer through its kernel, and out of eth0. */
@@ -152,6 +155,36 @@ export function undoServiceOfHost(dp: Datapath, packet: IpPacket, link: Link): b
   return true
 }
 
+// ---- egress gateways -------------------------------------------------------------------------------------------
+
+/** The row about a packet that leaves the cluster; none where it answers somebody, or is for somebody inside. */
+function egressEntry(dp: Datapath, packet: IpPacket): EgressEntry | undefined {
+  const entry = dp.egress?.find(packet.source, packet.destination)
+  if (!entry || entry.gateway === EXCLUDED) return undefined
+  const identity = dp.identityAt(packet.destination)
+  if (!isWorld(identity) && identity < LOCAL_SCOPE) return undefined
+  const tuple = tupleOf(packet)
+  return tuple && !dp.conntrack.get('in', reversed(tuple)) ? entry : undefined
+}
+
+/** Whether this node is the gateway for what came through the tunnel. */
+export function isEgressGatewayFor(dp: Datapath, packet: IpPacket): boolean {
+  const entry = egressEntry(dp, packet)
+  return entry !== undefined && dp.isNode(entry.gateway)
+}
+
+/** egress_gw_handle_packet: to the gateway, if that is another node. Undefined: it goes on here. */
+export function toEgressGateway(dp: Datapath, frame: Frame, packet: IpPacket, link: Link): LinkVerdict | undefined {
+  const entry = egressEntry(dp, packet)
+  if (!entry) return undefined
+  const drop = (reason: string, text: string): LinkVerdict => dp.drop(packet, link, reason, text, { explanation: 'drop-cilium-egress-gateway', decidedBy: egressText(entry), direction: 'EGRESS' })
+  if (entry.gateway === NO_GATEWAY) return drop('No Egress Gateway found', `The CiliumEgressGatewayPolicy ${entry.policy} is about ${packet.source} and ${packet.destination}, but its nodeSelector fits no node.`)
+  if (dp.isNode(entry.gateway)) return entry.egressIp === NO_EGRESS_IP ? drop('No Egress IP configured', `This node is the gateway of the CiliumEgressGatewayPolicy ${entry.policy}, but it does not have the address or interface that the policy names.`) : undefined
+  if (!dp.vxlan) return undefined
+  dp.hop(packet, { stage: 'route', interface: link.name, text: `The CiliumEgressGatewayPolicy ${entry.policy} sends ${packet.source}'s packets for ${entry.destination} out through the node ${entry.gateway}.`, decidedBy: egressText(entry), explanation: 'cilium-egress-gateway' })
+  return encapsulate(dp, frame, packet, link, entry.gateway, dp.identityAt(packet.source))
+}
+
 // ---- masquerading ----------------------------------------------------------------------------------------------
 
 /** What a Pod sends out of the cluster leaves with the node's address (snat_v4_needed). */
@@ -159,6 +192,8 @@ export function masquerade(dp: Datapath, packet: IpPacket, link: Link): void {
   const { source, destination } = packet
   const family = dp.family(source)
   if (!family) return
+  const egress = egressEntry(dp, packet)
+  if (egress && dp.isNode(egress.gateway)) return translateSource(dp, packet, link, tupleOf(packet)!, egress.egressIp, `The CiliumEgressGatewayPolicy ${egress.policy} gives what leaves here for ${egress.destination} the address ${egress.egressIp}.`, 'cilium-egress-gateway')
   const { podCidr, routerIp, clusterCidr, nodeIp } = family
   if (!cidrContains(podCidr, source) || source === routerIp || cidrContains(clusterCidr, destination)) return
   // without tunnels other nodes know the way to Pods

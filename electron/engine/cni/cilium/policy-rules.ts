@@ -1,15 +1,19 @@
 import type { KubeObject, LabelSelector, NetworkPolicy } from '../../kubernetes/types.ts'
 import { tryParseCidr } from '../../network/address.ts'
 import { own } from '../../own.ts'
+import { compileLabelSelector } from '../../kubernetes/selectors.ts'
 import { compilePolicy } from '../../policy/compile.ts'
 import type { PolicyPort, PolicyRule } from '../../policy/types.ts'
 import { fqdnLabel, type FqdnSelector } from './fqdn.ts'
 import { liesIn, type Identity } from './identity.ts'
+import type { ServicePeers } from './policy-services.ts'
 import type { CompiledRule, Direction, HttpRule, PortRange } from './policy-map.ts'
 import { compileEndpointSelector, entity } from './selectors.ts'
 
 /** Policies of all three kinds as rules of one form (pkg/k8s/network_policy.go, pkg/policy/api of cilium/cilium v1.17). */
 export interface PortRule { ports?: { port: string; protocol?: string; endPort?: number }[]; rules?: { http?: HttpRule[]; dns?: FqdnSelector[] } }
+/** By name or by labels; without a namespace those of all. */
+export interface ToServices { k8sService?: { serviceName?: string; namespace?: string }; k8sServiceSelector?: { selector: LabelSelector; namespace?: string } }
 export interface CiliumRule {
   fromEndpoints?: LabelSelector[]
   toEndpoints?: LabelSelector[]
@@ -20,6 +24,7 @@ export interface CiliumRule {
   fromCIDRSet?: { cidr?: string; except?: string[] }[]
   toCIDRSet?: { cidr?: string; except?: string[] }[]
   toFQDNs?: FqdnSelector[]
+  toServices?: ToServices[]
   toPorts?: PortRule[]
   icmps?: { fields?: { type: number | string; family?: string }[] }[]
 }
@@ -88,21 +93,28 @@ function portOf({ protocol, port, endPort, name, text }: PolicyPort): PortSpec {
 
 // ---- cilium.io/v2 ------------------------------------------------------------------------------------------------
 
-export function modelsOfCiliumPolicy(object: CiliumNetworkPolicy): PolicyModel[] {
+type Resolve = (services: ToServices) => ServicePeers
+
+export function usesServices({ spec, specs }: CiliumNetworkPolicy): boolean {
+  return [...(spec ? [spec] : []), ...(specs ?? [])].some((s) => [...(s.egress ?? []), ...(s.egressDeny ?? [])].some((rule) => (rule.toServices?.length ?? 0) > 0))
+}
+
+/** `resolve`: whom toServices means now. */
+export function modelsOfCiliumPolicy(object: CiliumNetworkPolicy, resolve: Resolve): PolicyModel[] {
   const { namespace, name } = object.metadata
   const specs = [...(object.spec ? [object.spec] : []), ...(object.specs ?? [])]
   const kind = namespace === undefined ? 'CiliumClusterwideNetworkPolicy' : 'CiliumNetworkPolicy'
   // policies about nodes are the host firewall's, which is off
-  return specs.filter((spec) => spec.endpointSelector).map((spec) => modelOf(spec, namespace, namespace === undefined ? name : `${namespace}/${name}`, kind))
+  return specs.filter((spec) => spec.endpointSelector).map((spec) => modelOf(spec, namespace, namespace === undefined ? name : `${namespace}/${name}`, kind, resolve))
 }
 
-function modelOf(spec: CiliumSpec, namespace: string | undefined, name: string, kind: string): PolicyModel {
+function modelOf(spec: CiliumSpec, namespace: string | undefined, name: string, kind: string, resolve: Resolve): PolicyModel {
   const selector = compileEndpointSelector(spec.endpointSelector!, namespace)
   const cidrs: string[] = []
   const rulesOf = (direction: Direction): RuleModel[] => {
     const allow = direction === 'ingress' ? spec.ingress : spec.egress
     const deny = direction === 'ingress' ? spec.ingressDeny : spec.egressDeny
-    return [...(allow ?? []).flatMap((rule) => ruleModels(rule, namespace, direction, false, cidrs)), ...(deny ?? []).flatMap((rule) => ruleModels(rule, namespace, direction, true, cidrs))]
+    return [...(allow ?? []).flatMap((rule) => ruleModels(rule, namespace, direction, false, cidrs, resolve)), ...(deny ?? []).flatMap((rule) => ruleModels(rule, namespace, direction, true, cidrs, resolve))]
   }
   const isolates = {
     ingress: spec.enableDefaultDeny?.ingress ?? ((spec.ingress?.length ?? 0) > 0 || (spec.ingressDeny?.length ?? 0) > 0),
@@ -114,12 +126,13 @@ function modelOf(spec: CiliumSpec, namespace: string | undefined, name: string, 
 
 type Peer = (identity: Identity) => boolean
 
-function ruleModels(rule: CiliumRule, namespace: string | undefined, direction: Direction, deny: boolean, cidrs: string[]): RuleModel[] {
+function ruleModels(rule: CiliumRule, namespace: string | undefined, direction: Direction, deny: boolean, cidrs: string[], resolve: Resolve): RuleModel[] {
   const [endpoints, entities, prefixes, sets] = direction === 'ingress'
     ? [rule.fromEndpoints, rule.fromEntities, rule.fromCIDR, rule.fromCIDRSet]
     : [rule.toEndpoints, rule.toEntities, rule.toCIDR, rule.toCIDRSet]
   const names = direction === 'egress' ? rule.toFQDNs : undefined
-  const anyPeer = endpoints ?? entities ?? prefixes ?? sets ?? names
+  const services = direction === 'egress' ? rule.toServices : undefined
+  const anyPeer = endpoints ?? entities ?? prefixes ?? sets ?? names ?? services
   const limited = rule.toPorts ?? rule.icmps
   // "- {}" names nobody: it only isolates
   if (anyPeer === undefined && limited === undefined) return []
@@ -140,6 +153,19 @@ function ruleModels(rule: CiliumRule, namespace: string | undefined, direction: 
     cidrs.push(whole!, ...others)
     peers.push((i) => liesIn(i, whole!) && !others.some((other) => liesIn(i, other)))
     texts.push(others.length > 0 ? `${whole} except ${others.join(', ')}` : whole!)
+  }
+  for (const each of services ?? []) {
+    const { selectors, cidrs: addresses } = resolve(each)
+    for (const meant of selectors) {
+      const selector = compileEndpointSelector(meant, undefined, true)
+      peers.push((i) => selector.matches(i.labels))
+    }
+    for (const cidr of addresses) {
+      cidrs.push(cidr)
+      peers.push((i) => liesIn(i, cidr))
+    }
+    const { k8sService, k8sServiceSelector } = each
+    texts.push(k8sService ? `Service ${k8sService.namespace === undefined ? '' : `${k8sService.namespace}/`}${k8sService.serviceName ?? ''}` : `Services ${compileLabelSelector(k8sServiceSelector?.selector).toString()}`)
   }
   for (const name of names ?? []) {
     const label = `fqdn:${fqdnLabel(name)}`

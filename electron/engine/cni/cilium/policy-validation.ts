@@ -6,7 +6,7 @@ type Direction = 'ingress' | 'egress'
 
 const PEERS = {
   ingress: ['fromCIDR', 'fromCIDRSet', 'fromEndpoints', 'fromEntities'],
-  egress: ['toCIDR', 'toCIDRSet', 'toEndpoints', 'toEntities', 'toFQDNs'],
+  egress: ['toCIDR', 'toCIDRSet', 'toEndpoints', 'toEntities', 'toFQDNs', 'toServices'],
 } as const
 
 /** One message a spec that cannot be; the policy is as if it were not there. */

@@ -6,7 +6,8 @@ import { cidrIdentity, LOCAL_SCOPE, type Identity } from './identity.ts'
 import type { Endpoint } from './maps.ts'
 import { EndpointPolicy, type CompiledRule, type Direction, type PortRange, type ProxyPorts } from './policy-map.ts'
 import { refusalsOf } from './policy-validation.ts'
-import { modelOfNetworkPolicy, modelsOfCiliumPolicy, type CiliumNetworkPolicy, type PolicyModel, type PortSpec } from './policy-rules.ts'
+import { modelOfNetworkPolicy, modelsOfCiliumPolicy, usesServices, type CiliumNetworkPolicy, type PolicyModel, type PortSpec } from './policy-rules.ts'
+import { PolicyServices } from './policy-services.ts'
 
 /** All policies of the cluster as an agent knows them (pkg/policy/repository.go), and the identities of their prefixes. */
 export class PolicyRepository {
@@ -17,6 +18,8 @@ export class PolicyRepository {
   readonly #cidrs = new Map<string, number>()
   readonly #stops: (() => void)[] = []
   readonly #proxyPorts: ProxyPorts
+  readonly #services: PolicyServices
+  #reading = false
   /** As `cilium-dbg policy get` tells it. */
   revision = 1
   /** "http" → numbers: what Pods call their ports. */
@@ -30,14 +33,44 @@ export class PolicyRepository {
       if (identity.cidr === undefined) continue
       this.#cidrs.set(identity.cidr, id)
     }
+    this.#services = new PolicyServices(client, () => this.#onServices())
+    const read = (object: CiliumNetworkPolicy): readonly PolicyModel[] => {
+      if (usesServices(object)) this.#listen()
+      return this.#read(object)
+    }
     const refused = (object: CiliumNetworkPolicy): boolean => refusalsOf(object).length > 0
     this.#watch<NetworkPolicy>(client, 'networkpolicies', 'knp', (object) => [modelOfNetworkPolicy(object)])
-    this.#watch<CiliumNetworkPolicy>(client, 'ciliumnetworkpolicies.cilium.io', 'cnp', modelsOfCiliumPolicy, refused)
-    this.#watch<CiliumNetworkPolicy>(client, 'ciliumclusterwidenetworkpolicies.cilium.io', 'ccnp', modelsOfCiliumPolicy, refused)
+    this.#watch<CiliumNetworkPolicy>(client, 'ciliumnetworkpolicies.cilium.io', 'cnp', read, refused)
+    this.#watch<CiliumNetworkPolicy>(client, 'ciliumclusterwidenetworkpolicies.cilium.io', 'ccnp', read, refused)
   }
 
   stop(): void {
     for (const stop of this.#stops) stop()
+    this.#services.stop()
+  }
+
+  #read(object: CiliumNetworkPolicy): readonly PolicyModel[] {
+    return modelsOfCiliumPolicy(object, (services) => this.#services.peersOf(services))
+  }
+
+  #listen(): void {
+    this.#reading = true
+    this.#services.listen()
+    this.#reading = false
+  }
+
+  /** Policies with toServices mean others now. */
+  #onServices(): void {
+    if (this.#reading) return
+    for (const [key, object] of this.#objects) if (!key.startsWith('knp ') && usesServices(object as CiliumNetworkPolicy)) this.#models.set(key, this.#read(object as CiliumNetworkPolicy))
+    this.#changedModels()
+  }
+
+  #changedModels(): void {
+    this.revision++
+    this.#prefixes()
+    this.#dp.names.select([...this.#models.values()].flat().flatMap((m) => m.fqdns))
+    this.#changed()
   }
 
   /** The objects themselves, for `cilium-dbg policy get`. */
@@ -65,10 +98,7 @@ export class PolicyRepository {
         this.#models.set(key, read(event.object))
         this.#objects.set(key, event.object)
       }
-      this.revision++
-      this.#prefixes()
-      this.#dp.names.select([...this.#models.values()].flat().flatMap((m) => m.fqdns))
-      this.#changed()
+      this.#changedModels()
     }))
   }
 

@@ -2,6 +2,7 @@ import { byName } from '../../../own.ts'
 import { labelLines } from '../identity.ts'
 import { joinHostPort } from '../../../network/address.ts'
 import { addressText, anyAddress, flagsText } from '../lb-map.ts'
+import { gatewayText } from '../egress-gateway.ts'
 import { protocolText, type CtEntry, type Tuple } from '../maps.ts'
 import type { Datapath } from '../datapath.ts'
 import type { PolicyRow } from '../policy-map.ts'
@@ -31,6 +32,11 @@ const MAPS: Readonly<Record<string, Command>> = byName({
   },
   'nat list': ({ datapath }) => nat(datapath),
   'endpoint list': ({ datapath }) => endpointMap(datapath),
+  'egress list': ({ datapath: { egress } }) => {
+    const rows = (egress?.list() ?? []).map(({ source, destination, egressIp, gateway }) => [source, destination, egressIp, gatewayText(gateway)])
+    if (rows.length === 0) throw new CommandError(egress ? 'No entries found.' : 'Cannot find egress gateway bpf maps', 0)
+    return columns([['Source IP', 'Destination CIDR', 'Egress IP', 'Gateway IP'], ...rows])
+  },
   'tunnel list': ({ datapath }) => tunnels(datapath),
 })
 
