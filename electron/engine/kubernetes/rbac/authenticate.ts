@@ -1,5 +1,6 @@
 import type { KubernetesClient } from '../client.ts'
 import { decodeBase64 } from '../base64.ts'
+import { BOOTSTRAP_GROUP, BOOTSTRAP_NAMESPACE, BOOTSTRAP_PREFIX, bootstrapTokenOf, hasExpired } from '../bootstrap-token.ts'
 import { decodeUtf8 } from '../../text.ts'
 import { API_AUDIENCES, readSecretToken, readToken } from '../service-account-token.ts'
 import type { KubeObject, Secret } from '../types.ts'
@@ -18,6 +19,8 @@ export function userOfToken(client: KubernetesClient, token: string, wall: numbe
 
 /** The user, and for which of the audiences the token is. What goes with it: pkg/serviceaccount/util.go, ServiceAccountInfo. */
 export function holderOf(find: Find, token: string, wall: number, audiences: readonly string[] = API_AUDIENCES): { user: User; audiences: string[] } | undefined {
+  const [, id] = /^([a-z0-9]{6})\.[a-z0-9]{16}$/.exec(token) ?? []
+  if (id !== undefined) return ofBootstrapToken(find, id, token, wall, audiences)
   const claims = readToken(token, wall, audiences)
   if (!claims) return ofSecret(find, token, audiences)
   const { namespace, serviceaccount: { name, uid }, pod, node } = claims['kubernetes.io']
@@ -30,6 +33,15 @@ export function holderOf(find: Find, token: string, wall: number, audiences: rea
 }
 
 const account = (namespace: string, name: string, uid: string): User => ({ name: `system:serviceaccount:${namespace}:${name}`, groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'], uid })
+
+/** plugin/pkg/auth/authenticator/token/bootstrap. */
+function ofBootstrapToken(find: Find, id: string, token: string, wall: number, audiences: readonly string[]): ReturnType<typeof holderOf> {
+  const secret = find('secrets', BOOTSTRAP_NAMESPACE, `${BOOTSTRAP_PREFIX}${id}`) as Secret | undefined
+  const found = secret && !secret.metadata.deletionTimestamp ? bootstrapTokenOf(secret) : undefined
+  if (!found || `${found.id}.${found.secret}` !== token || hasExpired(found, wall) || !found.usages.includes('authentication')) return undefined
+  const groups = [...new Set([BOOTSTRAP_GROUP, ...found.groups])].sort()
+  return { user: { name: `system:bootstrap:${id}`, groups: [...groups, 'system:authenticated'] }, audiences: audiences.filter((each) => API_AUDIENCES.includes(each)) }
+}
 
 /** A token that lives in a Secret is good as long as both are there: pkg/serviceaccount/legacy.go, Validate. */
 function ofSecret(find: Find, token: string, audiences: readonly string[]): ReturnType<typeof holderOf> {
