@@ -98,3 +98,14 @@ test.each([
   const dns = start(`. {\n  ${block}\n}\n`)
   expect([dns.output().trim(), dns.process.status?.code]).toEqual([message, code])
 })
+
+test('behind cache and loadbalance it stays in its order, and nobody keeps it', () => {
+  const dns = start(KUBERNETES.replace('. {', '. {\n  cache 30\n  loadbalance'))
+  const types = (): string[] => ask(dns, 'cluster.local.').answers.map((r) => r.data.type)
+  const before = types()
+  expect([before[0], before[2], before.at(-1)]).toEqual(['SOA', 'A', 'SOA'])
+  putService(cluster.store, 'testns', 'late', '10.0.0.77', http)
+  cluster.clock.runFor(100)
+  expect(types()).toHaveLength(before.length + 3)
+  cluster.store.remove('services', 'testns', 'late')
+})

@@ -167,7 +167,9 @@ export class CachePlugin implements DnsPlugin {
 }
 
 /** plugin/pkg/response: what is not there counts as denied only where an SOA says for how long. */
-function kindOf({ rcode, answers, authorities }: DnsMessage): Kind {
+function kindOf({ rcode, answers, authorities, questions }: DnsMessage): Kind {
+  // zone transfers are told only
+  if (questions[0]?.type === 'AXFR' || questions[0]?.type === 'IXFR') return 'other'
   if (rcode === 'NOERROR' && answers.length > 0) return 'success'
   if (authorities.some((r) => r.data.type === 'SOA') && (rcode === 'NOERROR' || rcode === 'NXDOMAIN')) return 'denial'
   if (rcode === 'SERVFAIL' || rcode === 'NOTIMP') return 'failure'

@@ -56,9 +56,9 @@ export class LoadBalancePlugin implements DnsPlugin {
     this.#context = context
   }
 
-  *serve(_request: DnsRequest, next: Next): Task<DnsMessage | undefined> {
+  *serve({ type }: DnsRequest, next: Next): Task<DnsMessage | undefined> {
     const reply = yield* next()
-    if (!reply || reply.rcode !== 'NOERROR') return reply
+    if (!reply || reply.rcode !== 'NOERROR' || type === 'AXFR' || type === 'IXFR') return reply
     return { ...reply, answers: this.#shuffle(reply.answers), additionals: this.#shuffle(reply.additionals) }
   }
 
