@@ -2,7 +2,7 @@ import { parse, parseDocument } from 'yaml'
 import type { ClusterConfig } from '../../config.ts'
 import type { MemoryFilesystem } from '../../machine/filesystem.ts'
 import { KUBELET_CONFIG, kubeletConfig } from '../../node/files.ts'
-import { nthAddress } from '../../network/address.ts'
+import { isValidIp, nthAddress } from '../../network/address.ts'
 import { CLUSTER_CA } from '../cluster-ca.ts'
 import { encodeBase64 } from '../base64.ts'
 import { encodeUtf8 } from '../../text.ts'
@@ -23,8 +23,8 @@ export class KubeletFailure extends Error {}
 
 /** What of its command line and files a kubelet goes by. */
 export interface KubeletSettings {
-  /** Whom Pods ask for names; undefined: nobody says. */
-  readonly clusterDns: string | undefined
+  /** Whom Pods ask for names; empty: nobody says. */
+  readonly clusterDns: readonly string[]
   /** Where static Pods lie; undefined: nowhere. */
   readonly staticPodPath: string | undefined
   /** The API server of its kubeconfig; undefined: the cluster's own. */
@@ -50,14 +50,14 @@ export function readConfiguration(fs: MemoryFilesystem, argv: readonly string[],
     notSimulated.push(`the kubelet's flag --${name}=${value}`)
   }
   const path = flags.get('config')
-  if (path === undefined) return { clusterDns: undefined, staticPodPath: undefined, notSimulated: [...notSimulated, 'a kubelet without --config'] }
-  if (path === KUBELET_CONFIG && isUnseen(fs)) return { clusterDns: nthAddress(cluster.serviceCIDR[0]!, 10), staticPodPath: MANIFESTS, notSimulated }
+  if (path === undefined) return { clusterDns: [], staticPodPath: undefined, notSimulated: [...notSimulated, 'a kubelet without --config'] }
+  if (path === KUBELET_CONFIG && isUnseen(fs)) return { clusterDns: [nthAddress(cluster.serviceCIDR[0]!, 10)], staticPodPath: MANIFESTS, notSimulated }
   const given = decode(fs, path)
   const ca = (given['authentication'] as { x509?: { clientCAFile?: unknown } } | undefined)?.x509?.clientCAFile
   if (typeof ca === 'string' && ca !== '' && !fs.exists(ca)) throw new KubeletFailure(`failed to construct kubelet dependencies: unable to load client CA file ${ca}: open ${ca}: no such file or directory`)
   const staticPodPath = typeof given['staticPodPath'] === 'string' && given['staticPodPath'] !== '' ? given['staticPodPath'] : undefined
   for (const field of differences(given, parse(kubeletConfig(cluster)))) if (!READ.has(field)) notSimulated.push(`${field} in ${path}`)
-  return { clusterDns: first(given['clusterDNS']), staticPodPath: staticPodPath?.replace(/(.)\/+$/, '$1'), notSimulated }
+  return { clusterDns: serversOf(given['clusterDNS']), staticPodPath: staticPodPath?.replace(/(.)\/+$/, '$1'), notSimulated }
 }
 
 /** Where the API server is said to be, and whether containerd is; throws as the real one does after it has said its version. */
@@ -91,7 +91,8 @@ const READ: ReadonlySet<string> = new Set(['clusterDNS', 'staticPodPath', 'authe
 /** The kubelet's files come when somebody visits the node. */
 const isUnseen = (fs: MemoryFilesystem): boolean => !fs.exists('/var/lib/kubelet/kubeadm-flags.env') && !fs.exists(KUBELET_CONFIG) && !fs.exists('/etc/kubernetes/kubelet.conf')
 
-const first = (list: unknown): string | undefined => (Array.isArray(list) && list.length > 0 ? String(list[0]) : undefined)
+/** What is no address is left out (NewMainKubelet). */
+const serversOf = (list: unknown): string[] => (Array.isArray(list) ? list.map(String).filter(isValidIp) : [])
 
 function flagsOf(argv: readonly string[]): Map<string, string> {
   const flags = new Map<string, string>()

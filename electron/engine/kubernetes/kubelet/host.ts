@@ -24,7 +24,7 @@ export interface PodHost extends Sources {
   readonly formerSandboxes: Map<string, string>
   readonly images: ImageManager
   readonly events: EventRecorder
-  readonly clusterDns: string
+  readonly clusterDns: readonly string[]
   /** The node's addresses, the primary family's first. */
   readonly nodeIps: readonly string[]
   readonly capacity: { cpu: number; memory: number }

@@ -71,7 +71,7 @@ export class Kubelet implements PodHost {
   readonly images: ImageManager
   events: EventRecorder
   /** '': its configuration names none. */
-  clusterDns = ''
+  clusterDns: readonly string[] = []
   readonly nodeIps: readonly string[]
   readonly capacity = CAPACITY
   readonly workers = new Map<string, PodWorker>()
@@ -198,7 +198,7 @@ export class Kubelet implements PodHost {
       this.stopped = true
       return
     }
-    this.clusterDns = settings.clusterDns ?? ''
+    this.clusterDns = settings.clusterDns
     writeKubeletRules(node.network.netfilter)
     if (node.network.ipv6) writeKubeletRules(node.network.netfilter6)
     this.#status = new NodeStatus({ context, role, ips, ...CAPACITY, images: () => this.images.listed(), identity: this.identity, log }, this.events, () => this.plugin.status(node), () => this.#runtime.problems())

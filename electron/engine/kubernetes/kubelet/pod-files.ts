@@ -55,18 +55,18 @@ function rawResolvConf(text: string): ResolvConf {
 /** libc's limits, and what the kubelet leaves of a name list that is longer (pkg/apis/core/validation). */
 const MOST = { nameservers: 3, searches: 32, searchChars: 2048 }
 
-function dnsOf(pod: Pod, clusterDns: string, nodeResolvConf: string): ResolvConf {
+function dnsOf(pod: Pod, clusterDns: readonly string[], nodeResolvConf: string): ResolvConf {
   const { dnsConfig, hostNetwork } = pod.spec
   const node = rawResolvConf(nodeResolvConf)
   let policy = pod.spec.dnsPolicy ?? 'ClusterFirst'
   if (policy === 'ClusterFirst' && hostNetwork) policy = 'Default'
   if (policy === 'ClusterFirstWithHostNet') policy = 'ClusterFirst'
   // MissingClusterDNS
-  if (policy === 'ClusterFirst' && clusterDns === '') policy = 'Default'
+  if (policy === 'ClusterFirst' && clusterDns.length === 0) policy = 'Default'
   const base: ResolvConf =
     policy === 'ClusterFirst'
       ? {
-          nameservers: [clusterDns],
+          nameservers: [...clusterDns],
           searches: [`${pod.metadata.namespace}.svc.${CLUSTER_DOMAIN}`, `svc.${CLUSTER_DOMAIN}`, CLUSTER_DOMAIN, ...node.searches],
           options: ['ndots:5'],
         }
@@ -102,7 +102,7 @@ export function dnsProblems(pod: Pod, host: PodHost): string[] {
 }
 
 /** Who answers a Pod's names: its dnsPolicy and dnsConfig (DNS for Services and Pods). */
-export function resolvConf(pod: Pod, clusterDns: string, nodeResolvConf: string): string {
+export function resolvConf(pod: Pod, clusterDns: readonly string[], nodeResolvConf: string): string {
   const { nameservers, searches, options } = dnsOf(pod, clusterDns, nodeResolvConf)
   let out = ''
   const kept = fitted(searches)
@@ -113,7 +113,7 @@ export function resolvConf(pod: Pod, clusterDns: string, nodeResolvConf: string)
 }
 
 /** What the kubelet's own files of a container are made of, as it is now. */
-export interface PodFiles extends NodeFiles { pod: Pod; ips: readonly string[]; clusterDns: string; hostname: string; message: string }
+export interface PodFiles extends NodeFiles { pod: Pod; ips: readonly string[]; clusterDns: readonly string[]; hostname: string; message: string }
 
 /** What the node has of them. */
 export interface NodeFiles { nodeHosts: (() => Uint8Array) | undefined; nodeResolvConf: string }

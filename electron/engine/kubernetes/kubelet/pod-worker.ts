@@ -393,7 +393,7 @@ export class PodWorker {
       return false
     }
     yield sleep(this.clock, SANDBOX_LATENCY)
-    if (host.clusterDns === '' && (pod.spec.dnsPolicy === 'ClusterFirstWithHostNet' || (pod.spec.dnsPolicy === 'ClusterFirst' && !pod.spec.hostNetwork))) {
+    if (host.clusterDns.length === 0 && (pod.spec.dnsPolicy === 'ClusterFirstWithHostNet' || (pod.spec.dnsPolicy === 'ClusterFirst' && !pod.spec.hostNetwork))) {
       this.event('Warning', 'MissingClusterDNS', `pod: "${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})". kubelet does not have ClusterDNS IP configured and cannot create Pod using "${pod.spec.dnsPolicy}" policy. Falling back to "Default" policy.`)
     }
     if (pod.spec.dnsConfig) for (const problem of dnsProblems(pod, host)) this.event('Warning', 'DNSConfigForming', problem)
