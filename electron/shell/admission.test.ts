@@ -150,3 +150,40 @@ X`)
     forget('label', 'mutating')
   })
 })
+
+describe('what else is written', () => {
+  it('an eviction is judged as such, and not as the delete that it leads to', () => {
+    run('kubectl run -n play guarded --image=nginx; kubectl wait -n play --for=condition=Ready pod/guarded')
+    register('evict', { path: '/always-deny', resources: 'pods/eviction' })
+    const evict = (): string => run(`node=$(kubectl get pod -n play guarded -o jsonpath='{.spec.nodeName}'); kubectl drain $node --ignore-daemonsets --force --pod-selector=run=guarded --timeout=2s; kubectl uncordon $node`).output
+    expect(evict()).toContain(denied('evict', 'this webhook denies all requests').trim())
+    forget('evict')
+    register('remove', { path: '/always-deny', resources: 'pods', operations: 'DELETE' })
+    // but the kubelet's delete, when the containers are gone, is one
+    expect(evict()).not.toContain('denied')
+    expect(run('sleep 10; kubectl get pod -n play guarded --no-headers').output).toMatch(/^guarded +[01]\/1 +(Terminating|Completed|Error) /)
+    forget('remove')
+    expect(run('sleep 60; kubectl get pod -n play guarded').code).toBe(1)
+  })
+
+  it('a scale is seen as a Scale, where the subresource is meant', () => {
+    run('kubectl create deployment -n play many --image=nginx')
+    register('scales', { path: '/always-deny', resources: 'deployments', group: 'apps', operations: 'UPDATE' })
+    expect(run('kubectl scale -n play deployment many --replicas=2').output).toBe('deployment.apps/many scaled\n')
+    register('scales', { path: '/always-deny', resources: 'deployments/scale', group: 'apps', operations: 'UPDATE' })
+    expect(run('kubectl scale -n play deployment many --replicas=3').output).toContain(denied('scales', 'this webhook denies all requests'))
+    forget('scales')
+  })
+
+  it('says which operation it does not ask about', () => {
+    expect(register('connect', { path: '/pods/attach', resources: 'pods/attach', operations: 'CONNECT' })).toBe('Warning: podhop: not simulated: the operation CONNECT of connect.k8s.io (exec, attach, port-forward and proxy are let through)\nvalidatingwebhookconfiguration.admissionregistration.k8s.io/connect created\n')
+    forget('connect')
+  })
+
+  it('a policy says that it has been looked at', () => {
+    run(`kubectl apply -f - <<'X'
+{"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": {"name": "p"}, "spec": {"matchConstraints": {"resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]}, "validations": [{"expression": "true"}]}}
+X`)
+    expect(run(`kubectl get validatingadmissionpolicy p -o jsonpath='{.status}'; kubectl delete validatingadmissionpolicy p >/dev/null`).output).toBe('{"observedGeneration":1,"typeChecking":{}}')
+  })
+})

@@ -3,6 +3,7 @@ import type { ClusterConfig } from '../config.ts'
 import type { KubernetesClient } from '../kubernetes/client.ts'
 import type { Controller, ManagerOptions } from '../kubernetes/controllers/context.ts'
 import { startControllerManager } from '../kubernetes/controllers/index.ts'
+import { patient } from '../kubernetes/patient.ts'
 import { asManager } from '../kubernetes/managed-fields/as-manager.ts'
 import { LeaderElection } from '../kubernetes/leader-election.ts'
 import { Scheduler } from '../kubernetes/scheduler/scheduler.ts'
@@ -68,7 +69,8 @@ export class ControlPlaneParts implements ControlPlane {
 
   #begin(name: PartName, argv: readonly string[], onLost: () => void): ControlPlanePart {
     const { clock, host, config, more, blockApi, unblockApi } = this.#world
-    const client = asManager(this.#world.client, name)
+    const own = asManager(this.#world.client, name)
+    const client = name === 'kube-scheduler' ? patient(own) : own
     if (name === 'etcd' || name === 'kube-apiserver') {
       unblockApi(name)
       const lease = name === 'kube-apiserver' ? renewApiServerLease(clock, client, host, this.#apiServers++) : undefined

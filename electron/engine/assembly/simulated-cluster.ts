@@ -13,6 +13,7 @@ import type { JourneyLog } from '../journey/types.ts'
 import { ApiServer } from '../kubernetes/api-server.ts'
 import { ApiConnection } from '../kubernetes/connection.ts'
 import { startKubelet, kubeletAgents, type Kubelet } from '../kubernetes/kubelet/kubelet.ts'
+import { patient } from '../kubernetes/patient.ts'
 import { asManager } from '../kubernetes/managed-fields/as-manager.ts'
 import { createProgramTable } from '../machine/programs.ts'
 import type { MemoryFilesystem } from '../machine/filesystem.ts'
@@ -185,7 +186,7 @@ export class SimulatedCluster implements Cluster {
 
   #startNode(node: ClusterConfig['nodes'][number], plugin: CniPlugin, manifests: readonly Manifest[]): void {
     const machine = this.#world.nodes.get(node.name)!
-    const context: NodeContext = { name: node.name, machine, network: machine.network, clock: this.clock, client: asManager(this.#connections.get(node.name)!, 'kubelet'), config: this.config, fabric: this.#network }
+    const context: NodeContext = { name: node.name, machine, network: machine.network, clock: this.clock, client: patient(asManager(this.#connections.get(node.name)!, 'kubelet')), config: this.config, fabric: this.#network }
     const pods = node.role === 'control-plane' ? staticPods(this.config, node) : { files: {}, images: [] }
     if (node.role === 'control-plane') installControlPlaneFiles(machine.fs as MemoryFilesystem, this.config, node, (this.config.nodes.find((n) => n.role === 'control-plane') ?? node).ip, this.clock.epoch)
     const made: { view?: NodeView } = {}

@@ -127,6 +127,9 @@ export class StatusError extends Error {
   }
 }
 
+/** A refusal by a webhook or a policy, or for a webhook that cannot be asked. */
+export class AdmissionRefusal extends StatusError {}
+
 /** Thrown when the API server cannot be reached; message as Go's net/http gives it. */
 export class ConnectionError extends Error {
   override name = 'ConnectionError'

@@ -1,3 +1,4 @@
+import { byName, own } from '../own.ts'
 import type { WriteOptions } from './client.ts'
 import { removeObject } from './deletion.ts'
 import { evictPod } from './eviction.ts'
@@ -22,12 +23,29 @@ export function createSubresource(
   const { resource } = kind
   const home = resource.namespaced ? (namespace ?? 'default') : ''
   if (!resource.subresources.includes(subresource)) throw notFound(resource, name)
-  if (subresource === 'eviction') return evictPod(server, kind, home, name, body, options)
-  if (subresource === 'token') return requestToken(server, kind, home, name, body, options)
-  if (subresource !== 'binding') throw unserved(resource, subresource)
-  bindPod(server, kind, home, name, body, options)
-  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', message: '', reason: '', code: 201 }
+  const shownAs = own(POSTED, subresource)
+  if (!shownAs) throw unserved(resource, subresource)
+  const request = { ...requestOf(kind, 'CREATE', namespace, name, { ...options, subresource }), shownAs }
+  const review = server.admission?.about(request, body as KubeObject)
+  return reviewed(review, () => {
+    const warn = (text: string): void => options.onWarning?.(text)
+    const posted = review ? review.mutate(body as KubeObject, undefined, (patched) => patched as KubeObject, warn) : body
+    review?.validate(posted as KubeObject, undefined, warn)
+    // what follows of it is nobody's request
+    const admitted = server.admission?.any ? withoutAdmission(server) : server
+    if (subresource === 'eviction') return evictPod(admitted, kind, home, name, posted, options)
+    if (subresource === 'token') return requestToken(admitted, kind, home, name, posted, options)
+    bindPod(admitted, kind, home, name, posted, options)
+    return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', message: '', reason: '', code: 201 }
+  })
 }
+
+/** What is posted to a subresource. */
+const POSTED: Readonly<Record<string, { group: string; version: string; kind: string }>> = byName({
+  eviction: { group: 'policy', version: 'v1', kind: 'Eviction' },
+  token: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' },
+  binding: { group: '', version: 'v1', kind: 'Binding' },
+})
 
 /** A subresource that Podhop does not have, or that has not this method. */
 export function unserved(resource: { name: string }, subresource: string): Error {

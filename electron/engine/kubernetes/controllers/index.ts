@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { ClusterConfig } from '../../config.ts'
 import type { KubernetesClient } from '../client.ts'
+import { AdmissionPolicyStatusController } from './admission-policy-status.ts'
 import { BootstrapTokensController } from './bootstrap-tokens.ts'
 import { ClusterRoleAggregationController } from './cluster-role-aggregation.ts'
 import type { Controller, ControllerContext, ManagerOptions } from './context.ts'
@@ -30,7 +31,7 @@ const CONTROLLERS: readonly (new (context: ControllerContext) => Controller)[] =
   DaemonSetController, ReplicationManager, StatefulSetController, JobController, CronJobController, TtlAfterFinishedController,
   EndpointSliceController, EndpointsController, EndpointSliceMirroringController, NamespaceController, GarbageCollector, PodGarbageCollector, DisruptionController,
   ServiceCidrController, IpAddressRepairController, ClusterRoleAggregationController, VolumeClaimController, ServiceAccountTokensController,
-  BootstrapTokensController,
+  BootstrapTokensController, AdmissionPolicyStatusController,
 ]
 
 /** kube-controller-manager: all controllers over one set of informers. */

@@ -1,4 +1,4 @@
-import { StatusError, type KubernetesClient } from '../client.ts'
+import { AdmissionRefusal, StatusError, type KubernetesClient } from '../client.ts'
 import { compileLabelSelector } from '../selectors.ts'
 import type { KubeObject, LabelSelector, OwnerReference, StoredMeta } from '../types.ts'
 import type { Informer } from './informer.ts'
@@ -64,7 +64,7 @@ export function ignoringGone<T>(act: () => T): T | undefined {
   try {
     return act()
   } catch (error) {
-    if (error instanceof StatusError && (error.status.code === 404 || error.status.code === 422)) return undefined
+    if (error instanceof StatusError && !(error instanceof AdmissionRefusal) && (error.status.code === 404 || error.status.code === 422)) return undefined
     throw error
   }
 }

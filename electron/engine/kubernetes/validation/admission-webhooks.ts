@@ -1,4 +1,5 @@
 import type { NamedRule, Rule, Webhook, WebhookConfiguration } from '../admission/registration.ts'
+import { isValidIp } from '../../network/address.ts'
 import { GoValue, type FieldErrors } from '../field-errors.ts'
 import { quote } from '../json.ts'
 import { syntaxError, unsimulated } from '../admission/policies/expressions.ts'
@@ -175,7 +176,19 @@ function validatePath(text: string, path: string, errors: FieldErrors): void {
 }
 
 export function webhookWarnings({ metadata, webhooks = [] }: WebhookConfiguration): string[] {
-  return webhooks.flatMap((webhook) => (webhook.matchConditions ?? []).filter(({ expression }) => unsimulated(expression)).map(({ name }) =>
-    `podhop: not simulated: the CEL of the match condition ${name} of ${metadata.name} (without it the webhook is asked)`))
+  return webhooks.flatMap(({ name: webhook, matchConditions = [], rules = [], clientConfig }) => [
+    ...matchConditions.filter(({ expression }) => unsimulated(expression)).map(({ name }) => `podhop: not simulated: the CEL of the match condition ${name} of ${metadata.name} (without it the webhook is asked)`),
+    ...connectWarnings(webhook, rules),
+    ...(clientConfig.url === undefined || isValidIp(hostOf(clientConfig.url)) ? [] : [`podhop: not simulated: the host name in the URL of ${webhook} (use an address, or a Service)`]),
+  ])
+}
+
+/** What is asked about whom nobody is: streams, and the events that the cluster's own parts write. */
+export function connectWarnings(who: string, rules: readonly Rule[]): string[] {
+  return rules.some(({ operations }) => operations?.includes('CONNECT')) ? [`podhop: not simulated: the operation CONNECT of ${who} (exec, attach, port-forward and proxy are let through)`] : []
+}
+
+function hostOf(url: string): string {
+  return (/^https:\/\/(\[[^\]]*\]|[^/:]*)/.exec(url)?.[1] ?? '').replace(/^\[|\]$/g, '')
 }
 

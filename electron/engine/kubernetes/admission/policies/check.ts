@@ -1,4 +1,4 @@
-import { StatusError } from '../../client.ts'
+import { AdmissionRefusal } from '../../client.ts'
 import { type Kind, storeKey } from '../../kinds/kind.ts'
 import { compileLabelSelector } from '../../selectors.ts'
 import { forbidden } from '../../status.ts'
@@ -187,10 +187,10 @@ function matchesRules(match: MatchResources | undefined, request: Request): bool
   return !!match && !isExcluded(match, request) && meant(match.resourceRules, request)
 }
 
-function refused({ kind: { resource }, name }: Request, { policy, binding, message, reason }: Refusal, object: KubeObject | undefined): StatusError {
+function refused({ kind: { resource }, name }: Request, { policy, binding, message, reason }: Refusal, object: KubeObject | undefined): AdmissionRefusal {
   const by = `ValidatingAdmissionPolicy '${policy.metadata.name}'${binding ? ` with binding '${binding.metadata.name}'` : ''}`
   const text = `${by} denied request: ${message}`
   const { status } = forbidden(resource, name || (object?.metadata.name ?? ''), text)
   const why = reason || 'Invalid'
-  return new StatusError({ ...status, reason: why, code: CODES[why] ?? 422, details: { ...status.details, causes: [{ message: text }] } })
+  return new AdmissionRefusal({ ...status, reason: why, code: CODES[why] ?? 422, details: { ...status.details, causes: [{ message: text }] } })
 }

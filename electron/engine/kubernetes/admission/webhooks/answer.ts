@@ -1,6 +1,6 @@
 import { decodeUtf8 } from '../../../text.ts'
 import { decodeBase64 } from '../../base64.ts'
-import { StatusError } from '../../client.ts'
+import { AdmissionRefusal } from '../../client.ts'
 import { isObject, quote } from '../../json.ts'
 import type { Operation } from '../../patch/json-patch.ts'
 import { internalError } from '../../status.ts'
@@ -61,9 +61,9 @@ function operations(patch: string): Operation[] {
 }
 
 /** admission/plugin/webhook/errors ToStatusErr. */
-export function denied(webhook: string, { message = '', reason = '', code = 0, details, metadata = {} }: Partial<Status>): StatusError {
+export function denied(webhook: string, { message = '', reason = '', code = 0, details, metadata = {} }: Partial<Status>): AdmissionRefusal {
   const by = `admission webhook ${quote(webhook)} denied the request`
   const text = message !== '' ? `${by}: ${message}` : reason !== '' ? `${by}: ${reason}` : `${by} without explanation`
-  return new StatusError({ kind: 'Status', apiVersion: 'v1', metadata, status: 'Failure', message: text, reason, ...(details ? { details } : {}), code: code < 400 ? 400 : code })
+  return new AdmissionRefusal({ kind: 'Status', apiVersion: 'v1', metadata, status: 'Failure', message: text, reason, ...(details ? { details } : {}), code: code < 400 ? 400 : code })
 }
 

@@ -31,12 +31,12 @@ function destination({ clientConfig: { service, url } }: Webhook, store: Store):
     const host = name.replace(/^\[|\]$/g, '')
     const port = Number(given ?? 443)
     if (!isValidIp(host)) return { url: url!, error: `dial tcp: lookup ${host}: no such host` }
-    return { host, port, serverName: host, url: `https://${name}${given ? `:${given}` : ''}${path}` }
+    return { host, port, serverName: host, url: `https://${name}${given ? `:${given}` : ''}${path || '/'}` }
   }
   const { namespace, name, path = '' } = service
   const port = service.port ?? 443
   const serverName = `${name}.${namespace}.svc`
-  const at = `https://${serverName}:${port}${path}`
+  const at = `https://${serverName}:${port}${path || '/'}`
   const found = store.get('services', namespace, name) as Service | undefined
   if (!found) return { url: at, error: `service ${quote(name)} not found` }
   // kube-aggregator's ResolveCluster, without --enable-aggregator-routing: kube-proxy finds the endpoint

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../clock.ts'
 import type { Random } from '../../../random.ts'
-import { Undecided } from '../../client.ts'
+import { AdmissionRefusal, Undecided } from '../../client.ts'
 import { quote } from '../../json.ts'
 import type { Kind } from '../../kinds/kind.ts'
 import type { NodeAgents } from '../../node-agents.ts'
@@ -142,7 +142,7 @@ export class Review {
   #heard({ webhook }: Hook, word: Word | { failed: string }, warn: Warn): Word | undefined {
     if ('failed' in word) {
       if (webhook.failurePolicy === 'Ignore') return undefined
-      throw internalError(`failed calling webhook ${quote(webhook.name)}: ${word.failed}`)
+      throw new AdmissionRefusal(internalError(`failed calling webhook ${quote(webhook.name)}: ${word.failed}`).status)
     }
     for (const text of word.warnings) warn(text)
     if (!word.allowed) throw denied(webhook.name, word.status)
