@@ -45,10 +45,12 @@ describe('the HAProxy Ingress controller', () => {
   it('sends requests for hosts with TLS to HTTPS, and shows their certificate', () => {
     run(`openssl req -x509 -newkey rsa:2048 -nodes -keyout k -out c -subj /CN=shop.example.com -addext subjectAltName=DNS:shop.example.com; kubectl create secret tls shop --cert=c --key=k
       kubectl patch ingress web -p '{"spec":{"tls":[{"hosts":["shop.example.com"],"secretName":"shop"}]}}'; sleep 8`)
-    expect(get('shop.example.com', '/x', "-o /dev/null -w '%{http_code} %{redirect_url}'")).toBe('302 https://shop.example.com/x')
+    expect(get('shop.example.com', '/x', "-o /dev/null -w '%{http_code} %{redirect_url}'")).toBe('302 https://shop.example.com:443/x')
     const { output } = run(`curl -s --cacert c --resolve shop.example.com:${https}:${NODE} https://shop.example.com:${https}/`)
     expect(output).toContain('X-Forwarded-Proto: https')
-    annotate('haproxy.org/ssl-redirect=false')
+    annotate('haproxy.org/ssl-redirect-port=30443 haproxy.org/ssl-redirect-code=301')
+    expect(get('shop.example.com:8080', '/x', "-o /dev/null -w '%{http_code} %{redirect_url}'")).toBe('301 https://shop.example.com:30443/x')
+    annotate('haproxy.org/ssl-redirect=false haproxy.org/ssl-redirect-port- haproxy.org/ssl-redirect-code-')
     expect(get('shop.example.com', '/')).toContain('Hostname: web-')
   })
 
@@ -104,5 +106,22 @@ describe('the HAProxy Ingress controller', () => {
     const lines = run('kubectl -n haproxy-controller logs deploy/haproxy-kubernetes-ingress').output.split('\n').filter((l) => l.includes('/logged'))
     expect(lines[0]).toMatch(/^10\.244\.\d+\.\d+:\d+ \[05\/Jan\/2026:[0-9:.]+\] http default_svc_web_80\/SRV_1 0\/0\/0\/\d+\/\d+ 200 \d+ - - ---- 1\/1\/0\/0\/0 0\/0 "GET shop\.example\.com\/logged HTTP\/1\.1"$/)
     expect(lines[1]).toMatch(/ http default_svc_none_80\/<NOSRV> 0\/-1\/-1\/-1\/0 503 107 - - SC-- /)
+  })
+
+  it('ssl-passthrough: TLS goes on as it came, by its name; ssl-certificate is shown to names that no other has', () => {
+    run(`for name in behind other; do openssl req -x509 -newkey rsa:2048 -nodes -keyout $name.key -out $name.crt -days 30 -subj "/CN=$name" -addext 'subjectAltName=DNS:*.tls.example.com' 2>/dev/null; kubectl create secret tls $name --cert=$name.crt --key=$name.key; done
+      kubectl create configmap own-tls --from-literal=tls.conf='server { listen 443 ssl; ssl_certificate /s/tls.crt; ssl_certificate_key /s/tls.key; return 200 "behind\\n"; }'
+      kubectl apply -f - <<'END'
+{apiVersion: v1, kind: Pod, metadata: {name: own-tls, labels: {app: own-tls}}, spec: {containers: [{name: c, image: nginx, volumeMounts: [{name: s, mountPath: /s}, {name: c, mountPath: /etc/nginx/conf.d}]}], volumes: [{name: s, secret: {secretName: behind}}, {name: c, configMap: {name: own-tls}}]}}
+END
+      kubectl expose pod own-tls --port=443; kubectl create ingress tls --class=haproxy --rule='a.tls.example.com/*=own-tls:443' --rule='*.wild.tls.example.com/*=own-tls:443' --annotation haproxy.org/ssl-passthrough=true
+      kubectl -n haproxy-controller patch configmap haproxy-kubernetes-ingress -p '{"data":{"ssl-certificate":"default/other"}}'; kubectl wait pod own-tls --for=condition=Ready; sleep 8`)
+    const ask = (host: string): string => run(`curl -vsk --resolve ${host}:${https}:${NODE} https://${host}:${https}/ 2>&1 | grep -E 'subject:|^behind|^Hostname|default backend'`).output
+    expect(ask('a.tls.example.com')).toBe('*  subject: CN=behind\nbehind\n')
+    expect(ask('b.wild.tls.example.com')).toBe('*  subject: CN=behind\nbehind\n')
+    expect(ask('shop.example.com')).toMatch(/\nHostname: web-/)
+    expect(ask('nobody.example.com')).toMatch(/^\*  subject: CN=other\ndefault backend - 404/)
+    expect(run('kubectl -n haproxy-controller logs deploy/haproxy-kubernetes-ingress').output).toMatch(/\] ssl default_svc_own-tls_443\/SRV_1 0\/0\/\d+ \d+ -- 1\/1\/0\/0\/0 0\/0 - - SNI: a\.tls\.example\.com\n/)
+    expect(get('a.tls.example.com', '/', "-o /dev/null -w '%{http_code}'")).toBe('503')
   })
 })

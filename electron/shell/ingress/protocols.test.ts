@@ -72,3 +72,46 @@ END
     expect(run('openssl x509 -in tls.crt -noout -subject -ext subjectAltName').output).toBe('subject=CN = safe\nX509v3 Subject Alternative Name: \n    DNS:safe.default.svc.cluster.local, DNS:safe\n')
   })
 })
+
+/** --enable-ssl-passthrough (pkg/tcpproxy) and the ConfigMap's defaults of ingress-nginx v1.12.2. */
+describe('TLS through ingress-nginx as it came, and what its ConfigMap says for all', () => {
+  let run: House['run']
+  let http: string
+  let https: string
+  const log = (): string => run('kubectl -n ingress-nginx logs deploy/ingress-nginx-controller').output
+  const subject = (host: string): string => /subject: (.*)/.exec(run(`curl -vsk --resolve ${host}:${https}:${NODE} https://${host}:${https}/ 2>&1`).output)?.[1] ?? 'none'
+  const status = (host: string, options = ''): string => run(`curl -s -o /dev/null -w '%{http_code}' ${options} -H 'Host: ${host}' http://${NODE}:${http}/`).output
+  beforeAll(() => {
+    ;({ run } = house({ ingressController: 'nginx' }))
+    run(`openssl req -x509 -newkey rsa:2048 -nodes -keyout tls.key -out tls.crt -days 30 -subj /CN=behind 2>/dev/null; kubectl create secret tls safe --cert=tls.crt --key=tls.key
+      kubectl apply -f - <<'END'
+{apiVersion: v1, kind: Pod, metadata: {name: safe, labels: {app: safe}}, spec: {containers: [{name: c, image: 'traefik/whoami:v1.11', args: [--port=8443, --cert=/tls/tls.crt, --key=/tls/tls.key], volumeMounts: [{name: tls, mountPath: /tls}]}], volumes: [{name: tls, secret: {secretName: safe}}]}}
+END
+      kubectl expose pod safe --port=443 --target-port=8443; kubectl create deployment web --image=traefik/whoami:v1.11; kubectl expose deployment web --port=80
+      kubectl create ingress web --class=nginx --rule="shop.example.com/*=web:80"
+      kubectl create ingress small --class=nginx --rule="small.example.com/*=web:80" --annotation=nginx.ingress.kubernetes.io/proxy-body-size=1k
+      kubectl create ingress safe --class=nginx --rule="safe.example.com/*=safe:443" --annotation=nginx.ingress.kubernetes.io/ssl-passthrough=true
+      kubectl create ingress deep --class=nginx --rule="deep.example.com/only*=safe:443" --annotation=nginx.ingress.kubernetes.io/ssl-passthrough=true
+      kubectl wait pod safe --for=condition=Ready; kubectl rollout status deployment web; sleep 6; head -c 3000 /dev/zero > /tmp/body`)
+    ;[http, https] = run(`kubectl -n ingress-nginx get svc ingress-nginx-controller -o jsonpath='{.spec.ports[0].nodePort} {.spec.ports[1].nodePort}'`).output.split(' ') as [string, string]
+  })
+
+  it('the annotation alone does nothing; with the flag TLS goes on by its name, and plain requests as before', () => {
+    expect(subject('safe.example.com')).toBe('O=Acme Co; CN=Kubernetes Ingress Controller Fake Certificate')
+    run(`kubectl -n ingress-nginx patch deployment ingress-nginx-controller --type json -p '[{"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"--enable-ssl-passthrough"}]'; kubectl -n ingress-nginx rollout status deployment ingress-nginx-controller; sleep 5`)
+    expect(['safe.example.com', 'shop.example.com', 'deep.example.com'].map(subject)).toEqual(['CN=behind', 'O=Acme Co; CN=Kubernetes Ingress Controller Fake Certificate', 'O=Acme Co; CN=Kubernetes Ingress Controller Fake Certificate'])
+    expect(log()).toContain('Ignoring SSL Passthrough for location "/only" in server "deep.example.com"')
+    expect(status('shop.example.com')).toBe('200')
+  })
+
+  it('a size of bodies for all, unless an Ingress has its own; and what is not simulated of it is said', () => {
+    const post = (host: string): string => status(host, '--data-binary @/tmp/body')
+    expect([post('shop.example.com'), post('small.example.com')]).toEqual(['200', '413'])
+    run(`kubectl -n ingress-nginx patch configmap ingress-nginx-controller -p '{"data":{"proxy-body-size":"2k","server-tokens":"true"}}'; sleep 5`)
+    expect([post('shop.example.com'), post('small.example.com'), status('shop.example.com')]).toEqual(['413', '413', '200'])
+    run(`kubectl -n ingress-nginx patch configmap ingress-nginx-controller -p '{"data":{"proxy-body-size":"8m"}}'; sleep 5`)
+    expect([post('shop.example.com'), post('small.example.com')]).toEqual(['200', '413'])
+    expect(log()).toContain('podhop: not simulated: server-tokens of ConfigMap ingress-nginx/ingress-nginx-controller (the default is)')
+    expect(log()).not.toContain('podhop: not simulated: proxy-body-size')
+  })
+})

@@ -17,7 +17,7 @@ export interface Rule {
 export interface Settings {
   /** Expression and replacement of replace-path; groups are \1 to \9. */
   rewrites: readonly { pattern: RegExp; replacement: string }[]
-  sslRedirect: number | undefined
+  sslRedirect: { status: number; port: string } | undefined
   allow: readonly string[]
   deny: readonly string[]
   balance: Balance
@@ -44,6 +44,10 @@ export interface Configuration {
   defaultBackend: { backend: string; settings: Settings } | undefined
   backends: Map<string, readonly Endpoint[]>
   certificates: (readonly Certificate[])[]
+  /** ssl-certificate of the ConfigMap: for names that no other has. */
+  ownCertificate: readonly Certificate[] | undefined
+  /** ssl-passthrough: where TLS goes as it came, by its name; "*.example.com" for all of a domain. */
+  passthrough: { host: string; backend: string }[]
   notes: { level: 'WARNING' | 'ERROR'; text: string }[]
 }
 
@@ -62,12 +66,12 @@ const CONNECT_TIMEOUT = 5_000
 const SERVER_TIMEOUT = 50_000
 export const CONTROLLER = 'haproxy.org/ingress-controller/haproxy'
 const SIMULATED = [
-  'path-rewrite', 'ssl-redirect', 'ssl-redirect-code', 'whitelist', 'allow-list', 'blacklist', 'deny-list', 'load-balance', 'request-set-header', 'response-set-header', 'forwarded-for', 'server-ssl', 'timeout-server', 'timeout-connect',
+  'path-rewrite', 'ssl-redirect', 'ssl-redirect-code', 'ssl-redirect-port', 'ssl-passthrough', 'ssl-certificate', 'whitelist', 'allow-list', 'blacklist', 'deny-list', 'load-balance', 'request-set-header', 'response-set-header', 'forwarded-for', 'server-ssl', 'timeout-server', 'timeout-connect',
   'auth-type', 'auth-secret', 'auth-realm', 'rate-limit-requests', 'rate-limit-period', 'rate-limit-status-code', 'src-ip-header', 'set-host', 'request-redirect', 'request-redirect-code', 'cookie-persistence', 'syslog-server',
   'cors-enable', 'cors-allow-origin', 'cors-allow-methods', 'cors-allow-headers', 'cors-max-age', 'cors-allow-credentials', 'cors-respond-to-options',
 ]
 /** They change nothing that is to be seen here. */
-const HARMLESS = ['check', 'check-interval', 'timeout-check', 'timeout-client', 'timeout-client-fin', 'timeout-server-fin', 'timeout-tunnel', 'timeout-queue', 'scale-server-slots', 'maxconn', 'nbthread', 'logasap', 'dontlognull', 'abortonclose', 'rate-limit-size', 'hard-stop-after']
+const HARMLESS = ['check', 'check-interval', 'timeout-check', 'timeout-client', 'timeout-client-fin', 'timeout-server-fin', 'timeout-tunnel', 'timeout-queue', 'scale-server-slots', 'maxconn', 'nbthread', 'logasap', 'dontlognull', 'abortonclose', 'rate-limit-size', 'hard-stop-after', 'http-connection-mode', 'http-keep-alive', 'http-server-close', 'timeout-http-request', 'clean-certs', 'quic-alt-svc-max-age', 'standalone-backend']
 const PREFIXES = ['haproxy.org/', 'ingress.kubernetes.io/', 'haproxy.com/']
 
 /** What stands where it is read: an Ingress's annotation, a Service's, a key of the ConfigMap. */
@@ -81,9 +85,14 @@ function tellOthers(names: Iterable<string>, owner: string, what: string, notes:
 }
 
 export function configure(picture: Picture): Configuration {
-  const configuration: Configuration = { rules: [], defaultBackend: undefined, backends: new Map(), certificates: [], notes: [] }
+  const configuration: Configuration = { rules: [], defaultBackend: undefined, backends: new Map(), certificates: [], ownCertificate: undefined, passthrough: [], notes: [] }
   const { notes } = configuration
   tellOthers(Object.keys(picture.global), 'the ConfigMap', 'the key', notes, false)
+  const [from, named] = (picture.global['ssl-certificate'] ?? '').split('/')
+  const own = from && named ? picture.secret(from, named) : undefined
+  const shown = own && tlsSecret(own)
+  if (from && named && !own) notes.push({ level: 'WARNING', text: `ssl-certificate: secret '${from}/${named}' does not exist` })
+  else if (shown && 'chain' in shown) configuration.ownCertificate = shown.chain
   const backendOf = (ingress: Ingress, { service }: NonNullable<Ingress['spec']['defaultBackend']>): string | undefined => {
     const { namespace, name } = ingress.metadata
     if (!service) {
@@ -132,6 +141,12 @@ export function configure(picture: Picture): Configuration {
       for (const { path, pathType, backend } of http?.paths ?? []) {
         const key = backendOf(ingress, backend)
         if (key === undefined) continue
+        const annotated = PREFIXES.map((p) => ingress.metadata.annotations?.[`${p}ssl-passthrough`]).find((v) => v !== undefined) ?? picture.global['ssl-passthrough']
+        if (annotated === 'true') {
+          if (host) configuration.passthrough.push({ host: host.toLowerCase(), backend: key })
+          else notes.push({ level: 'ERROR', text: `Ingress '${namespace}/${name}': empty SNI for backend ${key},` })
+          continue
+        }
         configuration.rules.push({ host: (host ?? '').toLowerCase(), path: path || '/', match: pathType === 'Exact' ? 'exact' : pathType === 'Prefix' ? 'prefix' : 'begin', backend: key, settings: settingsFor(backend) })
       }
     }
@@ -172,7 +187,8 @@ function settingsOf(ingress: Ingress, service: Readonly<Record<string, string>>,
   if (!known) notes.push({ level: 'WARNING', text: `podhop: not simulated: load-balance ${balance} of Ingress ${key} (served as roundrobin; ${BALANCES.slice(1).join(', ')} are)` })
   return {
     rewrites,
-    sslRedirect: redirect ? Number(of('ssl-redirect-code') ?? 302) : undefined,
+    // the controller's own port is the default, whatever port its Service has (ssl-redirect-port)
+    sslRedirect: redirect ? { status: Number(of('ssl-redirect-code') ?? 302), port: of('ssl-redirect-port') ?? '8443' } : undefined,
     allow: list(of('allow-list') ?? of('whitelist')),
     deny: list(of('deny-list') ?? of('blacklist')),
     balance: known ?? 'roundrobin',

@@ -9,7 +9,7 @@ import type { Process, Program } from '../../machine/types.ts'
 import { parseGoFlags } from '../go-flags.ts'
 import { GO_NOT_FOUND, serveGo, splitTarget } from '../http/go.ts'
 import { HAPROXY_HTTP2 } from '../http/http2-server.ts'
-import { serveHttp } from '../http/server.ts'
+import { serveHttp, type HttpServer } from '../http/server.ts'
 import { goLogTime } from '../http-echo.ts'
 import { Output, untilSignal } from '../output.ts'
 import { publishAddresses } from '../published-status.ts'
@@ -17,6 +17,7 @@ import { makeCertificate, makeKey } from '../tls/make.ts'
 import { matchingName, type Certificate } from '../tls/x509.ts'
 import type { SystemServices } from '../types.ts'
 import { configure, mine, type Configuration } from './configuration.ts'
+import { Passage } from './passthrough.ts'
 import { Proxy } from './proxy.ts'
 
 /** haproxytech/kubernetes-ingress v3.1. */
@@ -25,7 +26,7 @@ const VERSION = 'v3.1.6 2d3d3a34'
 const SYNC_PERIOD = 5_000
 const SERVICE_LABEL = 'kubernetes.io/service-name'
 const FLAGS = ['configmap', 'ingress.class', 'publish-service'] as const
-const EMPTY: Configuration = { rules: [], defaultBackend: undefined, backends: new Map(), certificates: [], notes: [] }
+const EMPTY: Configuration = { rules: [], defaultBackend: undefined, backends: new Map(), certificates: [], ownCertificate: undefined, passthrough: [], notes: [] }
 
 export function haproxyIngress(services: SystemServices): Record<string, Program> {
   return { 'haproxy-ingress-controller': (process) => run(process, services) }
@@ -110,7 +111,9 @@ class Controller {
     const web = { program: 'haproxy', handle: proxy.handle.bind(proxy), refuse: () => proxy.refuse() }
     try {
       this.#servers.push(serveHttp(process, { ...web, port: 8080 }))
-      this.#servers.push(serveHttp(process, { ...web, port: 8443, http2: HAPROXY_HTTP2, tls: { select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), alpn: ['h2', 'http/1.1'], tickets: [233, 233] } }))
+      const passage = new Passage(process, () => this.#configuration ?? EMPTY, (text) => (this.#logsRequests() ? this.#access(text) : undefined))
+      const secure: HttpServer = serveHttp(process, { ...web, port: 8443, take: (connection) => passage.take(connection, (own) => secure.accept(own)), http2: HAPROXY_HTTP2, tls: { select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), alpn: ['h2', 'http/1.1'], tickets: [233, 233] } })
+      this.#servers.push(secure)
       this.#servers.push(serveGo(process, 'haproxy', 1042, undefined, (r) => (splitTarget(r.target).path === '/healthz' && this.#configuration ? { body: '' } : GO_NOT_FOUND)))
     } catch (error) {
       if ((error as { code?: string }).code !== 'EADDRINUSE') throw error
@@ -135,9 +138,9 @@ class Controller {
   }
 
   #chainFor(name: string | undefined): readonly Certificate[] {
-    const { certificates } = this.#configuration ?? EMPTY
+    const { certificates, ownCertificate } = this.#configuration ?? EMPTY
     const found = name === undefined ? undefined : (certificates.find(([own]) => own!.dnsNames.includes(name)) ?? certificates.find(([own]) => matchingName(own!, name) !== undefined))
-    if (found) return found
+    if (found ?? ownCertificate) return (found ?? ownCertificate)!
     const { clock } = this.#process
     this.#own ??= makeCertificate({ subject: [['CN', 'localhost']], key: makeKey(clock.random), notBefore: Math.floor(clock.wall() / 1000) * 1000, days: 365, alternativeNames: ['localhost'], serverOnly: true, random: clock.random })
     return [this.#own]
@@ -156,7 +159,7 @@ class Controller {
       if (!this.#told.has(text)) this.#line(`${level.padEnd(7)} ingress/ingress.go:260 ${text}`)
       this.#told.add(text)
     }
-    const shape = JSON.stringify([next.rules, next.defaultBackend, [...next.backends.keys()]], (_, value: unknown) => (value instanceof RegExp ? value.source : value))
+    const shape = JSON.stringify([next.rules, next.defaultBackend, [...next.backends.keys()], next.passthrough], (_, value: unknown) => (value instanceof RegExp ? value.source : value))
     if (shape !== this.#reloaded) this.#line('INFO    controller/controller.go:204 HAProxy reloaded')
     this.#reloaded = shape
     this.#configuration = next

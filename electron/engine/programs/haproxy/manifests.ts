@@ -63,7 +63,7 @@ export function haproxyManifests({ ingressController, cloud }: ClusterConfig): o
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } },
     ...access(),
     // requests are logged to the container's output
-    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: NAME, namespace: NAMESPACE }, data: { 'syslog-server': 'address:stdout, format: raw, facility:daemon' } },
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: NAME, namespace: NAMESPACE }, data: { 'ssl-redirect-port': '443', 'syslog-server': 'address:stdout, format: raw, facility:daemon' } },
     {
       apiVersion: 'v1',
       kind: 'Service',

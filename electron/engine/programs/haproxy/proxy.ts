@@ -61,6 +61,8 @@ export class Proxy {
     }
     const found = ruleFor(configuration, host, path) ?? configuration.defaultBackend
     const frontend = request.tls ? 'https' : 'http'
+    // its backend speaks TCP alone
+    if (!found && configuration.passthrough.some((p) => p.host === host)) return finish(errorPage(request, 503), { backend: frontend, state: 'SC--' })
     if (!found) return finish(this.#notFound(request), { backend: 'haproxy-controller_default-local-service_http', server: 'local', connected: 0, answered: 0 })
     const { settings, backend } = found
     const cors = corsHeaders(settings.cors, request)
@@ -124,7 +126,7 @@ export class Proxy {
     }
     if (guards.rate && this.#rates.count(client, guards.rate.period) > guards.rate.requests) return no(guards.rate.status)
     const away = (status: number, url: string): { response: HttpResponse; state: string } => ({ response: { status, headers: [['content-length', '0'], ['location', url], ['cache-control', 'no-cache'], ...(request.keepAlive ? [] : [['connection', 'close']] satisfies Headers)], close: !request.keepAlive }, state: 'LR--' })
-    if (settings.sslRedirect !== undefined && !request.tls) return away(settings.sslRedirect, `https://${given}${uri}`)
+    if (settings.sslRedirect !== undefined && !request.tls) return away(settings.sslRedirect.status, `https://${given.replace(/:.*/, '')}:${settings.sslRedirect.port}${uri}`)
     if (redirect) return away(redirect.status, redirect.url + uri)
     return undefined
   }

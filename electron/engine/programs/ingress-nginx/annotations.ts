@@ -50,6 +50,7 @@ export interface Annotations {
   cookieDomain: Replacement | undefined
   redirects: Replacement | undefined
   logs: boolean
+  sslPassthrough: boolean
 }
 export interface Replacement { from: string; to: string }
 export interface Cors { origins: readonly string[]; methods: string; headers: string; credentials: boolean; expose: string | undefined; maxAge: string }
@@ -72,7 +73,7 @@ const SIMULATED = new Set([
   'enable-cors', 'cors-allow-origin', 'cors-allow-methods', 'cors-allow-headers', 'cors-allow-credentials', 'cors-expose-headers', 'cors-max-age', 'server-alias', 'proxy-connect-timeout', 'proxy-read-timeout', 'limit-rps', 'limit-rpm',
   'limit-burst-multiplier', 'default-backend', 'custom-http-errors', 'auth-type', 'auth-secret', 'auth-secret-type', 'auth-realm', 'x-forwarded-prefix', 'affinity', 'affinity-mode', 'session-cookie-name', 'session-cookie-path', 'session-cookie-expires', 'session-cookie-max-age', 'session-cookie-secure', 'session-cookie-samesite', 'session-cookie-domain',
   'auth-url', 'auth-method', 'auth-signin', 'auth-signin-redirect-param', 'auth-response-headers', 'auth-request-redirect', 'satisfy', 'from-to-www-redirect', 'service-upstream', 'upstream-hash-by', 'proxy-next-upstream', 'proxy-next-upstream-tries', 'proxy-next-upstream-timeout', 'load-balance',
-  'limit-connections', 'limit-whitelist', 'limit-allowlist', 'mirror-target', 'mirror-request-body', 'proxy-cookie-path', 'proxy-cookie-domain', 'proxy-redirect-from', 'proxy-redirect-to', 'enable-access-log',
+  'limit-connections', 'limit-whitelist', 'limit-allowlist', 'mirror-target', 'mirror-request-body', 'proxy-cookie-path', 'proxy-cookie-domain', 'proxy-redirect-from', 'proxy-redirect-to', 'enable-access-log', 'ssl-passthrough',
 ])
 /** Change nothing that is to be seen here. */
 const HARMLESS = new Set([
@@ -83,11 +84,15 @@ export const SNIPPETS: Readonly<Record<string, string>> = { 'configuration-snipp
 
 const DEFAULT_BODY = 1024 * 1024
 
+/** Keys of the controller's ConfigMap that stand in for annotations of the same name (internal/ingress/controller/config, defaults.Backend). */
+export const GLOBAL: ReadonlySet<string> = new Set(['proxy-body-size', 'proxy-connect-timeout', 'proxy-read-timeout', 'proxy-next-upstream', 'proxy-next-upstream-tries', 'proxy-next-upstream-timeout', 'proxy-cookie-path', 'proxy-cookie-domain', 'ssl-redirect', 'force-ssl-redirect', 'whitelist-source-range', 'denylist-source-range', 'service-upstream'])
+
 export type Parsed = { annotations: Annotations; notes: Note[] } | { refused: string }
 
-export function readAnnotations(ingress: Ingress): Parsed {
+/** `defaults`: of the ConfigMap. */
+export function readAnnotations(ingress: Ingress, defaults: Readonly<Record<string, string>> = {}): Parsed {
   const { namespace, name, annotations = {} } = ingress.metadata
-  const of = (short: string): string | undefined => annotations[PREFIX + short] || undefined
+  const of = (short: string): string | undefined => annotations[PREFIX + short] || (GLOBAL.has(short) ? defaults[short] || undefined : undefined)
   const notes: Note[] = []
   const tell = (text: string): void => void notes.push({ source: 'store.go:917', severity: 'W', text: `podhop: not simulated: ${text}`, ingress })
   const snippet = Object.keys(SNIPPETS).find((short) => of(short) !== undefined)
@@ -119,7 +124,7 @@ export function readAnnotations(ingress: Ingress): Parsed {
       forceSslRedirect: of('force-ssl-redirect') === 'true',
       backendProtocol: protocol === 'HTTPS' || protocol === 'GRPC' || protocol === 'GRPCS' ? protocol : 'HTTP',
       appRoot: of('app-root'),
-      allow: prefixes(of('whitelist-source-range') ?? of('allowlist-source-range')),
+      allow: prefixes(annotations[`${PREFIX}allowlist-source-range`] || of('whitelist-source-range')),
       deny: prefixes(of('denylist-source-range')),
       maxBody: bytes(of('proxy-body-size')) ?? DEFAULT_BODY,
       upstreamVhost: of('upstream-vhost'),
@@ -148,6 +153,7 @@ export function readAnnotations(ingress: Ingress): Parsed {
       cookieDomain: replacement(of('proxy-cookie-domain')?.split(/\s+/)),
       redirects: replacement([of('proxy-redirect-from') ?? 'off', of('proxy-redirect-to') ?? 'off']),
       logs: of('enable-access-log') !== 'false',
+      sslPassthrough: of('ssl-passthrough') === 'true',
     },
   }
 }

@@ -44,10 +44,14 @@ export interface Configuration {
   backends: Map<string, Endpoint[]>
   /** from-to-www-redirect: hosts, and those that take their place. */
   redirects: Map<string, string>
+  /** ssl-passthrough: hosts, and the Service that their TLS goes to as it came. */
+  passthrough: Map<string, Endpoint>
   notes: Note[]
 }
 
 export interface Picture {
+  /** The controller's ConfigMap. */
+  defaults?: Readonly<Record<string, string>>
   ingresses: readonly Ingress[]
   service(namespace: string, name: string): Service | undefined
   slices(namespace: string, service: string): readonly EndpointSlice[]
@@ -62,7 +66,7 @@ interface DraftLocation extends Location { isDefault: boolean }
 interface DraftServer { host: string; locations: DraftLocation[]; tls: Server['tls'] }
 
 export function configure(picture: Picture): Configuration {
-  const configuration: Configuration = { servers: new Map(), backends: new Map(), redirects: new Map(), notes: [] }
+  const configuration: Configuration = { servers: new Map(), backends: new Map(), redirects: new Map(), passthrough: new Map(), notes: [] }
   const drafts = new Map<string, DraftServer>()
   const { notes, backends } = configuration
   const rootOf = (host: string, backend?: string, settings?: Annotations): DraftServer => {
@@ -96,7 +100,7 @@ export function configure(picture: Picture): Configuration {
   rootOf('_')
   const read: { ingress: Ingress; annotations: Annotations }[] = []
   for (const ingress of [...picture.ingresses].sort(byAge)) {
-    const parsed = readAnnotations(ingress)
+    const parsed = readAnnotations(ingress, picture.defaults)
     if ('refused' in parsed) continue
     notes.push(...parsed.notes)
     read.push({ ingress, annotations: parsed.annotations })
@@ -145,6 +149,21 @@ export function configure(picture: Picture): Configuration {
       if (!host || host.startsWith('*')) continue
       const from = host.startsWith('www.') ? host.slice(4) : `www.${host}`
       if (!configuration.servers.has(from)) configuration.redirects.set(from, host)
+    }
+  }
+  const seen = new Set<string>()
+  for (const { ingress, annotations } of plain) {
+    for (const { host, http } of ingress.spec.rules ?? []) {
+      // a host's first Ingress decides, and its root leads the way
+      if (!host || seen.has(host)) continue
+      seen.add(host)
+      if (!annotations.sslPassthrough) continue
+      for (const { path, backend } of http?.paths ?? []) {
+        const { service } = backend
+        const own = service && (path || '/') === '/' ? clusterEndpoint(picture.service(ingress.metadata.namespace, service.name), service.port?.name || String(service.port?.number ?? '')) : undefined
+        if (own) configuration.passthrough.set(host, own)
+        else if ((path || '/') !== '/') notes.push({ source: 'controller.go:650', severity: 'W', text: `Ignoring SSL Passthrough for location "${path}" in server "${host}"` })
+      }
     }
   }
   return configuration

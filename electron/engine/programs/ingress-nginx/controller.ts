@@ -8,6 +8,7 @@ import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
 import type { ConfigMap, EndpointSlice, Ingress, IngressClass, KubeObject, Pod, Secret, Service } from '../../kubernetes/types.ts'
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
+import type { TcpConnection } from '../../network/types.ts'
 import { supervise } from '../become.ts'
 import { parseGoFlags } from '../go-flags.ts'
 import { GO_NOT_FOUND, serveGo, splitTarget } from '../http/go.ts'
@@ -19,10 +20,11 @@ import type { SystemServices } from '../types.ts'
 import { makeCertificate, makeKey } from '../tls/make.ts'
 import type { Certificate } from '../tls/x509.ts'
 import { serveAdmission } from './admission.ts'
-import { readAnnotations } from './annotations.ts'
+import { GLOBAL, readAnnotations } from './annotations.ts'
 import { webhookCertgen } from './certgen.ts'
 import { configure, type Configuration } from './configuration.ts'
 import { serverFor } from './matching.ts'
+import { passTls } from './passthrough.ts'
 import { Proxy } from './proxy.ts'
 import { StatusSync } from './status.ts'
 
@@ -45,7 +47,7 @@ const KEEP_ALIVE = 75_000
 const CLASS_ANNOTATION = 'kubernetes.io/ingress.class'
 const SERVICE_LABEL = 'kubernetes.io/service-name'
 const ELECTION = { lease: 30_000, renew: 15_000, retry: 7_500 }
-const FLAGS = ['publish-service', 'election-id', 'controller-class', 'ingress-class', 'configmap', 'watch-ingress-without-class', 'validating-webhook', 'validating-webhook-certificate', 'validating-webhook-key'] as const
+const FLAGS = ['publish-service', 'election-id', 'controller-class', 'ingress-class', 'configmap', 'watch-ingress-without-class', 'enable-ssl-passthrough', 'validating-webhook', 'validating-webhook-certificate', 'validating-webhook-key'] as const
 const COMPONENT = 'nginx-ingress-controller'
 
 export function ingressNginx(services: SystemServices): Record<string, Program> {
@@ -66,9 +68,9 @@ function* waitShutdown(process: Process): Task<number> {
 }
 
 function* run(process: Process, services: SystemServices): Task<number> {
-  const flags = parseGoFlags(process.argv.slice(1), FLAGS.map((name) => ({ name, kind: name === 'watch-ingress-without-class' ? ('bool' as const) : ('string' as const) })))
+  const flags = parseGoFlags(process.argv.slice(1), FLAGS.map((name) => ({ name, kind: name === 'watch-ingress-without-class' || name === 'enable-ssl-passthrough' ? ('bool' as const) : ('string' as const) })))
   if ('error' in flags) {
-    yield* process.printError(`podhop: not simulated: ${flags.error} (the flags of the published manifest are, and --watch-ingress-without-class)\n`)
+    yield* process.printError(`podhop: not simulated: ${flags.error} (the flags of the published manifest are, and --watch-ingress-without-class, --enable-ssl-passthrough)\n`)
     return 69
   }
   const namespace = process.env.get('POD_NAMESPACE') ?? ''
@@ -130,6 +132,7 @@ class Controller {
   #services!: Informer<Service>
   #slices!: Informer<EndpointSlice>
   #configuration: Configuration | undefined
+  #defaults: Readonly<Record<string, string>> = {}
   #reloaded = ''
   #election: LeaderElection | undefined
   #status: StatusSync | undefined
@@ -165,15 +168,19 @@ class Controller {
     const proxy = new Proxy(process, () => this.#configuration ?? EMPTY, this.#outputs.out, this.#outputs.error)
     try {
       this.#servers.push(serveHttp(process, { port: 80, program: 'nginx', h2c: true, http2: NGINX_HTTP2, keepAliveTimeout: KEEP_ALIVE, handle: (request, respond) => proxy.handle(request, respond), refuse: (status) => proxy.refuse(status) }))
-      this.#servers.push(serveHttp(process, {
+      const passes = this.#flags.get('enable-ssl-passthrough') === 'true'
+      if (passes) log('nginx.go:314', '"Starting TLS proxy for SSL Passthrough"')
+      const secure: HttpServer = serveHttp(process, {
         port: 443,
+        ...(passes ? { take: (connection: TcpConnection) => (passTls(process, connection, (name) => (this.#configuration ?? EMPTY).passthrough.get(name), (own) => secure.accept(own)), true) } : {}),
         program: 'nginx',
         http2: NGINX_HTTP2,
         keepAliveTimeout: KEEP_ALIVE,
         tls: { select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), alpn: ['h2', 'http/1.1'], plain: () => proxy.plain() },
         handle: (request, respond) => proxy.handle(request, respond),
         refuse: (status) => proxy.refuse(status),
-      }))
+      })
+      this.#servers.push(secure)
       this.#servers.push(serveGo(process, COMPONENT, 10_254, undefined, (r) => (splitTarget(r.target).path !== '/healthz' ? GO_NOT_FOUND : this.#configuration ? { body: 'ok' } : { status: 500, body: 'healthz check failed\n' })))
     } catch (error) {
       if ((error as { code?: string }).code !== 'EADDRINUSE') throw error
@@ -256,7 +263,9 @@ class Controller {
     const tell = (reason: string) => (map: ConfigMap): void => {
       if (keyOf(map) !== wanted) return
       this.#event(map, reason, `ConfigMap ${wanted}`)
-      for (const key of Object.keys(map.data ?? {})) this.#tellOnce('store.go:740', `podhop: not simulated: ${key} of ConfigMap ${wanted} (the defaults are)`, 'W')
+      this.#defaults = map.data ?? {}
+      this.#queue.add('sync')
+      for (const key of Object.keys(map.data ?? {})) if (!GLOBAL.has(key)) this.#tellOnce('store.go:740', `podhop: not simulated: ${key} of ConfigMap ${wanted} (the default is)`, 'W')
     }
     this.#informers.of<ConfigMap>('configmaps').on({ onAdd: tell('CREATE'), onUpdate: tell('UPDATE') })
   }
@@ -319,6 +328,7 @@ class Controller {
   #sync(): number {
     const { log } = this.#outputs
     const next = configure({
+      defaults: this.#defaults,
       ingresses: [...this.#mine.values()],
       service: (namespace, name) => this.#services.get(namespace, name),
       slices: (namespace, service) => this.#slices.indexed('service', `${namespace}/${service}`),
