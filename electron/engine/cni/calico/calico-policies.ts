@@ -1,6 +1,7 @@
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import type { KubeObject, Namespace, Pod } from '../../kubernetes/types.ts'
 import { networkOf, tryParseCidr } from '../../network/address.ts'
+import { ADMIN_POLICIES, BASELINE_POLICIES, globalPolicyOf, type AdminPolicy } from './admin-policies.ts'
 import { calicoResource } from './datastore.ts'
 import type { Side } from './felix-endpoints.ts'
 import type { HostEndpoint, Turn } from './felix-hosts.ts'
@@ -69,6 +70,7 @@ export class CalicoPolicies {
     this.#watch(calicoResource('tiers'), this.tiers, ({ spec }: Tier) => ({ order: spec.order ?? Infinity, pass: spec.defaultAction === 'Pass' }))
     this.#watch(calicoResource('hostendpoints'), this.hostEndpoints, (endpoint: HostEndpoint) => endpoint)
     for (const kind of ['networkpolicies', 'globalnetworkpolicies']) this.#watch(calicoResource(kind), this.policies, (policy: CalicoPolicy) => this.#read(policy), kind)
+    for (const resource of [ADMIN_POLICIES, BASELINE_POLICIES]) this.#watch(resource, this.policies, (policy: AdminPolicy) => this.#read(globalPolicyOf(policy)), resource)
   }
 
   stop(): void {
@@ -109,7 +111,7 @@ export class CalicoPolicies {
     })
   }
 
-  #read(policy: CalicoPolicy): ActivePolicy | undefined {
+  #read(policy: Pick<CalicoPolicy, 'metadata' | 'spec'>): ActivePolicy | undefined {
     const { metadata: { name, namespace }, spec } = policy
     const types = spec.types ?? [...(spec.ingress || !spec.egress ? ['Ingress'] : []), ...(spec.egress ? ['Egress'] : [])]
     const parts: Selector[] = []

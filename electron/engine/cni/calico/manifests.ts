@@ -1,4 +1,5 @@
 import type { ClusterConfig } from '../../config.ts'
+import { adminPolicyDefinitions } from './admin-policies.ts'
 import { calicoDefinitions } from './crds.ts'
 import { CALICO_GROUP, CALICO_VERSION } from './names.ts'
 
@@ -70,6 +71,7 @@ export function calicoManifests(config: ClusterConfig): object[] {
       data: { calico_backend: backend, cni_network_config: networkConfig(config), typha_service_name: 'none', veth_mtu: '0' },
     },
     ...calicoDefinitions(),
+    ...adminPolicyDefinitions(),
     ...roles(),
     node(config),
     controllers(),
