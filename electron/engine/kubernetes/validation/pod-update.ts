@@ -4,7 +4,7 @@ import { podSpecDiff } from '../go-diff/diff.ts'
 import { deepEqual } from '../json.ts'
 import { schemaOf } from '../schema/index.ts'
 import type { Pod } from '../types.ts'
-import { goStringMap } from './go-values.ts'
+import { affinityBefore, validateGated } from './gated-pod.ts'
 import { validateAnnotationUpdates } from './pod-annotations.ts'
 import { validatePodSpec } from './pod-spec.ts'
 
@@ -46,14 +46,12 @@ function validateAddedTolerations(tolerations: readonly core.Toleration[] = [], 
   }
 }
 
-/** validateOnlyDeletedSchedulingGates; of a Pod that has some, the node selector may only be narrowed. */
+/** validateOnlyDeletedSchedulingGates; of a Pod that has some, the nodes that it wants may only become fewer. */
 function validateGates(spec: core.PodSpec, before: core.PodSpec, errors: FieldErrors): void {
   for (const [i, { name }] of (spec.schedulingGates ?? []).entries()) {
     if (!before.schedulingGates?.some((gate) => gate.name === name)) errors.forbidden(`spec.schedulingGates[${i}].name`, `only deletion is allowed, but found new scheduling gate '${name}'`)
   }
-  if (!before.schedulingGates?.length) return
-  const { nodeSelector = {} } = spec
-  if (Object.entries(before.nodeSelector ?? {}).some(([key, value]) => nodeSelector[key] !== value)) errors.invalid('spec.nodeSelector', goStringMap(nodeSelector), 'only additions to spec.nodeSelector are allowed (no mutations or deletions)')
+  if (before.schedulingGates?.length) validateGated(spec, before, errors)
 }
 
 /** The new spec with what may change put back to what it was. */
@@ -68,7 +66,9 @@ function withoutMutable(spec: core.PodSpec, before: core.PodSpec): core.PodSpec 
   out.schedulingGates = before.schedulingGates!
   if (before.schedulingGates?.length) {
     out.nodeSelector = before.nodeSelector
-    out.affinity = before.affinity
+    const affinity = affinityBefore(spec.affinity, before.affinity)
+    if (affinity) out.affinity = affinity
+    else delete out.affinity
   }
   if ((before.terminationGracePeriodSeconds ?? 0) < 0 && spec.terminationGracePeriodSeconds === 1) {
     out.terminationGracePeriodSeconds = before.terminationGracePeriodSeconds
