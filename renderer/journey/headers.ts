@@ -10,8 +10,11 @@ export interface HeaderChange {
 
 const join = (ip: string, port: number | undefined) => (port === undefined ? ip : ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)
 
+/** IPv6 has another name for it. */
+const lifetime = (h: Header) => (h.source.includes(':') ? 'hop limit' : 'ttl')
+
 export function headerLine(h: Header): string {
-  return [h.protocol.toUpperCase(), `${join(h.source, h.sourcePort)} → ${join(h.destination, h.destinationPort)}`, h.detail, h.ttl === undefined ? '' : `ttl ${h.ttl}`].filter(Boolean).join('  ')
+  return [h.protocol.toUpperCase(), `${join(h.source, h.sourcePort)} → ${join(h.destination, h.destinationPort)}`, h.detail, h.ttl === undefined ? '' : `${lifetime(h)} ${h.ttl}`].filter(Boolean).join('  ')
 }
 
 export function headerChanges(before: Header, after: Header): HeaderChange[] {
@@ -21,7 +24,7 @@ export function headerChanges(before: Header, after: Header): HeaderChange[] {
     ['destination', join(before.destination, before.destinationPort), join(after.destination, after.destinationPort)],
     ['source MAC', before.sourceMac ?? '', after.sourceMac ?? ''],
     ['destination MAC', before.destinationMac ?? '', after.destinationMac ?? ''],
-    ['ttl', String(before.ttl ?? ''), String(after.ttl ?? '')],
+    [lifetime(after), String(before.ttl ?? ''), String(after.ttl ?? '')],
     ['carries', before.detail ?? '', after.detail ?? ''],
   ]
   return rows.filter(([, b, a]) => b !== a && (a !== '' || b !== '')).map(([field, b, a]) => ({ field, before: b || '–', after: a || '–' }))

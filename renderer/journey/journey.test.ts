@@ -13,6 +13,8 @@ describe('a journey in words', () => {
 
   test('a header is one line', () => {
     expect(headerLine(record.hops[0]!.before)).toBe('TCP  10.244.2.3:41822 → 10.96.114.23:80  SYN  ttl 64')
+    const six = { source: 'fd00::2', destination: 'fd00::3', protocol: 'icmp', ttl: 64 } as const
+    expect([headerLine(six), ...headerChanges(six, { ...six, ttl: 63 }).map((c) => c.field)]).toEqual(['ICMP  fd00::2 → fd00::3  hop limit 64', 'hop limit'])
     expect(headerLine({ source: 'fd00::1', destination: 'fd00::2', protocol: 'icmp' })).toBe('ICMP  fd00::1 → fd00::2')
   })
 

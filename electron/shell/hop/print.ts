@@ -71,14 +71,17 @@ function changes({ stage, before, after }: Hop): string[] {
   if (stage === 'decapsulate') return [`outside: ${line(before)}`, `inside:  ${line(after)}`]
   const out: string[] = []
   if (addresses(before) !== addresses(after)) out.push(`${addresses(before)} became ${addresses(after)}`)
-  if (stage === 'forward' && before.ttl !== undefined && after.ttl !== undefined && before.ttl !== after.ttl) out.push(`TTL ${before.ttl} became ${after.ttl}`)
+  if (stage === 'forward' && before.ttl !== undefined && after.ttl !== undefined && before.ttl !== after.ttl) out.push(`${lifetime(before)} ${before.ttl} became ${after.ttl}`)
   return out
 }
 
 function line(header: Header): string {
   const macs = header.sourceMac === undefined ? '' : `${header.sourceMac} > ${header.destinationMac}, `
-  return `${macs}${addresses(header)} ${header.protocol}${header.ttl === undefined ? '' : `, TTL ${header.ttl}`}${header.detail ? `, ${header.detail}` : ''}`
+  return `${macs}${addresses(header)} ${header.protocol}${header.ttl === undefined ? '' : `, ${lifetime(header)} ${header.ttl}`}${header.detail ? `, ${header.detail}` : ''}`
 }
+
+/** IPv6 has another name for it. */
+const lifetime = ({ source }: Header): string => (source.includes(':') ? 'hop limit' : 'TTL')
 
 function addresses(header: Header): string {
   return `${endpoint(header.source, header.sourcePort)} > ${endpoint(header.destination, header.destinationPort)}`

@@ -54,3 +54,9 @@ test('what decided a hop stands below the text of the hop', () => {
   expect(lines[by - 1]!.slice(0, 31)).toMatch(/^ +\d+ .* $/)
   expect(lines[by]!.indexOf('by ')).toBe(31)
 })
+
+test('IPv6 packets have a hop limit, those of IPv4 a TTL', () => {
+  const { run } = house({ nodes: 3, cni: 'flannel', ipFamilies: ['IPv4', 'IPv6'], podCIDR: '10.244.0.0/16,fd00:10:244::/56', serviceCIDR: '10.96.0.0/12,fd00:10:96::/112' })
+  const lifetimes = (to: string): string[] => [...new Set(run(`hop trace node/worker-1 ${to}`).output.match(/TTL|hop limit(?= \d)/g) ?? [])]
+  expect([lifetimes('fd00:10:244:2::99'), lifetimes('10.244.2.99')]).toEqual([['hop limit'], ['TTL']])
+})
