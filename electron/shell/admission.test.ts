@@ -187,3 +187,18 @@ X`)
     expect(run(`kubectl get validatingadmissionpolicy p -o jsonpath='{.status}'; kubectl delete validatingadmissionpolicy p >/dev/null`).output).toBe('{"observedGeneration":1,"typeChecking":{}}')
   })
 })
+
+describe('a cluster in which nothing may be written', () => {
+  const DENY = (kind: string, spec: object): string => JSON.stringify({ apiVersion: 'admissionregistration.k8s.io/v1', kind, metadata: { name: 'deny-all' }, spec })
+  const ALL = { apiGroups: ['*'], apiVersions: ['*'], operations: ['CREATE', 'UPDATE', 'DELETE'], resources: ['*/*'] }
+
+  it.each(['flannel', 'cilium'])('goes on, and comes back when it is allowed again: %s', (cni) => {
+    const { run: tell } = house({ cni })
+    tell('kubectl create deployment web --image=nginx --replicas=2; kubectl rollout status deployment web')
+    tell(`kubectl apply -f - <<'X'\n${DENY('ValidatingAdmissionPolicy', { matchConstraints: { resourceRules: [ALL] }, validations: [{ expression: 'false', message: 'not now' }] })}\n---\n${DENY('ValidatingAdmissionPolicyBinding', { policyName: 'deny-all', validationActions: ['Deny'] })}\nX`)
+    expect(tell('kubectl scale deployment web --replicas=3').output).toBe(`The deployments "web" is invalid: : ValidatingAdmissionPolicy 'deny-all' with binding 'deny-all' denied request: not now\n`)
+    tell('hop fault apply node-down worker-1; sleep 60; hop fault clear --all; sleep 60')
+    expect(tell('kubectl delete validatingadmissionpolicybinding deny-all; sleep 60; kubectl scale deployment web --replicas=3; kubectl rollout status deployment web --timeout=60s').output).toContain('successfully rolled out')
+    expect(tell('kubectl get nodes --no-headers | grep -cw Ready').output).toBe('3\n')
+  })
+})
