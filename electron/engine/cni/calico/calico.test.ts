@@ -58,6 +58,22 @@ function policy(cluster: SimulatedCluster, name: string, spec: object): void {
   cluster.settle()
 }
 
+test('an IPReservation keeps addresses and whole blocks from Pods', () => {
+  const cluster = settled('VXLAN')
+  const reserve = (name: string, reservedCIDRs: string[]): void => void cluster.client.create('ipreservations.crd.projectcalico.org', undefined, { apiVersion: 'crd.projectcalico.org/v1', kind: 'IPReservation', metadata: { name }, spec: { reservedCIDRs } } as never)
+  run(cluster, 'before', { node: 'worker-1' })
+  cluster.settle()
+  const [a, b, c, last] = ipOf(cluster, 'before').split('.').map(Number) as [number, number, number, number]
+  reserve('some', [`${a}.${b}.${c}.${last + 1}/32`, `${a}.${b}.${c}.${last + 2}`])
+  run(cluster, 'after', { node: 'worker-1' })
+  cluster.settle()
+  expect(ipOf(cluster, 'after')).toBe(`${a}.${b}.${c}.${last + 3}`)
+  reserve('all', [`${a}.${b}.${c}.0/25`])
+  run(cluster, 'elsewhere', { node: 'worker-1' })
+  cluster.settle()
+  expect(ipOf(cluster, 'elsewhere')).not.toMatch(new RegExp(`^${a}\\.${b}\\.${c}\\.(\\d|\\d\\d|1[01]\\d|12[0-7])$`))
+})
+
 describe('packets', () => {
   test.each([['IPIP', 'tunl0'], ['VXLAN', 'vxlan.calico'], ['None', 'eth0']])('%s: from node to node through %s, with the Pod\'s own address', (encapsulation, device) => {
     const cluster = settled(encapsulation)

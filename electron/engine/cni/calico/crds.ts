@@ -76,7 +76,7 @@ const DEFINITIONS: readonly Definition[] = [
   { kind: 'IPAMConfig', plural: 'ipamconfigs', spec: object({ autoAllocateBlocks: boolean, maxBlocksPerHost: { type: 'integer', minimum: 0 }, strictAffinity: boolean }, ['autoAllocateBlocks', 'strictAffinity']) },
   { kind: 'IPAMHandle', plural: 'ipamhandles', spec: object({ block: map(integer), deleted: boolean, handleID: string }, ['block', 'handleID']) },
   { kind: 'IPPool', plural: 'ippools', spec: object({ allowedUses: list(string), assignmentMode: choice('Automatic', 'Manual'), blockSize: integer, cidr: string, disableBGPExport: boolean, disabled: boolean, ipipMode: mode, natOutgoing: boolean, nodeSelector: string, vxlanMode: mode }, ['cidr']) },
-  { kind: 'IPReservation', plural: 'ipreservations', spec: refused(object({ reservedCIDRs: list(string) }), 'IPReservation', 'use a smaller IPPool') },
+  { kind: 'IPReservation', plural: 'ipreservations', spec: object({ reservedCIDRs: list(string) }) },
   { kind: 'KubeControllersConfiguration', plural: 'kubecontrollersconfigurations', spec: object({ controllers: open({ node: open({ hostEndpoint: hostEndpoints }) }), healthChecks: string, logSeverityScreen: string, prometheusMetricsPort: integer }, ['controllers']), status: true },
   { kind: 'NetworkPolicy', plural: 'networkpolicies', namespaced: true, spec: object(policy) },
   { kind: 'NetworkSet', plural: 'networksets', namespaced: true, spec: object({ nets: list(string) }) },

@@ -1,5 +1,6 @@
 import { StatusError, type KubernetesClient } from '../../kubernetes/client.ts'
-import { addressCount, cidrContains, formatIpv6, ipNumber, nthAddress, nthPrefix, parseCidr, prefixLength } from '../../network/address.ts'
+import { addressCount, cidrContains, formatIpv6, ipNumber, nthAddress, nthPrefix, parseCidr, prefixLength, tryParseCidr } from '../../network/address.ts'
+import type { KubeObject } from '../../kubernetes/types.ts'
 import type { Cidr, Ip } from '../../network/types.ts'
 import { hex, sha256 } from '../../sha256.ts'
 import { encodeUtf8 } from '../../text.ts'
@@ -13,6 +14,7 @@ import { isVersion, type Version } from './names.ts'
 const BLOCKS = calicoResource('ipamblocks')
 const AFFINITIES = calicoResource('blockaffinities')
 const HANDLES = calicoResource('ipamhandles')
+const RESERVATIONS = calicoResource('ipreservations')
 export const BLOCK_SIZES = { 4: 26, 6: 122 } as const
 /** Of an IPv6 pool's blocks so many are looked at; nodes meet in the first of them less often than once in four thousand million. */
 const MOST_BLOCKS = 2 ** 20
@@ -44,34 +46,35 @@ export class Ipam {
     const version = assignment.version ?? 4
     const pools = listPools(this.#client).filter((p) => isVersion(version)(p.spec.cidr) && !p.spec.disabled && (p.spec.allowedUses ?? ['Workload', 'Tunnel']).includes(assignment.use) && (assignment.pools?.(p) ?? true))
     if (pools.length === 0) throw new Error(`failed to request IPv${version} addresses: no configured Calico pools for node ${assignment.node}`)
+    const reserved = this.#client.list<KubeObject & { spec: { reservedCIDRs?: Cidr[] } }>(RESERVATIONS).items.flatMap((r) => r.spec.reservedCIDRs ?? []).filter((c) => tryParseCidr(c) !== undefined)
     const inPools = (cidr: Cidr): boolean => pools.some((p) => cidrContains(p.spec.cidr, cidr.split('/')[0]!))
     for (const { spec } of this.#affinities()) {
       if (spec.node !== assignment.node || spec.state !== 'confirmed' || !inPools(spec.cidr)) continue
-      const ip = this.#take(blockName(spec.cidr), assignment)
+      const ip = this.#take(blockName(spec.cidr), assignment, reserved)
       if (ip !== undefined) return ip
     }
     for (const pool of pools) {
-      const cidr = this.#claim(pool, assignment.node)
-      const ip = cidr === undefined ? undefined : this.#take(blockName(cidr), assignment)
+      const cidr = this.#claim(pool, assignment.node, reserved)
+      const ip = cidr === undefined ? undefined : this.#take(blockName(cidr), assignment, reserved)
       if (ip !== undefined) return ip
     }
     if (!this.#strict()) {
       for (const { metadata, spec } of this.#client.list<IpamBlock>(BLOCKS).items) {
-        const ip = inPools(spec.cidr) ? this.#take(metadata.name, assignment) : undefined
+        const ip = inPools(spec.cidr) ? this.#take(metadata.name, assignment, reserved) : undefined
         if (ip !== undefined) return ip
       }
     }
     throw new Error(`failed to request IPv${version} addresses: Assigned 0 out of 1 requested IPv${version} addresses${this.#strict() ? '; No more free affine blocks and strict affinity enabled' : ''}`)
   }
 
-  /** This address and no other (AssignIP). */
+  /** This address and no other (AssignIP), reserved or not. */
   assignExact(ip: Ip, assignment: Assignment): Ip {
     const pool = listPools(this.#client).find((p) => !p.spec.disabled && isVersion(ip.includes(':') ? 6 : 4)(p.spec.cidr) && cidrContains(p.spec.cidr, ip))
     if (!pool) throw new Error(`The provided IP address ${ip} is not in a configured pool`)
     const has = (): Cidr | undefined => this.#client.list<IpamBlock>(BLOCKS).items.find((b) => cidrContains(b.spec.cidr, ip))?.spec.cidr
     const size = pool.spec.blockSize ?? BLOCK_SIZES[ip.includes(':') ? 6 : 4]
     const block = has() ?? (this.#create(networkOf(ip, size), assignment.node), has())
-    const taken = block === undefined ? undefined : this.#take(blockName(block), assignment, ordinalOf(block, ip))
+    const taken = block === undefined ? undefined : this.#take(blockName(block), assignment, [], ordinalOf(block, ip))
     if (taken === undefined) throw new Error('Address already assigned in block')
     return taken
   }
@@ -113,7 +116,7 @@ export class Ipam {
   }
 
   /** A block that nobody has, the search beginning where the node's name says, so that nodes seldom meet. */
-  #claim(pool: IpPool, node: string): Cidr | undefined {
+  #claim(pool: IpPool, node: string, reserved: readonly Cidr[]): Cidr | undefined {
     const six = pool.spec.cidr.includes(':')
     const size = pool.spec.blockSize ?? BLOCK_SIZES[six ? 6 : 4]
     const count = 2 ** (size - prefixLength(pool.spec.cidr))
@@ -121,7 +124,8 @@ export class Ipam {
     const first = fnv(node) % count
     for (let i = 0; i < Math.min(count, MOST_BLOCKS); i++) {
       const cidr = six ? block6(pool.spec.cidr, size, node, i) : nthPrefix(pool.spec.cidr, size, (first + i) % count)
-      if (!taken.has(cidr) && this.#create(cidr, node)) return cidr
+      const whole = reserved.some((r) => cidrContains(r, cidr.split('/')[0]!) && prefixLength(r) <= size)
+      if (!taken.has(cidr) && !whole && this.#create(cidr, node)) return cidr
     }
     return undefined
   }
@@ -146,11 +150,11 @@ export class Ipam {
     return true
   }
 
-  #take(block: string, { node, handle, attributes }: Assignment, wanted?: number): Ip | undefined {
+  #take(block: string, { node, handle, attributes }: Assignment, reserved: readonly Cidr[], wanted?: number): Ip | undefined {
     let ip: Ip | undefined
     let cidr: Cidr | undefined
     this.#change(block, (spec) => {
-      const ordinal = wanted === undefined ? spec.unallocated[0] : spec.unallocated.find((o) => o === wanted)
+      const ordinal = wanted === undefined ? spec.unallocated.find((o) => reserved.length === 0 || !reserved.some((r) => cidrContains(r, nthAddress(spec.cidr, o)))) : spec.unallocated.find((o) => o === wanted)
       if (ordinal === undefined) return undefined
       const known = spec.attributes.findIndex((a) => a.handle_id === handle)
       ip = nthAddress((cidr = spec.cidr), ordinal)

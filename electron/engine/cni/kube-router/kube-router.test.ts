@@ -103,6 +103,17 @@ describe('kube-router', () => {
     expect(verdict(cluster, 'client', address, 80)).toBe('rejected')
   })
 
+  it('says in its log which annotations would make it speak with others than the nodes', () => {
+    const cluster = born()
+    cluster.client.patch('nodes', undefined, 'worker-1', 'application/merge-patch+json', { metadata: { annotations: { 'kube-router.io/peer.ips': '172.18.0.1', 'kube-router.io/peer.asns': '64513' } } })
+    cluster.clock.runFor(1_000)
+    const lines: string[] = []
+    const agent = cluster.client.list('pods', { namespace: 'kube-system', labelSelector: 'k8s-app=kube-router', fieldSelector: 'spec.nodeName=worker-1' }).items[0]!
+    cluster.client.logs('kube-system', agent.metadata.name, {}, { onLine: (line) => lines.push(line), onEnd: () => undefined })
+    cluster.clock.runFor(1_000)
+    expect(lines.filter((l) => l.includes('not simulated')).map((l) => l.replace(/^.*?\] /, ''))).toEqual(['peer.ips', 'peer.asns'].map((name) => `podhop: not simulated: the annotation kube-router.io/${name} of node worker-1 (the nodes speak with each other only, with --cluster-asn)`))
+  })
+
   it('puts back within a minute what somebody deletes of its routes', () => {
     const cluster = born()
     const { routes } = cluster.nodes.get('worker-1')!.network

@@ -27,6 +27,10 @@ const ROUTES_SYNC = 60_000
 const POD_SUBNETS = 'kube-router-pod-subnets'
 const NODE_IPS = 'kube-router-node-ips'
 
+const NODE_ANNOTATIONS = [
+  'node.asn', 'node.bgp.communities', 'node.bgp.customimportreject', 'node.bgp-local-addresses', 'peer.asns', 'peer.ips', 'peer.localips', 'peer.passwords', 'peer.ports', 'peers', 'path-prepend.as', 'path-prepend.repeat-n', 'rr.client', 'rr.server', 'pod-cidr', 'pod-cidrs',
+]
+
 interface NodeInfo { ip: Ip; ips: readonly Ip[]; subnets: readonly Cidr[] }
 
 /**
@@ -44,6 +48,7 @@ export class NetworkRoutesController {
   /** What BGP has brought: routes that somebody deletes are written again (pkg/routes RouteSync). */
   readonly #injected = new Map<Cidr, Route>()
   #routesTimer: Timer | undefined
+  readonly #told = new Set<string>()
   #stopped = false
 
   constructor(context: NodeContext, log: Log, owner: SocketOwner | undefined, settings: Pick<Settings, 'asn' | 'gracefulRestart' | 'podEgress'>) {
@@ -76,7 +81,19 @@ export class NetworkRoutesController {
     return family === 'IPv4' ? network.netfilter : network.netfilter6
   }
 
+  /** Annotations of the node, with which kube-router v2.6 speaks with others than the nodes: whoever sets one is told in the log. */
+  #tellOf({ metadata: { name, annotations = {} } }: Node): void {
+    if (name !== this.#context.name) return
+    for (const key of Object.keys(annotations)) {
+      const known = NODE_ANNOTATIONS.find((each) => key === `kube-router.io/${each}`)
+      if (known === undefined || this.#told.has(`${name} ${key}`)) continue
+      this.#told.add(`${name} ${key}`)
+      this.#log('network_routes_controller.go:1063', `podhop: not simulated: the annotation ${key} of node ${name} (the nodes speak with each other only, with --cluster-asn)`, 'W')
+    }
+  }
+
   #onNode(node: Node): void {
+    this.#tellOf(node)
     const subnets = node.spec.podCIDRs ?? (node.spec.podCIDR ? [node.spec.podCIDR] : [])
     const ip = internalIp(node)
     if (ip === undefined || subnets.length === 0) return
