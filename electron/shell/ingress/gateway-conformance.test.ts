@@ -8,12 +8,12 @@ import { house, type House } from '../house.samples.ts'
  * NGINX Gateway Fabric with its experimental features: hosts, paths, who answers, and what each status says.
  */
 interface Sample { kind: string; name: string; [field: string]: unknown }
-interface Asked { ask: string; port?: number; headers?: Record<string, string>; options?: string; status?: number; from?: string; grpc?: number; location?: string; saw?: { path?: string; host?: string; headers?: Record<string, string[] | null> }; answer?: Record<string, string[]>; copies?: Record<string, number> }
+interface Asked { ask: string; port?: number; headers?: Record<string, string>; options?: string; status?: number; from?: string; grpc?: number; says?: string; location?: string; saw?: { path?: string; host?: string; headers?: Record<string, string[] | null> }; answer?: Record<string, string[]>; copies?: Record<string, number> }
 interface Share { ask: string; times: number; from?: Record<string, number>; status?: Record<string, number>; copies?: Record<string, number> }
 interface Story { story: string; apply: Sample[]; then?: string; after?: string; log?: string[]; gateway?: string; requests?: Asked[]; shares?: Share[]; routes?: Record<string, string[]>; gateways?: Record<string, Record<string, (string | number)[]>> }
 
 const read = (name: string): string => readFileSync(new URL(`gateway-stories/${name}.yaml`, import.meta.url), 'utf8')
-const VERSIONS: Readonly<Record<string, string>> = { ReferenceGrant: 'gateway.networking.k8s.io/v1beta1', TLSRoute: 'gateway.networking.k8s.io/v1alpha2', BackendTLSPolicy: 'gateway.networking.k8s.io/v1alpha3', Secret: 'v1', Service: 'v1' }
+const VERSIONS: Readonly<Record<string, string>> = { ReferenceGrant: 'gateway.networking.k8s.io/v1beta1', TLSRoute: 'gateway.networking.k8s.io/v1alpha2', BackendTLSPolicy: 'gateway.networking.k8s.io/v1alpha3', Pod: 'v1', Secret: 'v1', Service: 'v1' }
 const NAMED = /^(?:([A-Z]+) )?(https:\/\/)?([^/]*)(\/.*)$/
 /** The bytes of an empty message of gRPC. */
 const EMPTY_MESSAGE = '\\0\\0\\0\\0\\0'
@@ -43,10 +43,10 @@ beforeAll(() => {
   out('for n in infra app web nginx-gateway; do kubectl -n $n wait --for=condition=Available deployment --all --timeout=180s; done; kubectl -n infra wait --for=condition=Programmed gateway --all --timeout=180s; sleep 10')
 }, 300_000)
 
-function manifest({ kind, name, ...rest }: Sample): object {
+function manifest({ kind, name, labels, ...rest }: Sample): object {
   const [namespace, own] = name.includes('/') ? (name.split('/') as [string, string]) : ['infra', name]
   const { spec } = rest as { spec?: object }
-  return { apiVersion: VERSIONS[kind] ?? 'gateway.networking.k8s.io/v1', kind, metadata: { name: own, namespace }, ...rest, ...(kind === 'Gateway' ? { spec: { gatewayClassName: 'nginx', ...spec } } : {}) }
+  return { apiVersion: VERSIONS[kind] ?? 'gateway.networking.k8s.io/v1', kind, metadata: { name: own, namespace, ...(labels ? { labels } : {}) }, ...rest, ...(kind === 'Gateway' ? { spec: { gatewayClassName: 'nginx', ...spec } } : {}) }
 }
 
 function command(address: string, { ask, port, headers = {}, options = '', grpc }: Asked): string {
@@ -110,9 +110,10 @@ function tell({ gateway = 'same', requests = [], shares = [], routes = {}, gatew
 }
 
 function judge(asked: Asked, answer: string): void {
-  const { ask, status = 200, from, grpc, location, saw, answer: expected = {}, copies = {} } = asked
+  const { ask, status = 200, from, grpc, says, location, saw, answer: expected = {}, copies = {} } = asked
   const code = Number(/^HTTP\/\S+ ([0-9]+)/.exec(answer)?.[1] ?? 0)
   expect([ask, code, from && podOf(answer)], answer).toEqual([ask, status, from])
+  if (says !== undefined) expect(answer).toContain(says)
   if (grpc !== undefined) expect([ask, /grpc-status: ([0-9]+)/.exec(answer)?.[1]]).toEqual([ask, String(grpc)])
   if (location !== undefined) expect([ask, /^Location: (.*)\r$/im.exec(answer)?.[1]]).toEqual([ask, location])
   for (const [name, values] of Object.entries(expected)) expect([ask, name, [...answer.matchAll(new RegExp(`^${name}: (.*)\\r$`, 'gim'))].map((m) => m[1])]).toEqual([ask, name, values])

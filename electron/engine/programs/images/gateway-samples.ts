@@ -57,7 +57,8 @@ const hello = (port: number, user?: ImageContent['user']) => (tag: string): Imag
     ...base,
     files: { ...files, '/etc/nginx/conf.d/hello.conf': (plain ? PLAIN : PAGES).replaceAll('PORT', String(port)), ...(plain ? {} : { '/usr/share/nginx/html/index.html': PAGE }) },
     exposedPorts: [...new Set([...(base.exposedPorts ?? []), `${port}/tcp`])],
-    ...(user ? { user } : {}),
+    // its Dockerfile lets everybody write the cache and nginx.pid (here: into /run)
+    ...(user ? { user, owners: { '/var/cache/nginx': { uid: 101, gid: 101, mode: 0o777 }, '/run': { uid: 0, gid: 0, mode: 0o777 } } } : {}),
   }
 }
 
