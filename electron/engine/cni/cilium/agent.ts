@@ -15,6 +15,7 @@ import { addDirectRoute, addPodRoute, ensureDatapath, removeRoute } from './devi
 import { L2Announcer, l2Settings } from './l2-announcer.ts'
 import { HOST, identityOf, KUBE_APISERVER, REMOTE_NODE, reservedIdentity, UNMANAGED } from './identity.ts'
 import { CILIUM_ENDPOINTS, CILIUM_IDENTITIES, CILIUM_NODES, IdentityAllocator, type CiliumEndpoint, type CiliumIdentity, type CiliumNode } from './objects.ts'
+import { localRedirectEnabled, LocalRedirects } from './local-redirect.ts'
 import { singleAddress, type Endpoint } from './maps.ts'
 import type { ProxyPorts } from './policy-map.ts'
 import { PolicyRepository } from './repository.ts'
@@ -61,6 +62,7 @@ export class CiliumAgent implements Agent {
   #services: readonly ServiceSync[] = []
   #l2: L2Announcer | undefined
   #egress: EgressGateway | undefined
+  #redirects: LocalRedirects | undefined
   #regenerating: ReturnType<NodeContext['clock']['schedule']> | undefined
   #collecting: ReturnType<NodeContext['clock']['schedule']> | undefined
   #validating: ReturnType<NodeContext['clock']['schedule']> | undefined
@@ -87,6 +89,7 @@ export class CiliumAgent implements Agent {
     for (const services of this.#services) services.stop()
     this.#l2?.stop()
     this.#egress?.stop()
+    this.#redirects?.stop()
     this.datapath?.l2.alive(false)
     for (const timer of [this.#regenerating, this.#collecting, this.#validating]) this.context.clock.cancel(timer)
     if (agents.get(this.context.network) === this) agents.delete(this.context.network)
@@ -163,6 +166,8 @@ export class CiliumAgent implements Agent {
     if (settings) this.#l2 = new L2Announcer(this.context, dp, this.#client, settings, this.#log)
     else dp.l2.set(new Set())
     dp.egress = egressGatewayEnabled(this.#client) ? (dp.egress ?? new EgressMap()) : undefined
+    if (dp.replacesProxy && localRedirectEnabled(this.#client)) this.#redirects = new LocalRedirects(this.context, this.#client, dp.lb)
+    else dp.lb.setRedirects([])
     if (dp.egress) this.#egress = new EgressGateway(this.context, this.#client, dp.egress)
   }
 

@@ -58,7 +58,7 @@ function statusText(client: KubernetesClient, all: readonly Part[]): string {
 }
 
 /** The keys of cilium-config that the agents heed when they start. */
-const HEEDED = ['enable-sctp', 'enable-ipv4-egress-gateway', 'enable-l2-announcements', 'l2-announcements-lease-duration', 'l2-announcements-renew-deadline', 'l2-announcements-retry-period']
+const HEEDED = ['enable-sctp', 'enable-ipv4-egress-gateway', 'enable-local-redirect-policy', 'enable-l2-announcements', 'l2-announcements-lease-duration', 'l2-announcements-renew-deadline', 'l2-announcements-retry-period']
 
 /** `cilium config`: what it prints on stdout and stderr, and its exit code. */
 function config(client: KubernetesClient, args: readonly string[]): { out?: string; error?: string; code: number } {

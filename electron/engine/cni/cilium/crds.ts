@@ -47,6 +47,8 @@ const services = list(object({
   k8sService: object({ namespace: text(), serviceName: text() }), k8sServiceSelector: object({ namespace: text(), selector: labelSelector }, ['selector']),
 }))
 
+const redirectPorts = list(object({ name: text(), port: text(), protocol: text({ enum: ['TCP', 'UDP'] }) }, ['port', 'protocol']))
+
 const peers = (side: 'from' | 'to', layer7: boolean): Schema => list(refusing(
   object({ [`${side}Endpoints`]: list(labelSelector), [`${side}Entities`]: entities, [`${side}CIDR`]: list(cidr), [`${side}CIDRSet`]: cidrSet, toPorts: toPorts(layer7), icmps, ...(side === 'to' && layer7 ? { toFQDNs: fqdns } : {}), ...(side === 'to' ? { toServices: services } : {}) }),
   {
@@ -149,11 +151,26 @@ const DEFINITIONS: readonly Definition[] = [
     },
     columns: [age],
   },
+  {
+    plural: 'ciliumlocalredirectpolicies', singular: 'ciliumlocalredirectpolicy', kind: 'CiliumLocalRedirectPolicy', short: ['clrp'], scope: 'Namespaced', categories: ['cilium', 'ciliumpolicy'], status: true,
+    schema: {
+      spec: {
+        ...object({
+          description: text(),
+          redirectFrontend: object({ addressMatcher: object({ ip: text(), toPorts: redirectPorts }, ['ip', 'toPorts']), serviceMatcher: object({ namespace: text(), serviceName: text(), toPorts: redirectPorts }, ['namespace', 'serviceName']) }),
+          redirectBackend: object({ localEndpointSelector: labelSelector, toPorts: redirectPorts }, ['localEndpointSelector', 'toPorts']),
+          skipRedirectFromBackend: { ...flag, default: false },
+        }, ['redirectBackend', 'redirectFrontend']),
+        'x-kubernetes-validations': [{ rule: '!has(self.skipRedirectFromBackend) || !self.skipRedirectFromBackend', message: "podhop: not simulated: skipRedirectFromBackend of Cilium's CiliumLocalRedirectPolicy (use a backend that asks somebody else)" }],
+      },
+      status: anything,
+    },
+    columns: [age],
+  },
 ]
 
 /** Kinds that are known to be missing: who makes one is told, and not that there is no such kind. */
 const MISSING: readonly (readonly [plural: string, kind: string, short: string[], instead: string, version?: string, scope?: 'Namespaced'])[] = [
-  ['ciliumlocalredirectpolicies', 'CiliumLocalRedirectPolicy', ['clrp'], 'use a Service with internalTrafficPolicy: Local', 'v2', 'Namespaced'],
   ['ciliumenvoyconfigs', 'CiliumEnvoyConfig', ['cec'], "use a CiliumNetworkPolicy's http rules", 'v2', 'Namespaced'], ['ciliumclusterwideenvoyconfigs', 'CiliumClusterwideEnvoyConfig', ['ccec'], "use a CiliumNetworkPolicy's http rules"],
   ['ciliumcidrgroups', 'CiliumCIDRGroup', ['ccg'], 'use cidrSet', 'v2alpha1'], ['ciliumbgpclusterconfigs', 'CiliumBGPClusterConfig', ['cbgpcluster'], 'use calico or kube-router for BGP', 'v2alpha1'], ['ciliumbgppeerconfigs', 'CiliumBGPPeerConfig', ['cbgppeer'], 'use calico or kube-router for BGP', 'v2alpha1'],
   ['ciliumbgpadvertisements', 'CiliumBGPAdvertisement', ['cbgpadvert'], 'use calico or kube-router for BGP', 'v2alpha1'], ['ciliumpodippools', 'CiliumPodIPPool', ['cpip'], 'use podCIDR in the cluster file', 'v2alpha1'],

@@ -7,7 +7,9 @@ import type { ServicePortInfo } from '../../proxy/service-ports.ts'
 
 /** cilium_lb4_services_v2, _backends_v3, _reverse_nat, _affinity and _source_range (pkg/loadbalancer, pkg/maps/lbmap of cilium/cilium v1.17). */
 export type LbProtocol = 'tcp' | 'udp' | 'sctp'
-export type FrontendType = 'ClusterIP' | 'NodePort' | 'ExternalIPs' | 'LoadBalancer' | 'HostPort'
+/** An address that goes to Pods of the own node, by a CiliumLocalRedirectPolicy ("default/lrp"). */
+export interface Redirect { readonly ip: Ip; readonly port: number; readonly protocol: LbProtocol; readonly policy: string; readonly backends: readonly { ip: Ip; port: number }[] }
+export type FrontendType = 'LocalRedirect' | 'ClusterIP' | 'NodePort' | 'ExternalIPs' | 'LoadBalancer' | 'HostPort'
 
 export interface LbBackend { readonly id: number; readonly ip: Ip; readonly port: number; readonly protocol: LbProtocol; readonly terminating: boolean; readonly nodeName: string | undefined }
 
@@ -33,6 +35,7 @@ export interface Frontend {
 
 export class LbMap {
   readonly #frontends = new Map<string, Frontend>()
+  #redirects: Map<string, Frontend> | undefined
   readonly #byId = new Map<number, Frontend>()
   readonly #backendIds = new Map<string, number>()
   /** cilium_lb_affinity_match: who → backend. */
@@ -49,6 +52,25 @@ export class LbMap {
     return this.#frontends.get(`${ip} ${port} ${protocol}`)
   }
 
+  /** For calls of the node's own programs and Pods: local redirects come before Services. */
+  findForSocket(ip: Ip, port: number, protocol: string): Frontend | undefined {
+    return this.#redirects?.get(`${ip} ${port} ${protocol}`) ?? this.find(ip, port, protocol)
+  }
+
+  setRedirects(redirects: readonly Redirect[]): void {
+    const former = this.#redirects
+    for (const { id } of former?.values() ?? []) this.#byId.delete(id)
+    this.#redirects = new Map(redirects.map(({ ip, port, protocol, policy, backends }) => {
+      const key = `${ip} ${port} ${protocol}`
+      const frontend: Frontend = {
+        id: former?.get(key)?.id ?? this.#nextId++, ip, port, protocol, type: 'LocalRedirect', service: policy, internal: undefined, localExternal: false, localInternal: false, affinity: undefined, sourceRanges: [],
+        backends: backends.map((b) => ({ id: this.#backendId(`${b.ip} ${b.port} ${protocol}`), ...b, protocol, terminating: false, nodeName: undefined })),
+      }
+      this.#byId.set(frontend.id, frontend)
+      return [key, frontend] as const
+    }))
+  }
+
   /** The rows of a NodePort with the wildcard address. */
   nodePort(port: number, protocol: string, version: 4 | 6): Frontend | undefined {
     return this.#frontends.get(`${anyAddress(version)} ${port} ${protocol}`)
@@ -60,6 +82,11 @@ export class LbMap {
 
   list(): Frontend[] {
     return [...this.#frontends.values()].sort((a, b) => a.id - b.id)
+  }
+
+  /** With local redirects in the place of what they hide. */
+  shown(): Frontend[] {
+    return [...new Map([...this.#frontends, ...(this.#redirects ?? [])]).values()].sort((a, b) => a.id - b.id)
   }
 
   isFrontendAddress(ip: Ip): boolean {

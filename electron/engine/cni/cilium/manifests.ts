@@ -45,6 +45,7 @@ export function ciliumManifests(config: ClusterConfig): object[] {
     'enable-ipv6': String(ipv6),
     ...(ipv6 ? { 'enable-ipv6-masquerade': 'true' } : {}),
     ...(l2 ? { 'enable-l2-announcements': 'true', 'l2-announcements-lease-duration': '15s', 'l2-announcements-renew-deadline': '5s', 'l2-announcements-retry-period': '2s' } : {}),
+    ...(config.cniOptions['localRedirectPolicy'] === 'true' ? { 'enable-local-redirect-policy': 'true' } : {}),
     ...(config.cniOptions['egressGateway'] === 'true' ? { 'enable-ipv4-egress-gateway': 'true' } : {}),
     'enable-l7-proxy': 'true',
     'enable-policy': 'default',

@@ -35,7 +35,7 @@ export function socketPrograms(dp: Datapath, network: NetworkNamespace): SocketP
     const possible = backendsBeside(frontend, backend)
     return {
       to: { address: backend.ip, port: backend.port }, decidedBy: rowText(frontend, backend), explanation: 'cilium-socket-lb', possible,
-      text: `The program ${call} sees the call before there is a packet: ${addressText(frontend)} is ${frontend.service}, and the socket is connected to ${addressText(backend)} instead (one of ${possible.length}).`,
+      text: `The program ${call} sees the call before there is a packet: ${addressText(frontend)} is ${frontend.type === 'LocalRedirect' ? `redirected to this node's Pods by the CiliumLocalRedirectPolicy ${frontend.service}` : frontend.service}, and the socket is connected to ${addressText(backend)} instead (one of ${possible.length}).`,
     }
   }
   return {
@@ -55,7 +55,7 @@ export function socketPrograms(dp: Datapath, network: NetworkNamespace): SocketP
 
 /** lb4_lookup_service and sock4_wildcard_lookup: a NodePort is answered on every node's addresses, and on the own node on lo. */
 function lookup(dp: Datapath, { address, port }: SocketTarget, protocol: string, inHost: boolean): Frontend | undefined {
-  const frontend = dp.lb.find(address, port, protocol)
+  const frontend = dp.lb.findForSocket(address, port, protocol)
   // packets for external addresses are left to the node that has them
   if (frontend) return frontend.type === 'ExternalIPs' && dp.identityAt(address) !== HOST ? undefined : frontend
   const { from, to } = dp.context.config.nodePortRange

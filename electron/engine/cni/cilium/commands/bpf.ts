@@ -42,7 +42,7 @@ const MAPS: Readonly<Record<string, Command>> = byName({
 
 function loadBalancing({ lb }: Datapath): string {
   const rows: string[][] = [['SERVICE ADDRESS', 'BACKEND ADDRESS (REVNAT_ID) (SLOT)', '']]
-  for (const frontend of [...lb.list()].sort((a, b) => (addressText(a) < addressText(b) ? -1 : 1))) {
+  for (const frontend of lb.shown().sort((a, b) => (addressText(a) < addressText(b) ? -1 : 1))) {
     const scopes = frontend.internal ? ([['', frontend.backends], ['/i', frontend.internal]] as const) : ([['', frontend.backends]] as const)
     for (const [scope, backends] of scopes) {
       const name = `${addressText(frontend)}${scope}`

@@ -82,7 +82,7 @@ export const identities: Command = ({ datapath }, args) => {
 
 export const services: Command = ({ datapath }, args) => {
   const { verb: name, rest, json } = verb(args, 'service', ['list', 'get'])
-  let all = datapath.lb.list()
+  let all = datapath.lb.shown()
   if (name === 'get') {
     const [id] = rest
     if (id === undefined) throw new CommandError(`Error: Missing service id argument\n\n${helpOf('service get')!}`)
