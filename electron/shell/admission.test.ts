@@ -132,6 +132,18 @@ describe('mutating webhooks', () => {
     register('sidecar', { kind: 'Mutating', path: '/mutating-pods-sidecar', resources: 'pods' })
     run('kubectl create deployment -n play with --image=nginx; kubectl rollout status -n play deployment with')
     expect(run(`kubectl get pods -n play -l app=with -o jsonpath='{.items[0].spec.containers[*].name} {.items[0].spec.containers[1].terminationMessagePolicy} {.items[0].status.containerStatuses[*].ready}'`).output).toBe('nginx webhook-added-sidecar File true true')
+    const container = { name: 'nginx', image: 'nginx' }
+    const labels = { app: 'all' }
+    const template = { metadata: { labels }, spec: { containers: [container] } }
+    const spec = { selector: { matchLabels: labels }, template }
+    apply({ apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name: 'each' }, spec })
+    apply({ apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'set' }, spec: { ...spec, serviceName: 'set', replicas: 2 } })
+    apply({ apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'twice' }, spec: { completions: 2, parallelism: 2, template: { spec: { restartPolicy: 'Never', containers: [container] } } } })
+    apply({ apiVersion: 'v1', kind: 'ReplicationController', metadata: { name: 'old' }, spec: { replicas: 2, template: { metadata: { labels: { app: 'old' } }, spec: { containers: [container] } } } })
+    run('sleep 20')
+    expect(run(`kubectl get pods -n play -o custom-columns=NAME:.metadata.name,N:.spec.containers[*].name --no-headers | grep -E '^(each|set|twice|old)-' | awk '{sub(/-.*/, "", $1); print}' | sort | uniq -c | awk '{$1=$1};1'`).output)
+      .toBe('2 each nginx,webhook-added-sidecar\n2 old nginx,webhook-added-sidecar\n2 set nginx,webhook-added-sidecar\n2 twice nginx,webhook-added-sidecar\n')
+    expect(run('kubectl get events -n play | grep FailedCreate | grep -vc denied').output).toBe('0\n')
     expect(run('kubectl get pods -n play -l app=with --no-headers').output).toMatch(/^with-[a-z0-9]+-[a-z0-9]{5} +2\/2 +Running/)
     forget('sidecar', 'mutating')
   })

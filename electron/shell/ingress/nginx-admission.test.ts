@@ -40,3 +40,16 @@ it('without a controller that answers nothing can be written, until its configur
   run('kubectl delete validatingwebhookconfiguration ingress-nginx-admission')
   expect(create('e', 'e.example.com/*=web:80')).toBe('ingress.networking.k8s.io/e created\n')
 })
+
+it('packets that a policy drops on their way are waited for, as long as the configuration says', () => {
+  const { run: tell } = house({ ingressController: 'nginx', cni: 'calico' })
+  tell('kubectl create service clusterip web --tcp=80')
+  tell(`kubectl apply -f - <<'X'
+{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "shut", "namespace": "ingress-nginx"}, "spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"ports": [{"port": 80}]}]}}
+X
+  sleep 2`)
+  const lines = tell('date +%s; kubectl create ingress a --class=nginx --rule="a.example.com/=web:80"; date +%s').output.split('\n')
+  expect(lines[1]).toMatch(/: failed to call webhook: Post "https:\/\/ingress-nginx-controller-admission\.ingress-nginx\.svc:443\/networking\/v1\/ingresses\?timeout=10s": context deadline exceeded$/)
+  expect(Number(lines[2]) - Number(lines[0])).toBe(10)
+  expect(tell('kubectl delete networkpolicy -n ingress-nginx shut; kubectl create ingress a --class=nginx --rule="a.example.com/=web:80"').output).toContain('ingress.networking.k8s.io/a created\n')
+})
