@@ -178,13 +178,13 @@ export function timeExceeded(dp: Datapath, packet: IpPacket, link: Link): LinkVe
 }
 
 /** __encap_with_nodeid: the sender's identity travels as the tunnel's identifier. */
-export function encapsulate(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, remote: string, identity: number, sender?: { endpoint: Endpoint; checked: Checked }): LinkVerdict {
+export function encapsulate(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, remote: string, identity: number, sender?: { endpoint: Endpoint; checked: Checked }, told = false): LinkVerdict {
   const id = identity === HOST ? REMOTE_NODE : identity
   packet.meta.tunnel = { id, remote }
   // the inner frame's addresses mean nothing to programs
   frame.source = dp.vxlan!.mac
   frame.destination = dp.vxlan!.mac
-  dp.hop(packet, {
+  if (!told) dp.hop(packet, {
     stage: 'route', interface: link.name, decidedBy: dp.ipcacheText(packet.destination),
     text: `The map ipcache says that ${packet.destination} is behind the node ${remote}: the packet goes to ${dp.vxlan!.name}, and the sender's identity ${id} with it as the tunnel's number.`,
     explanation: 'cilium-encapsulate',

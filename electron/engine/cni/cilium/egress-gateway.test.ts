@@ -35,6 +35,7 @@ it('sends what selected Pods ask for outside through the tunnel to one node, whi
     ['worker-1', 'route', `${w.ip('one')}   0.0.0.0/0   0.0.0.0   172.18.0.4`],
     ['worker-2', 'snat', expect.stringContaining('XLATE_SRC 172.18.0.4:') as string],
   ])
+  expect(journey.hops.some((h) => h.explanation === 'cilium-encapsulate')).toBe(false)
   expect(w.http(w.cluster.podNetwork('default', 'one')!, INTERNET, 'GET /')).toMatch(/^HTTP\/1\.1 \d/)
   expect([out('two').sourceSeenByServer, out('other').sourceSeenByServer]).toEqual(['172.18.0.4', '172.18.0.3'])
   expect(out('one', w.ip('two'))).toMatchObject({ verdict: 'delivered', sourceSeenByServer: w.ip('one') })

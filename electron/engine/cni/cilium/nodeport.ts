@@ -181,8 +181,8 @@ export function toEgressGateway(dp: Datapath, frame: Frame, packet: IpPacket, li
   if (entry.gateway === NO_GATEWAY) return drop('No Egress Gateway found', `The CiliumEgressGatewayPolicy ${entry.policy} is about ${packet.source} and ${packet.destination}, but its nodeSelector fits no node.`)
   if (dp.isNode(entry.gateway)) return entry.egressIp === NO_EGRESS_IP ? drop('No Egress IP configured', `This node is the gateway of the CiliumEgressGatewayPolicy ${entry.policy}, but it does not have the address or interface that the policy names.`) : undefined
   if (!dp.vxlan) return undefined
-  dp.hop(packet, { stage: 'route', interface: link.name, text: `The CiliumEgressGatewayPolicy ${entry.policy} sends ${packet.source}'s packets for ${entry.destination} out through the node ${entry.gateway}.`, decidedBy: egressText(entry), explanation: 'cilium-egress-gateway' })
-  return encapsulate(dp, frame, packet, link, entry.gateway, dp.identityAt(packet.source))
+  dp.hop(packet, { stage: 'route', interface: link.name, text: `The CiliumEgressGatewayPolicy ${entry.policy} sends ${packet.source}'s packets for ${entry.destination} out through the node ${entry.gateway}: the packet goes to ${dp.vxlan.name}, and the sender's identity with it.`, decidedBy: egressText(entry), explanation: 'cilium-egress-gateway' })
+  return encapsulate(dp, frame, packet, link, entry.gateway, dp.identityAt(packet.source), undefined, true)
 }
 
 // ---- masquerading ----------------------------------------------------------------------------------------------
