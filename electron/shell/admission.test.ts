@@ -192,6 +192,20 @@ describe('what else is written', () => {
     forget('connect')
   })
 
+  it('the parts of the cluster are who they are', () => {
+    const policy = (name: string, resource: string, operation: string, expression: string): string => `kubectl apply -f - <<'X'
+{"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": {"name": "${name}"}, "spec": {"matchConstraints": {"resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["${operation}"], "resources": ["${resource}"]}]}, "validations": [{"expression": "${expression}", "messageExpression": "'not ' + request.userInfo.username"}]}}
+---
+{"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": "${name}"}, "spec": {"policyName": "${name}", "validationActions": ["Deny"], "matchResources": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "who"}}}}}
+X
+`
+    run(`kubectl create namespace who; ${policy('who-creates', 'pods', 'CREATE', "request.userInfo.username == 'kubernetes-admin'")}${policy('who-reports', 'pods/status', 'UPDATE', "'system:nodes' in request.userInfo.groups || request.userInfo.username == 'system:kube-scheduler'")}`)
+    run('kubectl create deployment -n who web --image=nginx; sleep 1')
+    expect(run('kubectl get events -n who --field-selector reason=FailedCreate -o jsonpath="{.items[0].message}"').output).toContain('denied request: not system:serviceaccount:kube-system:replicaset-controller')
+    expect(run('kubectl run -n who web --image=nginx; kubectl wait -n who --for=condition=Ready pod/web --timeout=30s').output).toBe('pod/web created\npod/web condition met\n')
+    run('kubectl delete validatingadmissionpolicy who-creates who-reports; kubectl delete validatingadmissionpolicybinding who-creates who-reports')
+  })
+
   it('a policy says that it has been looked at', () => {
     run(`kubectl apply -f - <<'X'
 {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": {"name": "p"}, "spec": {"matchConstraints": {"resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]}, "validations": [{"expression": "true"}]}}

@@ -2,8 +2,10 @@ import type { Clock, Timer } from '../../clock.ts'
 import type { Random } from '../../random.ts'
 import type { NodeAgents } from '../node-agents.ts'
 import type { Kind } from '../kinds/kind.ts'
+import { ADMIN } from '../rbac/authorizer.ts'
 import type { Store } from '../store.ts'
 import type { KubeObject } from '../types.ts'
+import { agentOf } from './agents.ts'
 import { PolicyCheck } from './policies/check.ts'
 import { BINDINGS, MUTATING, POLICIES, VALIDATING, type Webhook, type WebhookConfiguration } from './registration.ts'
 import { isExempt, matchesRule, type Request } from './request.ts'
@@ -47,8 +49,10 @@ export class Admission {
   }
 
   /** What is to be found out about a write of `object`, as it was sent; undefined: nothing. */
-  about(request: Request, object: KubeObject | undefined): Review | undefined {
-    if (!this.any || isExempt(request.kind)) return undefined
+  about(asked: Request, object: KubeObject | undefined): Review | undefined {
+    if (!this.any || isExempt(asked.kind)) return undefined
+    const agent = asked.user === ADMIN ? agentOf(asked, object) : undefined
+    const request = agent ? { ...asked, user: agent } : asked
     const mutating = this.#hooks(MUTATING, request)
     const validating = this.#hooks(VALIDATING, request)
     const policies = this.#policies.matching(request)
