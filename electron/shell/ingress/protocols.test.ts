@@ -104,6 +104,13 @@ END
     expect(status('shop.example.com')).toBe('200')
   })
 
+  it('who goes before the answer is logged with 499, at once', () => {
+    expect(run(`curl -s -m 1 -H 'Host: shop.example.com' 'http://${NODE}:${http}/?wait=5s'`).code).toBe(28)
+    run('sleep 1')
+    expect(log()).toMatch(/"GET \/\?wait=5s HTTP\/1\.1" 499 0 "-" "curl\/7\.88\.1" \d+ (1\.0|0\.9)\d\d \[default-web-80\] \[\] 10\.244\.\d\.\d+:80 0 (1\.0|0\.9)\d\d - [0-9a-f]{32}\n/)
+    expect(status('shop.example.com')).toBe('200')
+  })
+
   it('a size of bodies for all, unless an Ingress has its own; and what is not simulated of it is said', () => {
     const post = (host: string): string => status(host, '--data-binary @/tmp/body')
     expect([post('shop.example.com'), post('small.example.com')]).toEqual(['200', '413'])

@@ -25,6 +25,8 @@ export interface HttpRequest {
   connection: number
   /** It came over TLS. */
   tls?: TlsInfo
+  /** Who answers late sets it, to hear that the client has ended or broken the connection in the meantime (HTTP/1.1). */
+  gone?: () => void
 }
 
 export interface HttpResponse {
@@ -37,6 +39,8 @@ export interface HttpResponse {
   trailers?: Headers
   /** Close the connection after it. */
   close?: boolean
+  /** Nothing is sent: nobody is there to hear it. */
+  silent?: boolean
   /** The body comes bit by bit; what is sent is framed as the connection's HTTP does it. */
   stream?(body: AnswerBody): void
   /** After 101 Switching Protocols the connection belongs to another protocol. */
@@ -134,6 +138,8 @@ class ServerConnection {
   #body: Uint8Array[] = []
   #queue: HttpRequest[] = []
   #answering = false
+  /** Being answered. */
+  #current: HttpRequest | undefined
   #ended = false
   #refused = false
   #http2: Http2ServerConnection | undefined
@@ -157,6 +163,7 @@ class ServerConnection {
         this.#ended = true
         if (this.#http2) return this.#http2.close()
         if (!this.#answering && this.#queue.length === 0) this.finish()
+        else this.#current?.gone?.()
       },
       onClose: () => this.#closed(),
     }
@@ -180,6 +187,7 @@ class ServerConnection {
     this.#http2?.closed()
     this.#queue = []
     this.#ended = true
+    this.#current?.gone?.()
     this.#gone()
   }
 
@@ -254,11 +262,17 @@ class ServerConnection {
     const request = this.#queue.shift()
     if (!request) return this.#ended ? this.finish() : this.#wait()
     this.#answering = true
+    this.#current = request
     let answered = false
     this.#options.handle(request, (response) => {
       if (answered) return
       answered = true
       this.#answering = false
+      this.#current = undefined
+      if (response.silent) {
+        this.#queue = []
+        return this.finish()
+      }
       const gone = this.#connection.state === 'CLOSED'
       const body = request.method === 'HEAD' ? undefined : response.body
       if (!gone) this.#connection.send(writeResponse(response.status, response.reason ?? reasonOf(response.status), response.headers, body))

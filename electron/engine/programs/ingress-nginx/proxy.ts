@@ -127,7 +127,7 @@ export class Proxy {
         const tls = settings?.backendProtocol === 'HTTPS' || settings?.backendProtocol === 'GRPCS'
         const known = settings?.next ?? { when: new Set(['error', 'timeout']), tries: TRIES, timeout: 0 }
         const more = (): boolean => (known.tries === 0 || attempts.length < known.tries) && (known.timeout === 0 || clock.now - attempts[0]!.startedAt < known.timeout)
-        resolved(this.#process, named, (endpoint) => endpoint === undefined ? page(503, backend, describe(), extra) : askUpstream(this.#process, {
+        resolved(this.#process, named, (endpoint) => endpoint === undefined ? page(503, backend, describe(), extra) : abandonable(askUpstream(this.#process, {
           ...endpoint, program: 'nginx', method: request.method, bytes: writeRequest(request.method, target, headers, request.body), connectTimeout: settings?.connectTimeout ?? 5_000, readTimeout: settings?.readTimeout ?? 60_000, 
           ...(tls ? { tls: grpc ? { alpn: ['h2'] } : {} } : {}), ...(grpc ? { http2: { target, headers: [...headers, ['te', 'trailers']], body: request.body } } : {}),
         }, (outcome) => {
@@ -152,7 +152,16 @@ export class Proxy {
           const again = known.when.has(timedOut ? 'timeout' : outcome.error === 'SYNTAX' ? 'invalid_header' : 'error') && (outcome.phase !== 'read' || REPEATABLE.has(request.method) || known.when.has('non_idempotent'))
           if (again && more()) next()
           else page(Number(attempt.status), backend, describe(), extra)
-        }))
+        }), attempt))
+      }
+      // 499: the client is gone before there was an answer
+      const abandonable = (giveUp: () => void, attempt: Attempt): void => {
+        request.gone = () => {
+          giveUp()
+          attempt.endedAt = clock.now
+          attempt.status = '-'
+          finish({ status: 499, headers: [], silent: true }, { upstream: backend, attempts: describe() })
+        }
       }
       next()
     }

@@ -78,7 +78,7 @@ export class GatewayProxy {
     for (const mirror of match.mirrors) this.#mirror(mirror, request, match)
     const upstream = this.#choose(match)
     if (upstream === undefined) return page(500)
-    this.#forward(configuration.upstreams[upstream] ?? [], request, asked, { upstream, target, tls: match.tls }, (outcome) => {
+    this.#forward(configuration.upstreams[upstream] ?? [], request, asked, { upstream, target, tls: match.tls, giveUp: (cancel) => (request.gone = () => (cancel(), finish({ status: 499, headers: [], silent: true }))) }, (outcome) => {
       if (typeof outcome === 'number' && match.grpc) finish(grpcFailure(this.#process.clock.wall()))
       else if (typeof outcome === 'number') page(outcome)
       else finish(this.#passOn(request, outcome, match))
@@ -102,25 +102,29 @@ export class GatewayProxy {
     return backends.find((b) => (at -= b.share) < 0)?.upstream
   }
 
-  #forward(endpoints: readonly Endpoint[], request: HttpRequest, asked: Pick<UpstreamRequest, 'bytes' | 'http2'>, about: { upstream: string; target: string; tls: UpstreamTls | undefined }, done: (outcome: Extract<UpstreamOutcome, { head: unknown }> | number) => void): void {
+  #forward(endpoints: readonly Endpoint[], request: HttpRequest, asked: Pick<UpstreamRequest, 'bytes' | 'http2'>, about: { upstream: string; target: string; tls: UpstreamTls | undefined; giveUp?(cancel: () => void): void }, done: (outcome: Extract<UpstreamOutcome, { head: unknown }> | number) => void): void {
     if (endpoints.length === 0) return done(503)
     const left = [...endpoints]
     const next = (): void => {
       const endpoint = left.splice(this.#least(left), 1)[0]!
       const key = joinHostPort(endpoint.address, endpoint.port)
       this.#load.set(key, (this.#load.get(key) ?? 0) + 1)
-      const doubts: string[] = []
-      const tls = about.tls && { serverName: about.tls.name, verify: (chain: readonly Certificate[]) => this.#doubt(chain, about.tls!, doubts) }
-      askUpstream(this.#process, { ...endpoint, program: 'nginx', method: request.method, ...asked, connectTimeout: CONNECT_TIMEOUT, readTimeout: READ_TIMEOUT, ...(tls ? { tls } : {}) }, (outcome) => {
+      const release = (): void => {
         const load = this.#load.get(key)! - 1
         if (load > 0) this.#load.set(key, load)
         else this.#load.delete(key)
+      }
+      const doubts: string[] = []
+      const tls = about.tls && { serverName: about.tls.name, verify: (chain: readonly Certificate[]) => this.#doubt(chain, about.tls!, doubts) }
+      const cancel = askUpstream(this.#process, { ...endpoint, program: 'nginx', method: request.method, ...asked, connectTimeout: CONNECT_TIMEOUT, readTimeout: READ_TIMEOUT, ...(tls ? { tls } : {}) }, (outcome) => {
+        release()
         if ('head' in outcome) return done(outcome)
         const [doubt] = doubts
         this.#requestError(doubt === undefined ? upstreamFailure(outcome, 'musl') : `${doubt} while SSL handshaking to upstream`, request, `${asked.http2 ? 'grpc' : 'http'}${tls ? 's' : ''}://${key}${about.target}`)
         if (left.length > 0 && (outcome.phase === 'connect' || REPEATABLE.has(request.method))) next()
         else done(outcome.error === 'ETIMEDOUT' ? 504 : 502)
       })
+      about.giveUp?.(() => (cancel(), release()))
     }
     next()
   }
