@@ -43,6 +43,8 @@ export class ProxyHealth {
   #updatedAt = 0
   /** Family → since when it waits to be written. */
   readonly #queuedAt = new Map<4 | 6, number>()
+  /** Family → the Services whose rules are written. */
+  readonly states = new Map<4 | 6, ServiceState>()
   /** Family → when (virtual ms) its rules were last written. */
   readonly syncedAt = new Map<4 | 6, number>()
 
@@ -68,6 +70,7 @@ export class ProxyHealth {
     this.#queuedAt.delete(family)
     this.#updatedAt = this.#process.clock.now
     this.syncedAt.set(family, this.#updatedAt)
+    this.states.set(family, cache)
     if (this.#checks.size === 0 && cache.healthChecks === 0) return
     const known = [...this.#checks].flatMap(([key, { service }]) => (key.startsWith(`${family} `) ? service : []))
     for (const service of services ?? new Set([...cache.services.keys(), ...known])) this.#sync(family, cache, service)

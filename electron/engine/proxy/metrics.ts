@@ -1,12 +1,14 @@
 import type { NodeContext } from '../cni/types.ts'
 import { buildInfo, exposition, type MetricFamily } from '../prometheus.ts'
+import type { EndpointInfo } from './endpoints.ts'
 import type { ProxyHealth } from './health.ts'
+import type { ServiceState } from './shared-services.ts'
 
 /**
  * kube-proxy's metrics whose values are known here (pkg/proxy/metrics of v1.33): the rules that it has written, and when. What
  * it does not measure here (how long a sync takes, how many changes it saw) is not there.
  */
-export function proxyMetrics({ network, config, clock }: NodeContext, mode: string, { syncedAt }: ProxyHealth): string {
+export function proxyMetrics({ name: node, network, config, clock }: NodeContext, mode: string, { syncedAt, states }: ProxyHealth): string {
   const families = config.ipFamilies.map((name) => ({ name, family: name === 'IPv4' ? (4 as const) : (6 as const) }))
   const last: MetricFamily = {
     name: 'kubeproxy_sync_proxy_rules_last_timestamp_seconds',
@@ -23,7 +25,26 @@ export function proxyMetrics({ network, config, clock }: NodeContext, mode: stri
       return (['filter', 'nat'] as const).map((table) => ({ labels: { ip_family: name, table }, value: ownRules(netfilter.command(['-t', table, '-S']).stdout) }))
     }),
   }
-  return exposition([buildInfo(), last, rules])
+  const nowhere: MetricFamily = {
+    name: 'kubeproxy_sync_proxy_rules_no_local_endpoints_total',
+    help: '[ALPHA] Number of services with a Local traffic policy and no endpoints',
+    type: 'gauge',
+    samples: families.flatMap(({ name, family }) => {
+      const state = states.get(family)
+      return state ? (['external', 'internal'] as const).map((policy) => ({ labels: { ip_family: name, traffic_policy: policy }, value: withoutLocal(state, node, policy) })) : []
+    }),
+  }
+  return exposition([buildInfo(), last, rules, nowhere])
+}
+
+/** Ports of Services that have endpoints, but none on this node, where only those may be used. */
+function withoutLocal(state: ServiceState, node: string, policy: 'internal' | 'external'): number {
+  const usable = (e: EndpointInfo): boolean => e.ready || (e.serving && e.terminating)
+  return [...state.services.values()].flat().filter((port) => {
+    if (!(policy === 'internal' ? port.internalPolicyLocal : port.externalPolicyLocal)) return false
+    const endpoints = state.endpointsOf(port).filter(usable)
+    return endpoints.length > 0 && endpoints.every((e) => e.nodeName !== node)
+  }).length
 }
 
 /** What stands in its own chains; KUBE-FIREWALL is the kubelet's, and its jumps from the kernel's chains are not counted. */
