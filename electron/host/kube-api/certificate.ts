@@ -1,5 +1,3 @@
-import { generate } from 'selfsigned'
-
 export interface Certificate {
   /** PEM. */
   key: string
@@ -8,6 +6,8 @@ export interface Certificate {
 
 /** A certificate for 127.0.0.1 that is new at each start; whoever has the kubeconfig knows it. Valid for a year. */
 export async function makeCertificate(): Promise<Certificate> {
+  // Here and not above: it takes longer to load than anything else, and few starts serve the API.
+  const { generate } = await import('selfsigned')
   const day = 86_400_000
   const pems = await generate([{ name: 'commonName', value: 'podhop-apiserver' }], {
     keyType: 'ec',
