@@ -1,11 +1,27 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'electron-vite'
+import type { Plugin } from 'vite'
 import { kubernetesOpenApi } from './electron/engine/kubernetes/openapi/published.mjs'
+
+/** Escapes what is not ASCII: V8 reads such a file in a tenth of the time, and keeps it in half the memory. */
+function ascii(): Plugin {
+  return {
+    name: 'podhop:ascii',
+    renderChunk: {
+      order: 'post',
+      handler(code) {
+        const odd = /\\[^\0-\x7f]|String\.raw`(?:\$\{[^}]*\}|(?!\$\{)[\0-_a-\x7f])*[^\0-\x7f]/.exec(code)
+        if (odd) this.error(`cannot be escaped: ${odd[0].slice(-80)}`)
+        return { code: code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`), map: null }
+      },
+    },
+  }
+}
 
 /** One build: the hosts (main: Electron's entry, the cluster's process, the CLI), the preload, the window. */
 export default defineConfig({
   main: {
-    plugins: [kubernetesOpenApi()],
+    plugins: [kubernetesOpenApi(), ascii()],
     build: {
       outDir: 'out/main',
       // What every start needs is in the bundle: as hundreds of small files it took a quarter of a second to load.
@@ -18,6 +34,7 @@ export default defineConfig({
           'host-process': 'electron/desktop/host-process.ts',
           cli: 'electron/cli/main.ts',
         },
+        output: { format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: 'chunks/[name].cjs', dynamicImportInCjs: false },
       },
     },
   },

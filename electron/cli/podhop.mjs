@@ -5,10 +5,11 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
+import { requireCompiled } from './compiled.mjs'
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
-const built = join(folder, 'out', 'main', 'cli.js')
+const built = join(folder, 'out', 'main', 'cli.cjs')
 
 function newest(path) {
   const stat = statSync(path, { throwIfNoEntry: false })
@@ -25,4 +26,4 @@ if (isCheckout && Math.max(...sources.map(newest)) > newest(built)) {
   const build = spawnSync(process.execPath, [vite, 'build', '--logLevel', 'warn'], { cwd: folder, stdio: ['ignore', 2, 2] })
   if (build.status !== 0) process.exit(build.status ?? 1)
 }
-await import(pathToFileURL(built).href)
+requireCompiled(built, join(folder, 'node_modules', '.cache', 'podhop-compiled'), process.argv[2])

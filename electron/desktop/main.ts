@@ -69,7 +69,7 @@ function open(): void {
 }
 
 function startHost(): UtilityProcess {
-  const child = utilityProcess.fork(join(folder, 'out', 'main', 'host-process.js'), [], {
+  const child = utilityProcess.fork(join(folder, 'out', 'main', 'host-process.cjs'), [], {
     serviceName: 'Podhop cluster',
     // As in cli/podhop.mjs, where it is said why.
     execArgv: ['--js-flags=--max-semi-space-size=64'],

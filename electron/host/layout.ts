@@ -28,7 +28,7 @@ export function buildFingerprint(): string {
   const walk = (folder: string): void => {
     for (const entry of readdirSync(folder, { withFileTypes: true }).sort((x, y) => (x.name < y.name ? -1 : 1))) {
       if (entry.isDirectory()) walk(join(folder, entry.name))
-      else if (entry.name.endsWith('.js')) hash.update(readFileSync(join(folder, entry.name)))
+      else if (entry.name.endsWith('.cjs')) hash.update(readFileSync(join(folder, entry.name)))
     }
   }
   walk(dirname(fileURLToPath(import.meta.url)))

@@ -27,7 +27,7 @@ describe.skipIf(!linux)('the package', () => {
     const resources = join(folder, 'dist', 'linux-unpacked', 'resources')
     expect(existsSync(join(resources, 'app.asar'))).toBe(true)
     const listing = execFileSync(process.execPath, [join('node_modules', '@electron', 'asar', 'bin', 'asar.js'), 'list', join(resources, 'app.asar')]).toString().split('\n')
-    for (const name of ['/out/main/desktop.js', '/out/main/host-process.js', '/out/preload/preload.cjs', '/out/renderer/index.html', '/labs/pod-to-pod/lab.yaml', '/assets/explanations/route-lookup.md', '/package.json']) expect(listing).toContain(name)
+    for (const name of ['/out/main/desktop.cjs', '/out/main/host-process.cjs', '/out/preload/preload.cjs', '/out/renderer/index.html', '/labs/pod-to-pod/lab.yaml', '/assets/explanations/route-lookup.md', '/package.json']) expect(listing).toContain(name)
     expect(listing.filter((name) => /\.(ts|svelte|test\.js)$/.test(name) && !name.startsWith('/node_modules/'))).toEqual([])
     expect(existsSync(join(resources, 'app.asar.unpacked', 'labs', 'pod-to-pod', 'lab.yaml'))).toBe(true)
     // a native module is loaded from a file of its own; where it could not be compiled there is none

@@ -42,7 +42,7 @@ __start_kubectl() {
     name=${'$'}{text%%$'\t'*}
     if (( ${'$'}{#found[@]} > 1 && room > 8 )) && [[ $text == *$'\t'* ]]; then
       text=${'$'}{text#*$'\t'}
-      (( ${'$'}{#text} > room )) && text=${'$'}{text:0:room-1}…
+      (( ${'$'}{#text} > room )) && text=${'$'}{text:0:room-1}${'…'}
       printf -v name '%-*s  (%s)' "$longest" "$name" "$text"
     fi
     COMPREPLY+=("$name")

@@ -19,19 +19,19 @@ const SERVER = String.raw`Server Flags:
       --request-timeout duration      Unary Request timeout. Only applies to non-streaming RPCs (ServerStatus, ListNodes, ListNamespaces). (default 12s)
       --server string                 Address of a Hubble server. Ignored when --input-file or --port-forward is provided. (default "localhost:4245")
       --timeout duration              Hubble server dialing timeout (default 5s)
-      --tls                           Specify that TLS must be used when establishing a connection to a Hubble server.␍
+      --tls                           Specify that TLS must be used when establishing a connection to a Hubble server.<CR>
                                       By default, TLS is only enabled if the server address starts with 'tls://'.
-      --tls-allow-insecure            Allows the client to skip verifying the server's certificate chain and host name.␍
-                                      This option is NOT recommended as, in this mode, TLS is susceptible to machine-in-the-middle attacks.␍
+      --tls-allow-insecure            Allows the client to skip verifying the server's certificate chain and host name.<CR>
+                                      This option is NOT recommended as, in this mode, TLS is susceptible to machine-in-the-middle attacks.<CR>
                                       See also the 'tls-server-name' option which allows setting the server name.
       --tls-ca-cert-files strings     Paths to custom Certificate Authority (CA) certificate files.The files must contain PEM encoded data.
-      --tls-client-cert-file string   Path to the public key file for the client certificate to connect to a Hubble server (implies TLS).␍
+      --tls-client-cert-file string   Path to the public key file for the client certificate to connect to a Hubble server (implies TLS).<CR>
                                       The file must contain PEM encoded data.
-      --tls-client-key-file string    Path to the private key file for the client certificate to connect a Hubble server (implies TLS).␍
+      --tls-client-key-file string    Path to the private key file for the client certificate to connect a Hubble server (implies TLS).<CR>
                                       The file must contain PEM encoded data.
       --tls-server-name string        Specify a server name to verify the hostname on the returned certificate (eg: 'instance.hubble-relay.cilium.io').
 
-`.replaceAll('␍', '\r')
+`.replaceAll('<CR>', '\r')
 
 export const ROOT_HELP = `Hubble is a utility to observe and inspect recent Cilium routed traffic in a cluster.
 
