@@ -7,6 +7,7 @@ import { applyCommand, IncompatibleChain, MissingTable } from './apply.ts'
 import type { TrackedConnection } from './conntrack/connection.ts'
 import { formatConntrack } from './conntrack/format.ts'
 import { Nat } from './conntrack/nat.ts'
+import { tellRemembered } from './conntrack/remembered.ts'
 import { ConnectionTracker } from './conntrack/tracker.ts'
 import { commandFailure, NotSimulated, toolOf, UsageError, VERSION } from './errors.ts'
 import { traverse } from './evaluate.ts'
@@ -280,7 +281,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
     const changed = this.nat.translate(packet, hook)
     if (decided) tell(decided)
     // Told when no rule told it: what is remembered of the connection did it.
-    if (changed && before && !decided?.translates) this.#tellRemembered(packet, what, connection, before)
+    if (changed && before && !decided?.translates) tellRemembered(this.stack.recorder, this.namespace, packet, what, connection, before)
     return 'accept'
   }
 
@@ -300,19 +301,6 @@ export class NetfilterTables implements Netfilter, RuleHost {
     const [decision, record] = runChain(this, step, hook, packet, inLink, outLink)
     const translates = decision.step?.rule.body.statements.some((s) => s.changes && s.changes !== 'mark') ?? false
     return { verdict: decision.verdict, translates, tell: () => record?.decided(decision) }
-  }
-
-  #tellRemembered(packet: IpPacket, what: 'source' | 'destination', connection: TrackedConnection, before: ReturnType<StackHost['recorder']['header']>): void {
-    const { recorder } = this.stack
-    const reply = packet.meta.direction === 'reply'
-    const stage = reply ? 'undo-nat' : what === 'source' ? 'snat' : 'dnat'
-    const text = reply
-      ? `The connection is known, so the ${what} of the answer becomes ${what === 'source' ? packet.source : packet.destination} again.`
-      : `The connection is known, so its packets get the same ${what}.`
-    recorder.hop(this.namespace, packet, {
-      stage, text, decidedBy: { kind: 'conntrack', text: formatConntrack(connection, this.clock.now) }, before,
-      after: recorder.header(packet), explanation: reply ? 'undo-nat' : stage,
-    })
   }
 
   // ---- rules ---------------------------------------------------------------------------------------------------
@@ -419,4 +407,3 @@ function needsTracking(table: Table): boolean {
   }
   return false
 }
-
