@@ -1,3 +1,4 @@
+import { tunnels } from '../network/packets.ts'
 import type { Frame, IcmpMessage, IpPacket, TcpFlags, UdpDatagram } from '../network/types.ts'
 import type { Header } from './types.ts'
 
@@ -54,8 +55,7 @@ export function headerOf(packet: IpPacket, frame?: Frame): Header {
   // Nearly all packets, and each of them many times: the object is made with all its fields at once.
   if (payload.kind === 'tcp' || payload.kind === 'udp') {
     const { sourcePort, destinationPort } = payload
-    // A tunnel's datagram has no data of its own; to look for what is not there takes V8 as long as all the rest.
-    const detail = payload.kind === 'tcp' ? tcpFlags(payload.flags) : payload.data.length > 0 ? undefined : tunnelName(payload)
+    const detail = payload.kind === 'tcp' ? tcpFlags(payload.flags) : tunnels(payload) ? tunnelName(payload) : undefined
     if (frame) {
       const { source: sourceMac, destination: destinationMac } = frame
       if (detail === undefined) return { source, destination, protocol, ttl, sourceMac, destinationMac, sourcePort, destinationPort }

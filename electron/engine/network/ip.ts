@@ -8,7 +8,7 @@ import { fragmentPacket, Reassembly } from './fragments.ts'
 import { receiveIpip } from './ipip.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace, Steering } from './namespace.ts'
-import { ipLength, isGroupMac } from './packets.ts'
+import { ipLength, isGroupMac, tunnels } from './packets.ts'
 import { leadsHere, leadsTo, passedOn, staysHere } from './route-hops.ts'
 import type { RouteEntry } from './fib.ts'
 import { steeredRoute } from './steering.ts'
@@ -235,7 +235,7 @@ export class IpLayer {
     const { payload } = packet
     if (payload.kind === 'icmp') countIcmp(icmpOut, payload.type)
     // a tunnel's datagrams do not come out of a socket
-    else if (payload.kind === 'udp' && !payload.vxlan && !payload.geneve && !payload.wireguard) udp.outDatagrams++
+    else if (payload.kind === 'udp' && !tunnels(payload)) udp.outDatagrams++
   }
 
   finish(packet: IpPacket, entry: RouteEntry, link: BaseLink): undefined {

@@ -47,7 +47,13 @@ export function hasTcpOption({ flags, mss, timestamp, sackPermitted, windowScale
   }
 }
 
+/** Whether a tunnel's frame or message is in it, in the place of data: to look for fields that are not there takes V8 long. */
+export function tunnels(datagram: UdpDatagram): boolean {
+  return datagram.data.length === 0 && (datagram.vxlan ?? datagram.geneve ?? datagram.wireguard) !== undefined
+}
+
 function datagramLength(payload: UdpDatagram): number {
+  if (!tunnels(payload)) return payload.data.length
   if (payload.vxlan) return 8 + frameLength(payload.vxlan.frame)
   if (payload.geneve) return 8 + (payload.geneve.options?.length ?? 0) + frameLength(payload.geneve.frame)
   return payload.wireguard ? wireguardLength(payload.wireguard) : payload.data.length
@@ -98,7 +104,6 @@ export function dataLength(packet: IpPacket): number {
   switch (payload.kind) {
     case 'ipip': return 0
     case 'sctp': return payload.chunks.reduce((sum, chunk) => sum + (chunk.type === 'data' ? chunk.data.length : 0), 0)
-    case 'udp': return payload.vxlan || payload.geneve || payload.wireguard ? 0 : payload.data.length
     default: return payload.data.length
   }
 }
@@ -109,15 +114,16 @@ export function copyPacket(packet: IpPacket): IpPacket {
 }
 
 function copyPayload(payload: IpPayload): IpPayload {
-  if (payload.kind === 'udp' && payload.vxlan) {
-    return { ...payload, vxlan: { vni: payload.vxlan.vni, frame: copyFrame(payload.vxlan.frame) } }
-  }
-  if (payload.kind === 'udp' && payload.geneve) return { ...payload, geneve: { ...payload.geneve, frame: copyFrame(payload.geneve.frame) } }
-  if (payload.kind === 'udp' && payload.wireguard?.type === 'data' && payload.wireguard.packet) {
-    return { ...payload, wireguard: { ...payload.wireguard, packet: copyPacket(payload.wireguard.packet) } }
-  }
+  if (payload.kind === 'udp' && tunnels(payload)) return copyTunnel(payload)
   if (payload.kind === 'ipip') return { ...payload, packet: copyPacket(payload.packet) }
   if (payload.kind === 'icmp' && payload.about) return { ...payload, about: copyPacket(payload.about) }
+  return { ...payload }
+}
+
+function copyTunnel(payload: UdpDatagram): UdpDatagram {
+  if (payload.vxlan) return { ...payload, vxlan: { vni: payload.vxlan.vni, frame: copyFrame(payload.vxlan.frame) } }
+  if (payload.geneve) return { ...payload, geneve: { ...payload.geneve, frame: copyFrame(payload.geneve.frame) } }
+  if (payload.wireguard?.type === 'data' && payload.wireguard.packet) return { ...payload, wireguard: { ...payload.wireguard, packet: copyPacket(payload.wireguard.packet) } }
   return { ...payload }
 }
 

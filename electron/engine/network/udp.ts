@@ -11,7 +11,7 @@ import { icmpErrorCode } from './icmp.ts'
 import { icmp6ErrorCode } from './icmp6.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
-import { metaOf } from './packets.ts'
+import { metaOf, tunnels } from './packets.ts'
 import type { SocketTranslation } from './programs.ts'
 import type { Ip, IpPacket, SocketInfo, SocketOwner, Sockets, UdpDatagram, UdpSocket } from './types.ts'
 import { Flows } from './udp-flows.ts'
@@ -80,9 +80,11 @@ export class Udp {
   receive(packet: IpPacket, link: BaseLink, unicast: boolean, through?: number): void {
     const datagram = packet.payload as UdpDatagram
     if (through !== undefined) return this.#find(through, '127.0.0.1', packet.source, datagram.sourcePort)?.receive(packet, datagram)
-    if (datagram.wireguard && receiveWireguard(this.#ns, packet, datagram)) return
-    if (datagram.geneve && receiveGeneve(this.#ns, packet, datagram)) return
-    if (datagram.vxlan && receiveVxlan(this.#ns, packet, datagram)) return
+    if (tunnels(datagram)) {
+      if (datagram.wireguard && receiveWireguard(this.#ns, packet, datagram)) return
+      if (datagram.geneve && receiveGeneve(this.#ns, packet, datagram)) return
+      if (datagram.vxlan && receiveVxlan(this.#ns, packet, datagram)) return
+    }
     const socket = this.#find(datagram.destinationPort, packet.destination, packet.source, datagram.sourcePort)
     if (socket) {
       this.#ns.counters.udp.inDatagrams++
