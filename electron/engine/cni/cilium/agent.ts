@@ -11,7 +11,7 @@ import type { Datapath } from './datapath.ts'
 import { forgetEndpoint, LocalEndpoints } from './endpoints.ts'
 import { EgressGateway, egressGatewayEnabled, EgressMap } from './egress-gateway.ts'
 import { startDnsProxy } from './dns-proxy.ts'
-import { addDirectRoute, addPodRoute, ensureDatapath, removeRoute } from './devices.ts'
+import { addTunnel, addDirectRoute, addPodRoute, ensureDatapath, removeRoute } from './devices.ts'
 import { L2Announcer, l2Settings } from './l2-announcer.ts'
 import { HOST, identityOf, KUBE_APISERVER, REMOTE_NODE, reservedIdentity, UNMANAGED } from './identity.ts'
 import { CILIUM_ENDPOINTS, CILIUM_IDENTITIES, CILIUM_NODES, IdentityAllocator, type CiliumEndpoint, type CiliumIdentity, type CiliumNode } from './objects.ts'
@@ -168,6 +168,7 @@ export class CiliumAgent implements Agent {
     dp.egress = egressGatewayEnabled(this.#client) ? (dp.egress ?? new EgressMap()) : undefined
     if (dp.replacesProxy && localRedirectEnabled(this.#client)) this.#redirects = new LocalRedirects(this.context, this.#client, dp.lb)
     else dp.lb.setRedirects([])
+    if (dp.egress) addTunnel(dp)
     if (dp.egress) this.#egress = new EgressGateway(this.context, this.#client, dp.egress)
   }
 
@@ -236,16 +237,16 @@ export class CiliumAgent implements Agent {
     const end = facts.ips.find((ip) => dp.family(ip) === dp.families[0])
     if (end === undefined) return
     for (const ip of facts.ips) dp.ipcache.set(singleAddress(ip), { identity: this.#isApiserver(ip) ? KUBE_APISERVER : REMOTE_NODE })
-    const tunnel = dp.vxlan ? { tunnel: end } : {}
+    const tunnel = dp.tunnels ? { tunnel: end } : {}
     for (const ip of facts.routers) dp.ipcache.set(singleAddress(ip), { identity: REMOTE_NODE, ...tunnel })
-    if (dp.vxlan) for (const cidr of facts.cidrs) dp.ipcache.set(cidr, { identity: UNMANAGED, ...tunnel })
+    if (dp.tunnels) for (const cidr of facts.cidrs) dp.ipcache.set(cidr, { identity: UNMANAGED, ...tunnel })
     this.#routesTo(facts)
   }
 
   #routesTo({ ips, cidrs }: ReturnType<typeof factsOf>): void {
     const dp = this.datapath!
     for (const cidr of cidrs) {
-      if (dp.vxlan) addPodRoute(dp, cidr)
+      if (dp.tunnels) addPodRoute(dp, cidr)
       else {
         const gateway = ips.find((ip) => dp.family(ip) === dp.family(cidr))
         if (gateway !== undefined) addDirectRoute(dp, cidr, gateway)
@@ -312,7 +313,7 @@ export class CiliumAgent implements Agent {
     for (const ip of ips) {
       this.#owners.set(ip, key)
       if (dp.endpointAt(ip)) continue
-      dp.ipcache.set(singleAddress(ip), { identity, ...(dp.vxlan && node !== undefined && node !== dp.nodeIp ? { tunnel: node } : {}) })
+      dp.ipcache.set(singleAddress(ip), { identity, ...(dp.tunnels && node !== undefined && node !== dp.nodeIp ? { tunnel: node } : {}) })
     }
     if (status?.['named-ports']?.length && JSON.stringify(status['named-ports']) !== JSON.stringify(former?.status?.['named-ports'])) this.#regenerateSoon()
   }

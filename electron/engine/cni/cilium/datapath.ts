@@ -59,7 +59,10 @@ export class Datapath {
   readonly families: readonly NodeFamily[]
   readonly device: Link
   readonly host: Link
-  readonly vxlan: VxlanLink | undefined
+  /** Routing by tunnels. */
+  readonly tunnels: boolean
+  /** cilium_vxlan. */
+  vxlan: VxlanLink | undefined
   /** Whether Services are this datapath's, and not kube-proxy's. */
   readonly replacesProxy: boolean
   /** By their first address. */
@@ -85,13 +88,13 @@ export class Datapath {
   readonly metrics = new Map<string, { packets: number; bytes: number }>()
   readonly #monitors = new Set<(event: MonitorEvent) => void>()
 
-  constructor(context: NodeContext, options: { families: readonly NodeFamily[]; device: Link; host: Link; vxlan: VxlanLink | undefined; replacesProxy: boolean }) {
+  constructor(context: NodeContext, options: { families: readonly NodeFamily[]; device: Link; host: Link; tunnels: boolean; replacesProxy: boolean }) {
     this.context = context
     this.network = context.network as Namespace
     this.families = options.families
     this.device = options.device
     this.host = options.host
-    this.vxlan = options.vxlan
+    this.tunnels = options.tunnels
     this.replacesProxy = options.replacesProxy
     this.conntrack = new ConntrackMap(context.clock)
     this.nat = new NatMap(context.clock)

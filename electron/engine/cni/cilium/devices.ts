@@ -1,5 +1,5 @@
 import { addressCount, networkOf, nthAddress } from '../../network/address.ts'
-import type { Cidr, Ip, Link, Mac, VxlanLink } from '../../network/types.ts'
+import type { Cidr, Ip, Link, Mac } from '../../network/types.ts'
 import { Veth } from '../../network/veth.ts'
 import { hex, sha256 } from '../../sha256.ts'
 import { encodeUtf8 } from '../../text.ts'
@@ -44,31 +44,39 @@ export function ensureDatapath(context: NodeContext, own: readonly Pick<NodeFami
     network.setSysctl(family.version === 4 ? 'net.ipv4.ip_forward' : 'net.ipv6.conf.all.forwarding', '1')
     return { ...family, routerIp }
   })
-  const native = config.cniOptions['routing'] === 'native'
-  let vxlan: VxlanLink | undefined
-  if (!native) {
-    vxlan = fabric.createVxlan(network, VXLAN_DEVICE, { vni: 0, port: VXLAN_PORT, local: '0.0.0.0', underlay: device.name, mtu: device.mtu, external: true })
-    network.setUp(VXLAN_DEVICE, true)
-    network.setSysctl(`net.ipv4.conf.${VXLAN_DEVICE}.rp_filter`, '0')
-  }
-  const dp = new Datapath(context, { families, device, host, vxlan, replacesProxy: replacesKubeProxy(config) })
+  const dp = new Datapath(context, { families, device, host, tunnels: config.cniOptions['routing'] !== 'native', replacesProxy: replacesKubeProxy(config) })
+  if (dp.tunnels) addTunnel(dp)
   setDatapath(network, dp)
   for (const { podCidr } of families) addPodRoute(dp, podCidr)
   attach(dp)
   return dp
 }
 
+/** The tunnel's device: of routing by tunnels, and of egress gateways, which are reached through it whatever the routing. */
+export function addTunnel(dp: Datapath): void {
+  const { context: { fabric }, network, device } = dp
+  if (!network.links.has(VXLAN_DEVICE)) {
+    dp.vxlan = fabric.createVxlan(network, VXLAN_DEVICE, { vni: 0, port: VXLAN_PORT, local: '0.0.0.0', underlay: device.name, mtu: device.mtu, external: true })
+    network.setUp(VXLAN_DEVICE, true)
+    network.setSysctl(`net.ipv4.conf.${VXLAN_DEVICE}.rp_filter`, '0')
+  }
+  attachTunnel(dp)
+}
+
+function attachTunnel(dp: Datapath): void {
+  if (!dp.vxlan) return
+  dp.vxlan.ingress = fromOverlay(dp)
+  dp.vxlan.egress = passing('cil_to_overlay')
+}
+
 function attach(dp: Datapath): void {
-  const { network, device, host, vxlan } = dp
+  const { network, device, host } = dp
   host.egress = fromHost(dp)
   host.ingress = passing('cil_to_host')
   network.links.get(NET_DEVICE)!.ingress = passing('cil_to_host')
   device.ingress = fromNetdev(dp)
   device.egress = toNetdev(dp)
-  if (vxlan) {
-    vxlan.ingress = fromOverlay(dp)
-    vxlan.egress = passing('cil_to_overlay')
-  }
+  attachTunnel(dp)
   if (dp.replacesProxy) network.socketPrograms = socketPrograms(dp, network)
 }
 
@@ -111,7 +119,7 @@ export function plugPod(dp: Datapath, sandbox: Sandbox, ips: readonly Ip[]): { l
   const { context, network } = dp
   const name = `lxc${hex(sha256(encodeUtf8(sandbox.id))).slice(0, 12)}`
   // The device's MTU without the tunnel's header: the real plugin writes it into the Pod's routes.
-  const mtu = dp.vxlan ? dp.device.mtu - OVERHEAD : dp.device.mtu
+  const mtu = dp.tunnels ? dp.device.mtu - OVERHEAD : dp.device.mtu
   const [inner, link] = context.fabric.createVeth({ network: sandbox.network, name: POD_INTERFACE, mtu }, { network, name, mtu })
   network.setUp(name, true)
   network.setSysctl(`net.ipv4.conf.${name}.rp_filter`, '0')

@@ -57,3 +57,17 @@ it('an egress IP of the gateway’s own is used, another one is not let out; so 
   policy({ egressGateway: { nodeSelector: { matchLabels: { egress: 'yes' } } } })
   expect(out('one').hops.at(-1)!.text).toContain('"No Egress Gateway found"')
 })
+
+it('with native routing, too, the way to the gateway is a tunnel, and only that', () => {
+  const native = new World({ cni: { plugin: 'cilium', routing: 'native', egressGateway: true } })
+  for (const [name, node] of [['one', 'worker-1'], ['two', 'worker-2']] as const) native.pod(name, node, { app: 'web' })
+  const connect = (to: string): Journey => native.connect(native.cluster.podNetwork('default', 'one')!, to, 80)
+  expect(connect(INTERNET).sourceSeenByServer).toBe('172.18.0.3')
+  native.cluster.client.create(EGRESS_POLICIES, undefined, { apiVersion: 'cilium.io/v2', kind: 'CiliumEgressGatewayPolicy', metadata: { name: 'out' }, spec: { selectors: [{ podSelector: { matchLabels: { app: 'web' } } }], destinationCIDRs: ['0.0.0.0/0'], egressGateway: gateway } } as unknown as KubeObject)
+  native.cluster.settle()
+  native.cluster.clock.runFor(100)
+  expect(connect(INTERNET)).toMatchObject({ verdict: 'delivered', sourceSeenByServer: '172.18.0.4' })
+  const direct = connect(native.ip('two'))
+  expect(direct).toMatchObject({ verdict: 'delivered', sourceSeenByServer: native.ip('one') })
+  expect(direct.hops.some((h) => h.stage === 'encapsulate')).toBe(false)
+})

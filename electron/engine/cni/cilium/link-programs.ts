@@ -47,7 +47,7 @@ function onwards(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, endpo
   const local = dp.endpointAt(packet.destination)
   if (local) return deliverLocally(dp, frame, packet, link, local, endpoint.identity)
   const cached = dp.ipcache.lookup(packet.destination)
-  if (cached?.entry.tunnel !== undefined && dp.vxlan) return encapsulate(dp, frame, packet, link, cached.entry.tunnel, endpoint.identity, { endpoint, checked })
+  if (cached?.entry.tunnel !== undefined && dp.tunnels) return encapsulate(dp, frame, packet, link, cached.entry.tunnel, endpoint.identity, { endpoint, checked })
   // beside kube-proxy the node's kernel has to see what leaves: its conntrack undoes its own translations
   const [point, device] = dp.replacesProxy ? (['network', dp.device.name] as const) : (['stack', '0'] as const)
   if (dp.observe(packet, `to-${point}`, dp.replacesProxy ? device : undefined, endpoint, checked.entry, checked.reply)) dp.trace(packet, point, endpoint.id, `, identity ${endpoint.identity}->unknown state ${checked.reply ? 'reply' : 'new'} ifindex ${device} orig-ip ${packet.source}`)
@@ -104,7 +104,7 @@ export function fromHost(dp: Datapath): LinkProgram {
       const local = dp.endpointAt(packet.destination)
       if (local) return deliverLocally(dp, frame, packet, link, local, source)
       const cached = dp.ipcache.lookup(packet.destination)
-      if (cached?.entry.tunnel !== undefined && dp.vxlan) return encapsulate(dp, frame, packet, link, cached.entry.tunnel, source)
+      if (cached?.entry.tunnel !== undefined && dp.tunnels) return encapsulate(dp, frame, packet, link, cached.entry.tunnel, source)
       if (cached && !isWorld(cached.entry.identity)) return fibRedirectElsewhere(dp, frame, packet, link)
       return dp.drop(packet, link, 'Stale or unroutable IP', `${packet.destination} is of this node's Pod network, but no endpoint has it.`, { explanation: 'drop-cilium-unroutable', decidedBy: dp.ipcacheText(packet.destination), direction: 'EGRESS' })
     },

@@ -85,11 +85,11 @@ function opens({ payload }: IpPacket): boolean {
 function toRemote(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, tuple: Tuple, frontend: Frontend): LinkVerdict {
   const tunnel = dp.ipcache.lookup(packet.destination)?.entry.tunnel
   const { routerIp, nodeIp } = dp.family(packet.destination)!
-  const address = tunnel !== undefined && dp.vxlan ? routerIp : nodeIp
+  const address = tunnel !== undefined && dp.tunnels ? routerIp : nodeIp
   const entry = dp.conntrack.get('out', tuple) ?? dp.conntrack.create('out', tuple, { revNat: frontend.id, nodePort: true, sourceIdentity: dp.worldOf(packet.source) })
   dp.conntrack.touch(entry, packet, true, 0)
   translateSource(dp, packet, link, tuple, address, `The backend is on another node, and its answer must come back through this one: the source becomes ${address}.`, 'cilium-nodeport-snat')
-  if (tunnel !== undefined && dp.vxlan) return encapsulate(dp, frame, packet, link, tunnel, dp.worldOf(packet.source))
+  if (tunnel !== undefined && dp.tunnels) return encapsulate(dp, frame, packet, link, tunnel, dp.worldOf(packet.source))
   return fibRedirect(dp, frame, packet, link)
 }
 
@@ -141,7 +141,7 @@ function undoNat(dp: Datapath, frame: Frame, packet: IpPacket, link: Link, tuple
   const local = dp.replacesProxy ? dp.endpointAt(packet.destination) : undefined
   if (local) return deliverLocally(dp, frame, packet, link, local, dp.identityAt(packet.source))
   const tunnel = dp.egress?.find(original.source, original.destination) && dp.ipcache.lookup(packet.destination)?.entry.tunnel
-  return tunnel !== undefined && dp.vxlan ? encapsulate(dp, frame, packet, link, tunnel, dp.identityAt(packet.source)) : undefined
+  return tunnel !== undefined && dp.tunnels ? encapsulate(dp, frame, packet, link, tunnel, dp.identityAt(packet.source)) : undefined
 }
 
 /** Backends that are the node itself answer through its kernel, and out of eth0. */
@@ -197,7 +197,7 @@ export function masquerade(dp: Datapath, packet: IpPacket, link: Link): void {
   const { podCidr, routerIp, clusterCidr, nodeIp } = family
   if (!cidrContains(podCidr, source) || source === routerIp || cidrContains(clusterCidr, destination)) return
   // without tunnels other nodes know the way to Pods
-  if (!dp.vxlan && dp.identityAt(destination) === REMOTE_NODE) return
+  if (!dp.tunnels && dp.identityAt(destination) === REMOTE_NODE) return
   const tuple = tupleOf(packet)
   if (!tuple || dp.conntrack.get('in', reversed(tuple))) return
   translateSource(dp, packet, link, tuple, nodeIp, `${destination} is outside of ${clusterCidr}: nobody there knows the way to ${source}, so the packet leaves with the node's address (BPF masquerading).`, 'cilium-masquerade')

@@ -31,7 +31,7 @@ export const status: Command = ({ agent, datapath: dp }, args) => {
     row('IPv4 BIG TCP', 'Disabled'),
     row('IPv6 BIG TCP', 'Disabled'),
     row('BandwidthManager', 'Disabled'),
-    row('Routing', `Network: ${dp.vxlan ? 'Tunnel [vxlan]' : 'Native'}   Host: ${dp.replacesProxy ? 'BPF' : 'Legacy'}`),
+    row('Routing', `Network: ${dp.tunnels ? 'Tunnel [vxlan]' : 'Native'}   Host: ${dp.replacesProxy ? 'BPF' : 'Legacy'}`),
     row('Attach Mode', 'TCX'),
     row('Device Mode', 'veth'),
     row('Masquerading', `BPF   [${dp.device.name}]   ${dp.families.map((f) => f.clusterCidr).join(' ')} [IPv4: ${enabled(4)}, IPv6: ${enabled(6)}]`),
