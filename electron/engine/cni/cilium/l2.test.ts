@@ -16,7 +16,7 @@ beforeEach(() => {
 })
 
 function cluster(resource: string, kind: string, name: string, spec: object): void {
-  w.cluster.client.create(resource, undefined, { apiVersion: 'cilium.io/v2alpha1', kind, metadata: { name }, spec } as KubeObject)
+  w.cluster.client.create(resource, undefined, { apiVersion: 'cilium.io/v2alpha1', kind, metadata: { name }, spec } as unknown as KubeObject)
   w.cluster.settle()
 }
 const pool = (name: string, spec: object): void => cluster(LB_POOLS, 'CiliumLoadBalancerIPPool', name, spec)
