@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import Module, { createRequire } from 'node:module'
 import { createHash } from 'node:crypto'
@@ -10,7 +11,7 @@ import vm from 'node:vm'
  *
  * Each file's code is kept in `folder` under its time, its size, and what V8 it is for. Where it is missing, stale, spoilt or cannot
  * be kept, the file is compiled as usual. V8 compiles a function when it is first called, so each `purpose` (the command) has its own.
- * Files must be ASCII and without import(), which Node does not offer to such code; the build makes them so.
+ * Files must be without import(), which Node does not offer to such code; the build makes them so.
  */
 export function requireCompiled(file, folder, purpose = '') {
   const runtime = createHash('sha256').update([process.version, process.arch, ...process.execArgv, purpose].join('\n')).digest('hex').slice(0, 8)
@@ -24,7 +25,7 @@ export function requireCompiled(file, folder, purpose = '') {
     const prefix = `${basename(path)}.${runtime}.`
     const kept = join(folder, `${prefix}${mtimeMs}-${size}`)
     const cachedData = readKept(kept)
-    const script = new vm.Script(Module.wrap(readFileSync(path, 'latin1')), { filename: path, cachedData })
+    const script = new vm.Script(Module.wrap(textOf(readFileSync(path))), { filename: path, cachedData })
     if (!cachedData || script.cachedDataRejected) fresh.push({ script, prefix, kept })
     const module = { exports: {} }
     loaded.set(path, module)
@@ -40,6 +41,9 @@ export function requireCompiled(file, folder, purpose = '') {
   })
   return load(file)
 }
+
+/** V8 reads ASCII in a tenth of the time, and keeps it in half the memory. */
+const textOf = (bytes) => bytes.toString(isAscii(bytes) ? 'latin1' : 'utf8')
 
 function readKept(path) {
   try {

@@ -40,6 +40,11 @@ it('a file that has changed is compiled anew, even one of the same length; what 
   expect(readdirSync(kept)).toHaveLength(2)
 })
 
+it('reads what is not ASCII as UTF-8', () => {
+  write('chunks/part.cjs', 'exports.greet = (name) => `grüezi, ${name} …`')
+  expect([start(), start()]).toEqual(Array(2).fill(HELLO.replace('hello', 'grüezi')))
+})
+
 it('each purpose has its own', () => {
   start('run')
   start('serve')
