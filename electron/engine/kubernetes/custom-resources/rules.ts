@@ -1,41 +1,19 @@
-import { Environment, type ParseResult } from '@marcbachmann/cel-js'
+import type { ParseResult } from '@marcbachmann/cel-js'
 import { own, put } from '../../own.ts'
 import type { FieldErrors } from '../field-errors.ts'
 import { deepEqual, isObject, type JsonObject } from '../json.ts'
-import { hasFormat } from './formats.ts'
-import { goPattern } from './structural.ts'
+import { KubernetesCel } from '../cel.ts'
 import { additional, eachSchema, type JsonSchema, property } from './schema.ts'
 
 /**
- * x-kubernetes-validations: rules in CEL, checked as apiextensions-apiserver's pkg/apiserver/schema/cel does. The language
- * is the package's; of the libraries that Kubernetes adds there are the small ones below. A rule that needs another
- * one is not checked, and that is said when its definition is applied.
+ * x-kubernetes-validations: rules in CEL, checked as apiextensions-apiserver's pkg/apiserver/schema/cel does. A rule that needs
+ * a library that is not there is not checked, and that is said when its definition is applied.
  */
 export interface Rule { rule?: string; message?: string; messageExpression?: string; reason?: string; fieldPath?: string; optionalOldSelf?: boolean }
 
-let environment: Environment | undefined
+/** Made when the first rule is read: few clusters have any. */
+let language: KubernetesCel | undefined
 const compiled = new Map<string, ParseResult | string>()
-
-function language(): Environment {
-  if (environment) return environment
-  const list = (value: unknown): (bigint | number | string)[] => value as (bigint | number | string)[]
-  const least = (values: (bigint | number | string)[], sign: number): bigint | number | string => {
-    if (values.length === 0) throw new Error(`${sign < 0 ? 'max' : 'min'} called on empty list`)
-    return values.reduce((a, b) => ((sign > 0 ? b < a : b > a) ? b : a))
-  }
-  environment = new Environment({ unlistedVariablesAreDyn: true, homogeneousAggregateLiterals: false, enableOptionalTypes: true })
-    .registerVariable('self', 'dyn')
-    .registerVariable('oldSelf', 'dyn')
-    .registerFunction('isIP(string): bool', (text: string) => hasFormat('ipv4', text) === true || hasFormat('ipv6', text) === true)
-    .registerFunction('isCIDR(string): bool', (text: string) => hasFormat('cidr', text) === true)
-    // the library's own `matches` takes JavaScript's syntax
-    .registerFunction('string.goMatches(string): bool', (text: string, pattern: string) => goPattern(pattern).test(text))
-    .registerFunction('list.isSorted(): bool', (values: unknown) => list(values).every((each, i, all) => i === 0 || all[i - 1]! <= each))
-    .registerFunction('list.min(): dyn', (values: unknown) => least(list(values), 1))
-    .registerFunction('list.max(): dyn', (values: unknown) => least(list(values), -1))
-    .registerFunction('list.sum(): dyn', (values: unknown) => list(values).reduce<bigint | number>((sum, each) => (typeof each === 'bigint' && typeof sum === 'bigint' ? sum + each : Number(sum) + Number(each)), 0n))
-  return environment
-}
 
 const SYNTAX = 'Syntax error: '
 
@@ -45,7 +23,7 @@ function compile(text: string): ParseResult | string {
   if (known !== undefined) return known
   let result: ParseResult | string
   try {
-    const parsed = language().parse(text.replace(/\.matches\(/g, '.goMatches('))
+    const parsed = (language ??= new KubernetesCel(['self', 'oldSelf'], { open: true })).parse(text)
     const check = parsed.check()
     result = check.valid ? parsed : (check.error?.message ?? 'unknown').split('\n')[0]!
   } catch (error) {

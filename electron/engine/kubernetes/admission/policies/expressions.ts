@@ -1,14 +1,11 @@
-import { Environment, type ParseResult } from '@marcbachmann/cel-js'
+import type { ParseResult } from '@marcbachmann/cel-js'
 import { put } from '../../../own.ts'
-import { hasFormat } from '../../custom-resources/formats.ts'
-import { goPattern } from '../../custom-resources/structural.ts'
+import { KubernetesCel } from '../../cel.ts'
 import { isObject, type JsonObject } from '../../json.ts'
-import { canonicalQuantity, milliValue, QUANTITY_ERROR } from '../../schema/quantity.ts'
 
 /**
- * CEL of policies and match conditions: apiserver/pkg/admission/plugin/cel. The language is the package's; of the libraries
- * that Kubernetes adds there are the small ones below. What needs another one (authorizer, url, …) is not computed, and that
- * is said when the object is applied.
+ * CEL of policies and match conditions: apiserver/pkg/admission/plugin/cel. What needs a library that is not there is not
+ * computed, and that is said when the object is applied.
  */
 export interface Variables {
   object: unknown
@@ -22,44 +19,9 @@ export interface Variables {
 
 const NAMES = ['object', 'oldObject', 'request', 'params', 'namespaceObject', 'variables', 'authorizer']
 
-class Quantity {
-  readonly value: number
-  constructor(text: string) {
-    if (canonicalQuantity(text) === undefined) throw new Error(QUANTITY_ERROR)
-    this.value = milliValue(text)
-  }
-}
-
-let environment: Environment | undefined
+/** Made when the first expression is read: few clusters have any. */
+let language: KubernetesCel | undefined
 const compiled = new Map<string, ParseResult | { wrong: string } | 'unsimulated'>()
-
-function language(): Environment {
-  if (environment) return environment
-  const list = (value: unknown): (bigint | number | string)[] => value as (bigint | number | string)[]
-  const least = (values: (bigint | number | string)[], sign: number): bigint | number | string => {
-    if (values.length === 0) throw new Error(`${sign < 0 ? 'max' : 'min'} called on empty list`)
-    return values.reduce((a, b) => ((sign > 0 ? b < a : b > a) ? b : a))
-  }
-  environment = new Environment({ unlistedVariablesAreDyn: false, homogeneousAggregateLiterals: false, enableOptionalTypes: true })
-    .registerFunction('isIP(string): bool', (text: string) => hasFormat('ipv4', text) === true || hasFormat('ipv6', text) === true)
-    .registerFunction('isCIDR(string): bool', (text: string) => hasFormat('cidr', text) === true)
-    // the library's own `matches` takes JavaScript's syntax
-    .registerFunction('string.goMatches(string): bool', (text: string, pattern: string) => goPattern(pattern).test(text))
-    .registerFunction('string.find(string): string', (text: string, pattern: string) => goPattern(pattern).exec(text)?.[0] ?? '')
-    .registerFunction('string.replace(string, string): string', (text: string, from: string, to: string) => text.split(from).join(to))
-    .registerFunction('list.isSorted(): bool', (values: unknown) => list(values).every((each, i, all) => i === 0 || all[i - 1]! <= each))
-    .registerFunction('list.min(): dyn', (values: unknown) => least(list(values), 1))
-    .registerFunction('list.max(): dyn', (values: unknown) => least(list(values), -1))
-    .registerFunction('list.sum(): dyn', (values: unknown) => list(values).reduce<bigint | number>((sum, each) => (typeof each === 'bigint' && typeof sum === 'bigint' ? sum + each : Number(sum) + Number(each)), 0n))
-    .registerType('kubernetes.Quantity', Quantity)
-    .registerFunction('quantity(string): kubernetes.Quantity', (text: string) => new Quantity(text))
-    .registerFunction('isQuantity(string): bool', (text: string) => canonicalQuantity(text) !== undefined)
-    .registerFunction('kubernetes.Quantity.isLessThan(kubernetes.Quantity): bool', (a: Quantity, b: Quantity) => a.value < b.value)
-    .registerFunction('kubernetes.Quantity.isGreaterThan(kubernetes.Quantity): bool', (a: Quantity, b: Quantity) => a.value > b.value)
-    .registerFunction('kubernetes.Quantity.compareTo(kubernetes.Quantity): int', (a: Quantity, b: Quantity) => BigInt(Math.sign(a.value - b.value)))
-  for (const name of NAMES) environment.registerVariable(name, 'dyn')
-  return environment
-}
 
 function compile(text: string): ParseResult | { wrong: string } | 'unsimulated' {
   const known = compiled.get(text)
@@ -73,7 +35,7 @@ function compile(text: string): ParseResult | { wrong: string } | 'unsimulated' 
 function parsed(text: string): ParseResult | { wrong: string } | 'unsimulated' {
   let program: ParseResult
   try {
-    program = language().parse(text.replace(/\.matches\(/g, '.goMatches('))
+    program = (language ??= new KubernetesCel(NAMES, { open: false })).parse(text)
   } catch (error) {
     return { wrong: `compilation failed: ERROR: <input>: Syntax error: ${(error as Error).message.split('\n')[0]!}` }
   }
