@@ -4,9 +4,10 @@ import { timestamp } from './human-duration.ts'
 import { deepFreeze } from './json.ts'
 import { type Kind, storeKey } from './kinds/kind.ts'
 import { ownersOfNew, setEntries } from './managed-fields/record.ts'
+import { decodeBody } from './object-body.ts'
 import { patchObject } from './patching.ts'
 import type { DraftMeta, KubeObject } from './types.ts'
-import { checkNamespace, decodeBody, type Server } from './writes.ts'
+import { checkNamespace, type Server } from './writes.ts'
 
 /**
  * Writes of what hardly anybody reads. They count, take their uid and are refused at once; the objects are put together

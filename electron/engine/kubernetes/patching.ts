@@ -10,7 +10,8 @@ import type { StructType } from './schema/notation.ts'
 import { badRequest, conflict, internalFailure, invalid, notFound, notSimulated, rejected, unsupportedMediaType } from './status.ts'
 import { scaleOf, unserved, updateScale } from './subresources.ts'
 import type { KubeObject } from './types.ts'
-import { applyUpdate, checkNames, createObject, decodeBody, keepTakeAway, setNamespace, type Server } from './writes.ts'
+import { checkNames, decodeBody, keepTakeAway, setNamespace } from './object-body.ts'
+import { applyUpdate, createObject, type Server } from './writes.ts'
 
 /** PATCH requests: k8s.io/apiserver/pkg/endpoints/handlers/patch.go. */
 export function patchObject(
