@@ -94,6 +94,30 @@ export const MANIFESTS: { readonly [resource: string]: object } = {
     },
   },
   apiservices: { metadata: { ...metadata, name: 'v1.example.com' }, spec: { group: 'example.com', version: 'v1', groupPriorityMinimum: 1000, versionPriority: 15 } },
+  mutatingwebhookconfigurations: {
+    metadata,
+    webhooks: [{
+      name: 'add.example.com', admissionReviewVersions: ['v1'], sideEffects: 'NoneOnDryRun', reinvocationPolicy: 'IfNeeded', failurePolicy: 'Ignore', clientConfig: { url: 'https://192.0.2.1:8443/add', caBundle: 'LS0tLS1CRUdJTg==' },
+      rules: [{ apiGroups: ['example.com'], apiVersions: ['*'], operations: ['CREATE', 'UPDATE'], resources: ['things', 'things/status'], scope: 'Namespaced' }],
+    }],
+  },
+  validatingwebhookconfigurations: {
+    metadata,
+    webhooks: [{
+      name: 'check.example.com', admissionReviewVersions: ['v1', 'v1beta1'], sideEffects: 'None', timeoutSeconds: 5, matchPolicy: 'Exact', namespaceSelector: selector, objectSelector: { matchLabels: { checked: 'yes' } },
+      clientConfig: { service: { namespace: 'default', name: 'checker', path: '/check', port: 8443 } }, matchConditions: [{ name: 'not-mine', expression: 'request.userInfo.username != "me"' }],
+      rules: [{ apiGroups: ['example.com'], apiVersions: ['v1'], operations: ['*'], resources: ['*'] }],
+    }],
+  },
+  validatingadmissionpolicies: {
+    metadata,
+    spec: {
+      failurePolicy: 'Fail', paramKind: { apiVersion: 'v1', kind: 'ConfigMap' }, matchConstraints: { resourceRules: [{ apiGroups: ['example.com'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['things'] }] },
+      variables: [{ name: 'replicas', expression: 'object.spec.replicas' }], validations: [{ expression: 'variables.replicas <= 5', message: 'too many', reason: 'Forbidden' }, { expression: 'has(object.spec)', messageExpression: '"none in " + namespaceObject.metadata.name' }],
+      auditAnnotations: [{ key: 'replicas', valueExpression: 'string(variables.replicas)' }], matchConditions: [{ name: 'named', expression: 'object.metadata.name != ""' }],
+    },
+  },
+  validatingadmissionpolicybindings: { metadata, spec: { policyName: 'web', paramRef: { name: 'limits', namespace: 'default', parameterNotFoundAction: 'Deny' }, validationActions: ['Deny', 'Audit'], matchResources: { namespaceSelector: selector } } },
   clusterrolebindings: { metadata, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' }, subjects: [{ kind: 'User', name: 'jane', apiGroup: 'rbac.authorization.k8s.io' }] },
   clusterroles: { metadata, rules: [...rules, { nonResourceURLs: ['/healthz'], verbs: ['get'] }] },
   rolebindings: { metadata, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'reader' }, subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: 'default' }] },

@@ -157,6 +157,19 @@ spec:
 `,
     setup: 'sleep 5; hop fault apply cni-down worker-1; sleep 5', trace: ['default/client', '10.96.0.10:53/udp'],
   },
+  {
+    reason: 'drop-cilium-egress-gateway', verdict: 'dropped', config: { cni: { plugin: 'cilium', egressGateway: true } },
+    manifests: `
+apiVersion: cilium.io/v2
+kind: CiliumEgressGatewayPolicy
+metadata: {name: nowhere}
+spec:
+  selectors: [{podSelector: {matchLabels: {app: client}}}]
+  destinationCIDRs: [192.0.2.0/24]
+  egressGateway: {nodeSelector: {matchLabels: {egress: 'yes'}}}
+`,
+    trace: ['default/client', '192.0.2.53:80'],
+  },
   // ---- Antrea ----------------------------------------------------------------------------------------------------------------
   { reason: 'reject-ovs-no-endpoint', verdict: 'rejected', config: { cni: 'antrea' }, trace: ['default/client', '10.96.0.90:80'] },
   { reason: 'drop-ovs-flow', verdict: 'dropped', config: { cni: 'antrea' }, trace: ['default/client', '10.244.2.250:80'] },
