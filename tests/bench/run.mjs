@@ -58,12 +58,13 @@ function print({ name, value, unit, note }) {
 /** From nothing to a cluster whose system Pods run, as `podhop run` does it. */
 function start() {
   node([join('electron', 'cli', 'podhop.mjs'), 'version'])
-  const times = [1, 2, 3, 4, 5].map(() => {
+  const times = [0, 1, 2, 3, 4, 5].map(() => {
     const begun = performance.now()
-    node([YOUNG, join('out', 'main', 'cli.js'), 'run', '-c', 'true'])
+    node([YOUNG, join('electron', 'cli', 'podhop.mjs'), 'run', '-c', 'true'])
     return performance.now() - begun
   })
-  return [{ name: 'process start → cluster settled, 3 nodes', value: times.sort((a, b) => a - b)[2], unit: 'ms', note: 'median of 5' }]
+  const first = times.shift()
+  return [{ name: 'process start → cluster settled, 3 nodes', value: times.sort((a, b) => a - b)[2], unit: 'ms', note: `median of 5; the first of a build ${first.toFixed(0)} ms` }]
 }
 
 async function compare() {
