@@ -80,7 +80,9 @@ async function compare() {
   }
   writeFileSync(join(place, 'main.mjs'), `import ${JSON.stringify(join(folder, 'tests', 'bench', 'webernetes.mjs'))}\n`)
   await bundle(join(folder, 'tests', 'bench', 'webernetes.mjs'), 'webernetes.mjs', { resolve: { alias: { '@ngrok/webernetes': join(place, 'node_modules', '@ngrok', 'webernetes', 'dist', 'index.js') } } })
-  return JSON.parse(node([join(out, 'webernetes.mjs')]))
+  // In real time: now and then it takes four times as long as else, which would flatter us.
+  const [[one], [two]] = [0, 1].map(() => JSON.parse(node([join(out, 'webernetes.mjs')])))
+  return [one.value < two.value ? one : two]
 }
 
 await bundle(join(folder, 'tests', 'bench', 'measurements.ts'), 'measurements.mjs')
