@@ -33,6 +33,11 @@ export function webhookCertgen(services: SystemServices): Program {
       yield* process.printError(`podhop: not simulated: ${flags.error} (the flags of the published manifest are)\n`)
       return 69
     }
+    const odd = [['log-level', 'info'], ['log-format', 'json']].find(([name = '', only]) => (flags.values.get(name) ?? only) !== only)
+    if (odd) {
+      yield* process.printError(`podhop: not simulated: --${odd[0]}=${flags.values.get(odd[0]!)} (use ${odd[1]})\n`)
+      return 69
+    }
     yield* process.sleep(START_UP[command], { background: false })
     const client = asManager(services.client, 'kube-webhook-certgen')
     const out = new Output(process, 2)

@@ -131,3 +131,23 @@ it('addresses of pools', () => {
   expect(() => poolsFor([pool('a', '10.0.0.9-10.0.0.1')])).toThrow('invalid IP range "10.0.0.9-10.0.0.1": start IP "10.0.0.9" is after the end IP "10.0.0.1"')
   expect(() => poolsFor([pool('a', '10.0.0.0/24'), pool('b', '10.0.0.255/32')])).toThrow('CIDR "10.0.0.255/32" in pool "b" overlaps with already defined CIDR "10.0.0.0/24"')
 })
+
+it('its log tells no more than --log-level says; a flag that nothing here heeds is refused', () => {
+  const started = (name: string, args: string[]): Pod => {
+    cluster.client.create('pods', NAMESPACE, { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: NAMESPACE }, spec: { restartPolicy: 'Never', serviceAccountName: 'controller', containers: [{ name: 'c', image: 'quay.io/metallb/controller:v0.15.2', args: [...args, '--webhook-mode=disabled'] }] } } as unknown as KubeObject)
+    cluster.clock.runFor(10_000)
+    return cluster.client.get<Pod>('pods', NAMESPACE, name)
+  }
+  const logOf = (name: string): string => {
+    let text = ''
+    cluster.client.logs(NAMESPACE, name, { container: 'c' }, { onLine: (line) => void (text += JSON.stringify(line)), onEnd: () => undefined })
+    cluster.clock.runFor(100)
+    return text
+  }
+  started('talks', ['--log-level=info'])
+  expect(logOf('talks')).toContain('MetalLB controller starting')
+  started('silent', ['--log-level=error'])
+  expect(logOf('silent')).not.toContain('MetalLB controller starting')
+  expect(started('odd', ['--disable-cert-rotation']).status.phase).toBe('Failed')
+  expect(logOf('odd')).toContain('podhop: not simulated: --disable-cert-rotation=true')
+})

@@ -19,9 +19,13 @@ export function metallbPrograms(services: SystemServices): Record<string, Progra
   return { 'metallb-controller': (process) => controller(process, services), 'metallb-speaker': (process) => speaker(process, services) }
 }
 
+/** internal/logging: --log-level, from the one that tells most to the one that tells nothing. */
+const LEVELS = ['all', 'debug', 'info', 'warn', 'error', 'none']
+
 /** go-kit's JSON lines: keys in order. */
-function logger(process: Process, out: Output): MetalLog {
+function logger(process: Process, out: Output, least: string): MetalLog {
   return (level, caller, fields) => {
+    if (LEVELS.indexOf(level) < LEVELS.indexOf(least)) return
     const all = { ...fields, caller, level, ts: new Date(process.clock.wall()).toISOString().replace(/\.\d+Z$/, 'Z') }
     out.write(`${JSON.stringify(Object.fromEntries(Object.entries(all).filter(([, v]) => v !== undefined).sort(([a], [b]) => (a < b ? -1 : 1))))}\n`)
   }
@@ -30,6 +34,16 @@ function logger(process: Process, out: Output): MetalLog {
 function* refuse(process: Process, what: string): Task<number> {
   yield* process.printError(`podhop: not simulated: ${what} ${HINT}\n`)
   return 69
+}
+
+/** What of the flags is declared, but nothing here heeds. */
+function unheeded(values: ReadonlyMap<string, string>): string | undefined {
+  const accepted: Readonly<Record<string, readonly string[]>> = { 'log-level': LEVELS, 'tls-min-version': ['VersionTLS12'], 'webhook-mode': ['enabled', 'disabled'], 'disable-cert-rotation': ['false'], deployment: [] }
+  for (const [name, good] of Object.entries(accepted)) {
+    const value = values.get(name)
+    if (value !== undefined && !good.includes(value)) return `--${name}=${value}`
+  }
+  return undefined
 }
 
 function namespaceOf(process: Process): string {
@@ -51,8 +65,10 @@ function* controller(process: Process, services: SystemServices): Task<number> {
   const flags = parseGoFlags(process.argv.slice(1), [...['log-level', 'tls-min-version', 'lb-class', 'ml-secret-name', 'deployment', 'webhook-mode', 'namespace'].map((name) => ({ name, kind: 'string' as const })), { name: 'port', kind: 'int' }, { name: 'disable-cert-rotation', kind: 'bool' }])
   if ('error' in flags) return yield* refuse(process, flags.error)
   const { values } = flags
+  const odd = unheeded(values)
+  if (odd !== undefined) return yield* refuse(process, odd)
   const out = new Output(process, 1)
-  const log = logger(process, out)
+  const log = logger(process, out, values.get('log-level') ?? 'info')
   const { client } = services
   const namespace = values.get('namespace') ?? namespaceOf(process)
   log('info', 'main.go:182', { branch: 'HEAD', msg: 'MetalLB controller starting' })
@@ -81,8 +97,10 @@ function* speaker(process: Process, services: SystemServices): Task<number> {
   if ('error' in flags) return yield* refuse(process, flags.error)
   if ((process.env.get('METALLB_BGP_TYPE') ?? 'native') !== 'native') return yield* refuse(process, `METALLB_BGP_TYPE=${process.env.get('METALLB_BGP_TYPE')!}`)
   const { values } = flags
+  const odd = unheeded(values)
+  if (odd !== undefined) return yield* refuse(process, odd)
   const out = new Output(process, 1)
-  const log = logger(process, out)
+  const log = logger(process, out, values.get('log-level') ?? 'info')
   const { client } = services
   const context = services.nodeOf(process)
   if (!context) return yield* refuse(process, 'a speaker without hostNetwork')
