@@ -28,6 +28,8 @@ export interface Cluster {
   readonly laptop: Machine
   /** The outside world's own client, for `hop trace external …`. */
   readonly external: Machine
+  /** Between the nodes and the outside, called "outside" in journeys: the other end of BGP sessions that leave the cluster. */
+  readonly router: Machine
   readonly nodes: ReadonlyMap<string, Machine>
   /** A node as its administrator finds it: what runs on it, its services, their journal. */
   nodeView(machine: Machine): NodeView | undefined

@@ -12,6 +12,8 @@ import type { Network } from '../network/fabric.ts'
 import type { Namespace } from '../network/namespace.ts'
 import type { Switch } from '../network/switch.ts'
 import type { NetworkNamespace } from '../network/types.ts'
+import { Bgpd } from '../programs/frr/bgpd.ts'
+import { vtysh } from '../programs/frr/vtysh.ts'
 import { encodeUtf8 } from '../text.ts'
 import { BALANCER, BALANCER6, nodeIps, UNDERLAY, UNDERLAY6, type ClusterConfig } from '../config.ts'
 import { laptopFiles, LAPTOP_TOOLS, NODE_TOOLS, STUDENT } from './files.ts'
@@ -32,8 +34,8 @@ export interface World {
   readonly internet: Machine
   readonly nodes: ReadonlyMap<string, Machine>
   readonly underlay: Switch
-  /** The first address of the underlay: what lies outside is behind it. */
-  readonly router: NetworkNamespace
+  /** The first address of the underlay: what lies outside is behind it. It has FRR, which speaks BGP with those that its vtysh is told of. */
+  readonly router: Machine
   /** The cloud's, where there is a cloud. */
   readonly balancer: Namespace | undefined
 }
@@ -99,7 +101,16 @@ export function buildMachines(clock: Clock, network: Network, programs: ProgramT
     configureNode(namespace, 'eth0', nodeIps(node))
     made.set(node.name, machine(clock, programs, namespace, 'node', { hostname: node.name, resolver: nodeResolver, tools: NODE_TOOLS, names, base }))
   }
-  return { laptop, external, internet, nodes: made, underlay, router, balancer }
+  const gateway = machine(clock, programs, router, 'node', { hostname: router.name, resolver, tools: NODE_TOOLS, names, base })
+  installFrr(gateway, [laptop, external, internet].map((m) => m.network))
+  return { laptop, external, internet, nodes: made, underlay, router: gateway, balancer }
+}
+
+/** The router's FRR; whoever else stands outside learns its routes. */
+function installFrr({ clock, fs, network, programs }: Machine, hosts: readonly NetworkNamespace[]): void {
+  let bgpd: Bgpd | undefined
+  programs.register('vtysh', vtysh(() => (bgpd ??= new Bgpd(clock, network, nthAddress(UNDERLAY, HOSTS.router), nthAddress(OUTSIDE, HOSTS.router), () => hosts))))
+  ;(fs as MemoryFilesystem).installProgram('/usr/bin/vtysh', 'vtysh')
 }
 
 /** What a node's own files say of its network, at each of its starts. */

@@ -139,6 +139,10 @@ export class SimulatedCluster implements Cluster {
     return this.#world.external
   }
 
+  get router(): Machine {
+    return this.#world.router
+  }
+
   get nodes(): ReadonlyMap<string, Machine> {
     return this.#world.nodes
   }
@@ -215,7 +219,7 @@ export class SimulatedCluster implements Cluster {
       client: this.client,
       nodes: this.#nodes,
       underlay: this.#world.underlay,
-      router: this.#world.router.links.get('eth0') as Nic,
+      router: this.#world.router.network.links.get('eth0') as Nic,
       agentProgram: plugin.agentProgram,
       blockApi: (cause, error, nodes) => this.#blockApi(cause, error, nodes),
       unblockApi: (cause, nodes, fresh) => this.#unblockApi(cause, nodes, fresh),

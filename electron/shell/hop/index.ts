@@ -41,6 +41,7 @@ const HELP: Record<string, string> = byName({
   hop node NODE [-- CMD …]
 
   There are ip, iptables-save, nft, ipset, conntrack, tcpdump, crictl and more: hop node worker-1 -- ip route
+  NODE can be outside, too: the router between the nodes and the outside, with FRR: hop node outside -- vtysh
 `,
   time: `hop time: virtual time
 

@@ -1,12 +1,12 @@
 import type { Cluster, Process, Task } from '../../engine/cluster.ts'
 import { runOn } from '../nodetools/run-on.ts'
 
-/** A shell, or one command, on a node: what SSH would give an administrator. */
+/** A shell, or one command, on a node or on the router outside: what SSH would give an administrator. */
 export function* hopNode(cluster: Cluster, self: Process, args: readonly string[]): Task<number> {
   const [name, ...rest] = args
-  const machine = name === undefined ? undefined : cluster.nodes.get(name)
+  const machine = name === undefined ? undefined : (cluster.nodes.get(name) ?? (name === cluster.router.name ? cluster.router : undefined))
   if (!machine) {
-    yield* self.printError(name === undefined ? 'usage: hop node NODE [-- CMD …]\n' : `hop: there is no node "${name}"; there are ${[...cluster.nodes.keys()].join(', ')}\n`)
+    yield* self.printError(name === undefined ? 'usage: hop node NODE [-- CMD …]\n' : `hop: there is no node "${name}"; there are ${[...cluster.nodes.keys()].join(', ')}, and the router outside\n`)
     return name === undefined ? 2 : 1
   }
   if (rest.length > 0 && rest[0] !== '--') {

@@ -15,12 +15,14 @@ export interface UpdateMessage {
   /** RFC 4456: who told a route reflector first, and the reflectors that it went through. */
   originator?: Ip
   clusters?: readonly Ip[]
+  /** RFC 1997: "64512:100". */
+  communities?: readonly string[]
 }
 export interface NotificationMessage { type: 'notification'; code: number; subcode: number }
 export type BgpMessage = OpenMessage | UpdateMessage | NotificationMessage | { type: 'keepalive' }
 
 /** NOTIFICATION codes (4.5) that are used. */
-export const NOTIFY = { openBadPeerAs: [2, 2], holdTimerExpired: [4, 0], ceaseShutdown: [6, 2], ceaseDeconfigured: [6, 3], ceaseCollision: [6, 7], header: [1, 1] } as const
+export const NOTIFY = { openBadPeerAs: [2, 2], holdTimerExpired: [4, 0], ceaseShutdown: [6, 2], ceaseDeconfigured: [6, 3], ceaseReset: [6, 4], ceaseChanged: [6, 6], ceaseCollision: [6, 7], header: [1, 1] } as const
 
 const TYPES = { open: 1, update: 2, notification: 3, keepalive: 4 } as const
 const AS_TRANS = 23_456
@@ -73,7 +75,7 @@ function openBody({ asn, holdTime, id, ipv6, gracefulRestart }: OpenMessage): nu
   return [4, ...u16(asn > 65_535 ? AS_TRANS : asn), ...u16(holdTime), ...addressBytes(id), parameters.length, ...parameters]
 }
 
-function updateBody({ withdrawn, announced, nextHop, asPath, localPreference, originator, clusters = [] }: UpdateMessage): number[] {
+function updateBody({ withdrawn, announced, nextHop, asPath, localPreference, originator, clusters = [], communities = [] }: UpdateMessage): number[] {
   const isIpv6 = (cidr: Cidr): boolean => cidr.includes(':')
   const withdrawn6 = withdrawn.filter(isIpv6).flatMap(prefixBytes)
   const announced6 = announced.filter(isIpv6).flatMap(prefixBytes)
@@ -84,6 +86,7 @@ function updateBody({ withdrawn, announced, nextHop, asPath, localPreference, or
     attributes.push(...attribute(0x40, 1, [0]), ...attribute(0x40, 2, asPath.length > 0 ? [2, asPath.length, ...asPath.flatMap(u32)] : []))
     if (announced4.length > 0) attributes.push(...attribute(0x40, 3, addressBytes(nextHop!)))
     if (localPreference !== undefined) attributes.push(...attribute(0x40, 5, u32(localPreference)))
+    if (communities.length > 0) attributes.push(...attribute(0xc0, 8, communities.flatMap((c) => c.split(':').flatMap((n) => u16(Number(n))))))
     if (originator !== undefined) attributes.push(...attribute(0x80, 9, addressBytes(originator)))
     if (clusters.length > 0) attributes.push(...attribute(0x80, 10, clusters.flatMap(addressBytes)))
     if (announced6.length > 0) attributes.push(...attribute(0x80, 14, [0, 2, 1, 16, ...addressBytes(nextHop!), 0, ...announced6]))
@@ -166,6 +169,7 @@ function decodeUpdate(body: Uint8Array): UpdateMessage {
     if (type === 2 && value.length > 2) message.asPath = Array.from({ length: value[1]! }, (_, i) => long(value, 2 + 4 * i))
     else if (type === 3) message.nextHop = addressOf(value)
     else if (type === 5) message.localPreference = long(value, 0)
+    else if (type === 8) message.communities = Array.from({ length: value.length / 4 }, (_, i) => `${word(value, 4 * i)}:${word(value, 4 * i + 2)}`)
     else if (type === 9) message.originator = addressOf(value)
     else if (type === 10) message.clusters = Array.from({ length: value.length / 4 }, (_, i) => addressOf(value.subarray(4 * i, 4 * i + 4)))
     else if (type === 14) {

@@ -33,13 +33,24 @@ export interface BgpOptions {
   clusterId?(): Ip | undefined
   /** Seconds that a neighbour's routes outlive its session (RFC 4724); undefined: not at all. */
   gracefulRestart?: number
-  /** The best route to a prefix changed; undefined: there is none any more. */
-  onRoute(prefix: Cidr, route: BgpRoute | undefined): void
+  /** Whoever connects without being a neighbour becomes one for as long as the session lasts ("bgp listen range"); undefined: he is sent away. */
+  dynamic?(address: Ip): RemoteAs | undefined
+  /** Whether a neighbour may announce something to us; without it everybody may. */
+  accepts?(peer: BgpPeer): boolean
+  /** Whether a neighbour is told anything. */
+  tells?(peer: BgpPeer): boolean
+  /** Passes what one neighbour outside the AS says on to the others (RFC 4271 9.2). */
+  transit?: boolean
+  /** The best route to a prefix changed; undefined: there is none any more. `ways` has those that are as good, the best one first. */
+  onRoute(prefix: Cidr, route: BgpRoute | undefined, ways: readonly BgpRoute[]): void
   onPeer?(peer: BgpPeer, why: string): void
 }
 
+/** "remote-as external": any other than ours. */
+export type RemoteAs = number | 'external' | 'internal'
+
 /** `since`: virtual ms at which it was learnt. */
-export interface BgpRoute { prefix: Cidr; nextHop: Ip; peer: Ip; asPath: readonly number[]; localPreference: number; since: number; originator?: Ip; clusters?: readonly Ip[] }
+export interface BgpRoute { prefix: Cidr; nextHop: Ip; peer: Ip; asPath: readonly number[]; localPreference: number; since: number; originator?: Ip; clusters?: readonly Ip[]; communities?: readonly string[] }
 
 /** What gobgp tells of a neighbour besides. */
 export interface BgpPeerDetails {
@@ -56,7 +67,10 @@ export interface BgpPeerDetails {
 
 export interface BgpPeer {
   address: Ip
+  /** 0: nobody has said which yet. */
   asn: number
+  /** It came by itself. */
+  dynamic?: boolean
   /** RFC 4271 8.2.2 */
   state: 'Idle' | 'Active' | 'Connect' | 'OpenSent' | 'OpenConfirm' | 'Established'
   /** Virtual ms at which it came to this state. */
@@ -66,6 +80,7 @@ export interface BgpPeer {
 }
 
 interface Peer extends BgpPeer {
+  wanted: RemoteAs
   client: boolean
   passive: boolean
   connecting: TcpConnection | undefined
@@ -88,6 +103,8 @@ export class BgpSpeaker {
   readonly #own = new Map<Cidr, Ip>()
   readonly #announcedAt = new Map<Cidr, number>()
   readonly #best = new Map<Cidr, BgpRoute>()
+  /** Where several are as good as the best. */
+  readonly #ways = new Map<Cidr, readonly BgpRoute[]>()
   readonly #bornAt: number
   #stopped = false
 
@@ -101,7 +118,7 @@ export class BgpSpeaker {
 
   /** In the order of their addresses. */
   get peers(): readonly BgpPeer[] {
-    return [...this.#peers.values()].sort((a, b) => compareIp(a.address, b.address)).map(({ address, asn, state, since, lastError }) => ({ address, asn, state, since, ...(lastError ? { lastError } : {}) }))
+    return [...this.#peers.values()].sort((a, b) => compareIp(a.address, b.address)).map(({ address, asn, dynamic, state, since, lastError }) => ({ address, asn, state, since, ...(dynamic ? { dynamic } : {}), ...(lastError ? { lastError } : {}) }))
   }
 
   details(address: Ip): BgpPeerDetails | undefined {
@@ -125,14 +142,21 @@ export class BgpSpeaker {
     return this.#best
   }
 
+  /** The best route to a prefix and those that are as good. */
+  ways(prefix: Cidr): readonly BgpRoute[] {
+    const best = this.#best.get(prefix)
+    return this.#ways.get(prefix) ?? (best ? [best] : [])
+  }
+
   get announced(): ReadonlyMap<Cidr, Ip> {
     return this.#own
   }
 
   /** Adds a neighbour and connects to it; one that is known already is left alone. */
-  addPeer(address: Ip, asn: number, { client = false, passive = this.#options.passive?.(address) ?? false }: { client?: boolean; passive?: boolean } = {}): void {
+  addPeer(address: Ip, wanted: RemoteAs, { client = false, passive = this.#options.passive?.(address) ?? false, dynamic }: { client?: boolean; passive?: boolean; dynamic?: boolean } = {}): void {
     if (this.#stopped || this.#peers.has(address)) return
-    const peer: Peer = { address, asn, client, passive, state: 'Idle', since: this.#options.clock.now, connecting: undefined, sessions: new Set(), retry: undefined, stale: undefined, routes: new Map(), refreshed: undefined, open: undefined, flops: 0 }
+    const asn = typeof wanted === 'number' ? wanted : wanted === 'internal' ? this.#options.asn : 0
+    const peer: Peer = { address, asn, wanted, client, passive, ...(dynamic ? { dynamic } : {}), state: 'Idle', since: this.#options.clock.now, connecting: undefined, sessions: new Set(), retry: undefined, stale: undefined, routes: new Map(), refreshed: undefined, open: undefined, flops: 0 }
     this.#peers.set(address, peer)
     if (this.#options.connectDelay === undefined) this.#connect(peer)
     else this.#later(peer, this.#options.connectDelay)
@@ -197,7 +221,10 @@ export class BgpSpeaker {
   }
 
   #accept(connection: TcpConnection): void {
-    const peer = this.#peers.get(connection.remoteAddress)
+    const from = connection.remoteAddress
+    const wanted = this.#peers.has(from) ? undefined : this.#options.dynamic?.(from)
+    if (wanted !== undefined) this.addPeer(from, wanted, { passive: true, dynamic: true })
+    const peer = this.#peers.get(from)
     if (peer && !this.#stopped) this.#begin(peer, connection, false)
     else connection.abort()
   }
@@ -217,10 +244,12 @@ export class BgpSpeaker {
 
   #onOpen(peer: Peer, session: BgpSession, open: OpenMessage): boolean {
     peer.open = open
-    if (open.asn !== peer.asn) {
-      session.close(NOTIFY.openBadPeerAs, `the neighbour's ASN is ${open.asn}, not ${peer.asn}`)
+    const { asn } = this.#options
+    if (peer.wanted === 'external' ? open.asn === asn : open.asn !== (peer.wanted === 'internal' ? asn : peer.wanted)) {
+      session.close(NOTIFY.openBadPeerAs, `the neighbour's ASN is ${open.asn}, not ${peer.wanted}`)
       return false
     }
+    peer.asn = open.asn
     // RFC 4271 6.8: of two connections that crossed, the one that the higher identifier opened stays.
     for (const other of [...peer.sessions]) {
       if (other === session) continue
@@ -253,6 +282,12 @@ export class BgpSpeaker {
   #onClose(peer: Peer, session: BgpSession, why: string): void {
     peer.sessions.delete(session)
     if (this.#stopped || !this.#peers.has(peer.address) || peer.sessions.size > 0) return
+    if (peer.dynamic) {
+      this.#peers.delete(peer.address)
+      this.#forget(peer)
+      this.#options.onPeer?.({ ...peer, state: 'Idle' }, why)
+      return
+    }
     peer.lastError = why
     const wasEstablished = peer.state === 'Established'
     if (wasEstablished) peer.flops++
@@ -285,12 +320,32 @@ export class BgpSpeaker {
 
   // ---- routes ------------------------------------------------------------------------------------------------
 
+  /** "clear bgp": the sessions end, and come back. */
+  resetPeer(address: Ip, notify: readonly [number, number] = NOTIFY.ceaseReset): void {
+    const peer = this.#peers.get(address)
+    for (const session of [...(peer?.sessions ?? [])]) session.close(notify, 'closed here')
+    if (peer && !peer.dynamic) this.#later(peer, 1_000)
+  }
+
   #tell(peer: Peer, session: BgpSession, prefix: Cidr, nextHop: Ip): void {
+    if (this.#options.tells?.(peer) === false) return
     const inside = peer.asn === this.#options.asn
     session.update({ withdrawn: [], announced: [prefix], nextHop, asPath: inside ? [] : [this.#options.asn], ...(inside ? { localPreference: 100 } : {}) })
   }
 
+  /** What a neighbour outside the AS says goes to the others as it is, with our number in front for those outside; on one wire the next hop stays who it is. */
+  #pass(peer: Peer, session: BgpSession, old: BgpRoute | undefined, route: BgpRoute | undefined): void {
+    const { asn, tells } = this.#options
+    if (tells?.(peer) === false) return
+    const passes = (r: BgpRoute | undefined): r is BgpRoute => r !== undefined && !this.#own.has(r.prefix) && r.peer !== peer.address && (peer.asn !== asn || this.#peers.get(r.peer)?.asn !== asn)
+    if (passes(route)) {
+      const { prefix, nextHop, asPath, localPreference, communities } = route
+      session.update({ withdrawn: [], announced: [prefix], nextHop, ...(peer.asn === asn ? { asPath, localPreference } : { asPath: [asn, ...asPath] }), ...(communities ? { communities } : {}) })
+    } else if (passes(old)) session.update({ withdrawn: [old.prefix], announced: [], asPath: [] })
+  }
+
   #reflect(peer: Peer, session: BgpSession, old: BgpRoute | undefined, route: BgpRoute | undefined): void {
+    if (this.#options.transit) return this.#pass(peer, session, old, route)
     const cluster = this.#options.clusterId?.()
     if (cluster === undefined || peer.asn !== this.#options.asn) return
     const source = (r: BgpRoute | undefined): Peer | undefined => {
@@ -304,15 +359,15 @@ export class BgpSpeaker {
     } else if (old && source(old)) session.update({ withdrawn: [old.prefix], announced: [], asPath: [] })
   }
 
-  #onUpdate(peer: Peer, { withdrawn, announced, nextHop, asPath, localPreference, originator, clusters }: UpdateMessage): void {
+  #onUpdate(peer: Peer, { withdrawn, announced, nextHop, asPath, localPreference, originator, clusters, communities }: UpdateMessage): void {
     for (const prefix of withdrawn) this.#learn(peer, prefix, undefined)
     // our own number in the path: it has come round
-    if (nextHop === undefined || asPath.includes(this.#options.asn)) return
+    if (nextHop === undefined || asPath.includes(this.#options.asn) || this.#options.accepts?.(peer) === false) return
     const cluster = this.#options.clusterId?.()
     if (originator === this.#options.routerId || (cluster !== undefined && clusters?.includes(cluster))) return
     for (const prefix of announced) {
       peer.refreshed?.add(prefix)
-      this.#learn(peer, prefix, { prefix, nextHop, peer: peer.address, asPath, localPreference: localPreference ?? 100, since: peer.routes.get(prefix)?.since ?? this.#options.clock.now, ...(originator === undefined ? {} : { originator }), ...(clusters ? { clusters } : {}) })
+      this.#learn(peer, prefix, { prefix, nextHop, peer: peer.address, asPath, localPreference: localPreference ?? 100, since: peer.routes.get(prefix)?.since ?? this.#options.clock.now, ...(originator === undefined ? {} : { originator }), ...(clusters ? { clusters } : {}), ...(communities ? { communities } : {}) })
     }
   }
 
@@ -326,10 +381,16 @@ export class BgpSpeaker {
     const candidates = [...this.#peers.values(), peer].flatMap((p) => p.routes.get(prefix) ?? [])
     const best = candidates.sort((a, b) => b.localPreference - a.localPreference || a.asPath.length - b.asPath.length || (a.clusters?.length ?? 0) - (b.clusters?.length ?? 0) || compareIp(a.peer, b.peer))[0]
     const old = this.#best.get(prefix)
-    if (best?.nextHop === old?.nextHop && best?.peer === old?.peer) return
+    const alike = (a: BgpRoute | undefined, b: BgpRoute | undefined): boolean => a?.nextHop === b?.nextHop && a?.peer === b?.peer
+    const ways = candidates.filter((r) => r === best || (best && r.localPreference === best.localPreference && r.asPath.join() === best.asPath.join() && !r.clusters && !best.clusters))
+    const before = this.#ways.get(prefix) ?? []
+    if (alike(best, old) && ways.length === before.length && ways.every((r, i) => alike(r, before[i]))) return
+    if (ways.length > 1) this.#ways.set(prefix, ways)
+    else this.#ways.delete(prefix)
+    if (alike(best, old)) return this.#options.onRoute(prefix, best, ways)
     if (best) this.#best.set(prefix, best)
     else this.#best.delete(prefix)
     for (const other of this.#peers.values()) for (const session of other.sessions) this.#reflect(other, session, old, best)
-    this.#options.onRoute(prefix, best)
+    this.#options.onRoute(prefix, best, ways)
   }
 }
