@@ -14,6 +14,7 @@ import { NetfilterTables } from '../network/netfilter/netfilter.ts'
 import { TcpStack } from '../network/tcp/stack.ts'
 import type { NetworkNamespace } from '../network/types.ts'
 import { IptablesProxier } from './iptables/proxier.ts'
+import { DEFAULT_IPVS_SETTINGS, IpvsProxier } from './ipvs/proxier.ts'
 import { NftablesProxier } from './nftables/proxier.ts'
 import { DEFAULT_RULES, type RuleSettings } from './rule-settings.ts'
 
@@ -33,22 +34,25 @@ export type FlowMode = 'iptables' | 'nftables'
 
 export interface Flow { name: string; source: string; destination: string; port: number; protocol: 'tcp' | 'udp' | 'sctp'; expected: string; instead: ReadonlyMap<string, string> }
 interface FlowSettings extends Partial<RuleSettings> { family?: 4 | 6 }
-interface FlowStep { settings: FlowSettings; objects: KubeObject[]; flows: Flow[] }
+export interface FlowStep { settings: FlowSettings; objects: KubeObject[]; flows: Flow[] }
 
 export function flowCases(): { name: string; steps: FlowStep[] }[] {
   return readdirSync(HERE).map((name) => {
     const files = readdirSync(join(HERE, name)).filter((f) => f.startsWith('input')).sort((a, b) => a.length - b.length || (a < b ? -1 : 1))
     const steps = files.map((file): FlowStep => {
-      const documents = parseAllDocuments(readFileSync(join(HERE, name, file), 'utf8')).map((d) => d.toJS() as KubeObject | { settings: FlowSettings })
       const expected = readFileSync(join(HERE, name, file.replace('input', 'expected').replace('.yaml', '.txt')), 'utf8')
-      return {
-        settings: Object.assign({}, ...documents.map((d) => ('settings' in d ? d.settings : {}))) as FlowSettings,
-        objects: documents.filter((d): d is KubeObject => 'kind' in d),
-        flows: expected.split('\n').filter((l) => l.trim() !== '' && !l.startsWith('#')).map(readFlow),
-      }
+      return { ...readInput(join(HERE, name, file)), flows: expected.split('\n').filter((l) => l.trim() !== '' && !l.startsWith('#')).map(readFlow) }
     })
     return { name, steps }
   })
+}
+
+export function readInput(file: string): Omit<FlowStep, 'flows'> {
+  const documents = parseAllDocuments(readFileSync(file, 'utf8')).map((d) => d.toJS() as KubeObject | { settings: FlowSettings })
+  return {
+    settings: Object.assign({}, ...documents.map((d) => ('settings' in d ? d.settings : {}))) as FlowSettings,
+    objects: documents.filter((d): d is KubeObject => 'kind' in d),
+  }
 }
 
 function readFlow(line: string): Flow {
@@ -72,7 +76,7 @@ export class FlowWorld {
   readonly #known = new Set<string>()
   readonly #host: '/32' | '/128'
 
-  constructor(mode: FlowMode, { family = 4, ...settings }: FlowSettings) {
+  constructor(mode: FlowMode | 'ipvs', { family = 4, ...settings }: FlowSettings) {
     const six = family === 6
     this.#host = six ? '/128' : '/32'
     this.#network = new Network({ clock: this.#clock, ipv6: six, layers: { netfilter: (host, beside) => new NetfilterTables(host, beside), tcp: (host) => new TcpStack(host) } })
@@ -107,8 +111,14 @@ export class FlowWorld {
     this.#store.put('nodes', { apiVersion: 'v1', kind: 'Node', metadata: { name: NODE, labels: { 'topology.kubernetes.io/zone': 'zone-a' } }, spec: {}, status: { addresses: [], conditions: [] } })
     const rules = { ...DEFAULT_RULES, ...settings }
     if (mode === 'iptables') new IptablesProxier(context, undefined, undefined, family, rules)
+    else if (mode === 'ipvs') new IpvsProxier(context, { ...DEFAULT_IPVS_SETTINGS, ...settings }, undefined, undefined, family)
     else new NftablesProxier(context, undefined, undefined, family, rules)
     this.#clock.runFor(2000)
+  }
+
+  /** The node's. */
+  get node(): NetworkNamespace {
+    return this.#node
   }
 
   #join(network: NetworkNamespace, atNode: string, addresses: string[]): void {
@@ -129,6 +139,10 @@ export class FlowWorld {
       if (object.kind === 'EndpointSlice') this.#serve(object as EndpointSlice)
     }
     this.#clock.runFor(3000)
+  }
+
+  wait(ms: number): void {
+    this.#clock.runFor(ms)
   }
 
   #serve({ endpoints, ports }: EndpointSlice): void {

@@ -42,11 +42,17 @@ export class ProxyHealth {
   #eligible = true
   #updatedAt = 0
   /** Family → since when it waits to be written. */
-  readonly #queuedAt = new Map<4 | 6, number>()
+  readonly #waiting = new Map<4 | 6, number>()
   /** Family → the Services whose rules are written. */
   readonly states = new Map<4 | 6, ServiceState>()
   /** Family → when (virtual ms) its rules were last written. */
   readonly syncedAt = new Map<4 | 6, number>()
+  /** Family → when (virtual ms) something last waited to be written. */
+  readonly queuedAt = new Map<4 | 6, number>()
+  /** Path → status → answers with it. */
+  readonly answered = { healthz: new Map<number, number>(), livez: new Map<number, number>() }
+  /** Family → entries of connection tracking that were removed. */
+  readonly cleaned = new Map<4 | 6, number>()
 
   constructor(process: Process, node: string, log: (severity: 'I' | 'E', source: string, message: string) => void) {
     this.#process = process
@@ -62,18 +68,24 @@ export class ProxyHealth {
 
   /** Something waits to be written. */
   queued(family: 4 | 6): void {
-    if (!this.#queuedAt.has(family)) this.#queuedAt.set(family, this.#process.clock.now)
+    this.queuedAt.set(family, this.#process.clock.now)
+    if (!this.#waiting.has(family)) this.#waiting.set(family, this.#process.clock.now)
   }
 
   /** The rules of these Services are written; without them: of all. */
   updated(family: 4 | 6, cache: ServiceState, services: Iterable<string> | undefined): void {
-    this.#queuedAt.delete(family)
+    this.#waiting.delete(family)
     this.#updatedAt = this.#process.clock.now
     this.syncedAt.set(family, this.#updatedAt)
     this.states.set(family, cache)
     if (this.#checks.size === 0 && cache.healthChecks === 0) return
     const known = [...this.#checks].flatMap(([key, { service }]) => (key.startsWith(`${family} `) ? service : []))
     for (const service of services ?? new Set([...cache.services.keys(), ...known])) this.#sync(family, cache, service)
+  }
+
+  /** Stale entries of connection tracking are gone. */
+  removed(family: 4 | 6, count: number): void {
+    this.cleaned.set(family, (this.cleaned.get(family) ?? 0) + count)
   }
 
   onNode({ metadata, spec }: Node): void {
@@ -107,7 +119,7 @@ export class ProxyHealth {
   }
 
   get #healthy(): boolean {
-    return [...this.#queuedAt.values()].every((since) => this.#process.clock.now - since < TIMEOUT)
+    return [...this.#waiting.values()].every((since) => this.#process.clock.now - since < TIMEOUT)
   }
 
   #answerFor({ service, endpoints }: Omit<Check, 'server'>): GoAnswer {
@@ -124,9 +136,12 @@ export class ProxyHealth {
     if (path !== '/healthz' && path !== '/livez') return GO_NOT_FOUND
     const { now } = this.#process.clock
     const healthy = this.#healthy && (path === '/livez' || this.#eligible)
+    const status = healthy ? 200 : 503
+    const counts = this.answered[path === '/livez' ? 'livez' : 'healthz']
+    counts.set(status, (counts.get(status) ?? 0) + 1)
     const eligible = path === '/healthz' ? `, "nodeEligible": ${this.#eligible}` : ''
     return {
-      status: healthy ? 200 : 503,
+      status,
       headers: [['Content-Type', 'application/json'], ['X-Content-Type-Options', 'nosniff']],
       body: `{"lastUpdated": "${this.#time(healthy ? now : this.#updatedAt)}","currentTime": "${this.#time(now)}"${eligible}}`,
     }

@@ -8,6 +8,7 @@ import { proxyMetrics } from './metrics.ts'
 import { putService, putSlice } from './services.samples.ts'
 
 const both = { internalTrafficPolicy: 'Local', externalTrafficPolicy: 'Local', type: 'NodePort' }
+const NOTHING = { syncedAt: new Map(), queuedAt: new Map(), states: new Map(), answered: { healthz: new Map(), livez: new Map() }, cleaned: new Map() }
 const here = ['test-node', 'host1', 'host2']
 const away = ['host0', 'host1', 'host2']
 
@@ -27,7 +28,7 @@ test.each<[string, object, string[], number, number]>([
   if (nodes.length > 0) putSlice(store, 'ns1', 'svc1', [{ port: 80 }], nodes.map((node, i) => ({ ip: `10.0.1.${i + 1}`, node })))
   const cache = new ServiceCache(store.client, 4, () => undefined)
   const context = { name: 'test-node', clock, config: { ipFamilies: ['IPv4'] } } as unknown as NodeContext
-  const text = proxyMetrics(context, 'nftables', { syncedAt: new Map(), states: new Map([[4, cache]]) } as unknown as ProxyHealth)
+  const text = proxyMetrics(context, 'nftables', { ...NOTHING, states: new Map([[4, cache]]) } as unknown as ProxyHealth)
   const value = (policy: string): string | undefined => new RegExp(`^kubeproxy_sync_proxy_rules_no_local_endpoints_total\\{ip_family="IPv4",traffic_policy="${policy}"\\} (.*)$`, 'm').exec(text)?.[1]
   expect([value('internal'), value('external')]).toEqual([String(internal), String(external)])
   cache.stop()

@@ -8,7 +8,7 @@ import type { ServiceState } from './shared-services.ts'
  * kube-proxy's metrics whose values are known here (pkg/proxy/metrics of v1.33): the rules that it has written, and when. What
  * it does not measure here (how long a sync takes, how many changes it saw) is not there.
  */
-export function proxyMetrics({ name: node, network, config, clock }: NodeContext, mode: string, { syncedAt, states }: ProxyHealth): string {
+export function proxyMetrics({ name: node, network, config, clock }: NodeContext, mode: string, { syncedAt, states, queuedAt, answered, cleaned }: ProxyHealth): string {
   const families = config.ipFamilies.map((name) => ({ name, family: name === 'IPv4' ? (4 as const) : (6 as const) }))
   const last: MetricFamily = {
     name: 'kubeproxy_sync_proxy_rules_last_timestamp_seconds',
@@ -34,7 +34,25 @@ export function proxyMetrics({ name: node, network, config, clock }: NodeContext
       return state ? (['external', 'internal'] as const).map((policy) => ({ labels: { ip_family: name, traffic_policy: policy }, value: withoutLocal(state, node, policy) })) : []
     }),
   }
-  return exposition([buildInfo(), last, rules, nowhere])
+  const queued: MetricFamily = {
+    name: 'kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds',
+    help: '[ALPHA] The last time a sync of proxy rules was queued',
+    type: 'gauge',
+    samples: families.flatMap(({ name, family }) => (queuedAt.has(family) ? { labels: { ip_family: name }, value: (clock.epoch + queuedAt.get(family)!) / 1000 } : [])),
+  }
+  const deleted: MetricFamily = {
+    name: 'kubeproxy_conntrack_reconciler_deleted_entries_total',
+    help: '[ALPHA] Cumulative conntrack flows deleted by conntrack reconciler',
+    type: 'counter',
+    samples: families.flatMap(({ name, family }) => (cleaned.has(family) ? { labels: { ip_family: name }, value: cleaned.get(family)! } : [])),
+  }
+  const probes = (['healthz', 'livez'] as const).map((path): MetricFamily => ({
+    name: `kubeproxy_proxy_${path}_total`,
+    help: `[ALPHA] Cumulative proxy ${path} HTTP status`,
+    type: 'counter',
+    samples: [...answered[path]].map(([code, value]) => ({ labels: { code: String(code) }, value })),
+  }))
+  return exposition([buildInfo(), last, queued, rules, nowhere, deleted, ...probes])
 }
 
 /** Ports of Services that have endpoints, but none on this node, where only those may be used. */

@@ -133,7 +133,10 @@ export class IptablesProxier implements Agent {
     this.#health?.updated(this.#family, this.#cache, full ? undefined : changed)
     if (full) this.#lastFull = clock.now
     const { conntrack } = this.#netfilter
-    if (conntrack.list().length > 0 && this.#udpChanged(changed, full)) cleanStaleEntries(conntrack, this.#cache, this.#family)
+    if (conntrack.list().length > 0 && this.#udpChanged(changed, full)) {
+      const count = cleanStaleEntries(conntrack, this.#cache, this.#family)
+      this.#health?.removed(this.#family, count)
+    }
   }
 
   /**

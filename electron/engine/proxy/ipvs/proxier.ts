@@ -179,7 +179,10 @@ export class IpvsProxier implements Agent {
     this.#generation = this.#ipvs.generation
     this.#initial = false
     this.#health?.updated(this.#family, this.#cache, undefined)
-    if (changed.size > 0) cleanStaleEntries(netfilter.conntrack, this.#cache, this.#family)
+    if (changed.size > 0) {
+      const count = cleanStaleEntries(netfilter.conntrack, this.#cache, this.#family)
+      this.#health?.removed(this.#family, count)
+    }
   }
 
   // ---- the node's addresses --------------------------------------------------------------------------------------

@@ -139,7 +139,10 @@ export class NftablesProxier implements Agent {
     this.#needFull = false
     this.#written = after
     this.#health?.updated(this.#family, this.#cache, full ? undefined : changed)
-    if (full || [...changed].some((s) => this.#cache.services.get(s)?.some((p) => p.protocol === 'udp'))) cleanStaleEntries(network.netfilter.conntrack, this.#cache, this.#family)
+    if (full || [...changed].some((s) => this.#cache.services.get(s)?.some((p) => p.protocol === 'udp'))) {
+      const count = cleanStaleEntries(network.netfilter.conntrack, this.#cache, this.#family)
+      this.#health?.removed(this.#family, count)
+    }
   }
 
   /** The lines of one Service; `late` are those that take away what nothing uses any more. */
