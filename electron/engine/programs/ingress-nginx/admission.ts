@@ -15,6 +15,8 @@ export interface Checked {
   ingresses: readonly Ingress[]
   /** Why an Ingress is not the controller's own. */
   foreign(ingress: Ingress): string | undefined
+  /** The controller's ConfigMap. */
+  defaults?: Readonly<Record<string, string>>
 }
 
 type Log = (source: string, text: string, severity?: 'I' | 'W' | 'E') => void
@@ -27,7 +29,7 @@ const CANARY = 'nginx.ingress.kubernetes.io/canary'
 const INTERNAL_ERROR = 80
 
 /** Why an Ingress may not be; undefined: it may. */
-export function checkIngress(ingress: Ingress, { ingresses, foreign }: Checked, log: Log): string | undefined {
+export function checkIngress(ingress: Ingress, { ingresses, foreign, defaults = {} }: Checked, log: Log): string | undefined {
   const { metadata, spec } = ingress
   if (metadata.deletionTimestamp) return undefined
   const why = foreign(ingress)
@@ -39,12 +41,12 @@ export function checkIngress(ingress: Ingress, { ingresses, foreign }: Checked, 
   const wrong = paths.filter(({ path, pathType }) => path && pathType !== SPECIFIC && !PLAIN_PATH.test(path))
   if (wrong.length > 0) return `ingress contains invalid paths: ${wrong.map(({ path, pathType }) => `path ${path} cannot be used with pathType ${pathType ?? 'nil'}`).join('\n')}`
   for (const key of Object.keys(metadata.annotations ?? {}).sort()) {
-    if (key.endsWith('-snippet')) return `${key} annotation cannot be used. Snippet directives are disabled by the Ingress administrator`
+    if (!/^(1|t|true)$/i.test(defaults['allow-snippet-annotations'] ?? '') && key.endsWith('-snippet')) return `${key} annotation cannot be used. Snippet directives are disabled by the Ingress administrator`
   }
-  const parsed = readAnnotations(ingress)
+  const parsed = readAnnotations(ingress, defaults)
   if ('refused' in parsed) return parsed.refused
   const others = ingresses.filter((other) => other.metadata.namespace !== metadata.namespace || other.metadata.name !== metadata.name)
-  return overlap(ingress, [...others].sort(byAge))
+  return overlap(ingress, [...others].sort(byAge), defaults)
 }
 
 /** The value of `canary`: undefined where it is not said, or not as a boolean. */
@@ -54,11 +56,11 @@ function canaryOf({ metadata }: Ingress): boolean | undefined {
 }
 
 /** checkOverlap: a host's path that another Ingress has already, unless one of the two is the other's canary. */
-function overlap(ingress: Ingress, others: readonly Ingress[]): string | undefined {
+function overlap(ingress: Ingress, others: readonly Ingress[], defaults: Readonly<Record<string, string>>): string | undefined {
   const owners = new Map<string, { exact: boolean; ingress: Ingress }[]>()
   for (const each of [...others, ingress]) {
     // a canary's backends are of no server of their own
-    if (canaryOf(each) === true || 'refused' in readAnnotations(each)) continue
+    if (canaryOf(each) === true || 'refused' in readAnnotations(each, defaults)) continue
     for (const { host, http } of each.spec.rules ?? []) {
       for (const { path, pathType } of http?.paths ?? []) {
         const place = `${host || '_'} ${path || '/'}`

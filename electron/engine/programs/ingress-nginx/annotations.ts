@@ -1,6 +1,7 @@
 import { cidrContains, canonicalIp, isIpv4, tryParseCidr } from '../../network/address.ts'
 import type { Ingress } from '../../kubernetes/types.ts'
 import type { ExternalAuth } from './external-auth.ts'
+import { readSnippet, type Snippet } from './snippet.ts'
 
 /** The annotations nginx.ingress.kubernetes.io/… of one Ingress (internal/ingress/annotations). */
 const PREFIX = 'nginx.ingress.kubernetes.io/'
@@ -51,13 +52,25 @@ export interface Annotations {
   redirects: Replacement | undefined
   logs: boolean
   sslPassthrough: boolean
+  /** A ConfigMap, "namespace/name". */
+  customHeaders: string | undefined
+  keepsSlash: boolean | undefined
+  /** enable-global-auth: whether the ConfigMap's authentication counts here, too. */
+  globalAuth: boolean
+  /** Regular expressions among `server-alias`. */
+  aliasPatterns: readonly string[]
+  relativeRedirects: boolean
+  /** custom-http-errors of the ConfigMap do not count here. */
+  passesErrors: boolean
+  snippet: Snippet | undefined
 }
 export interface Replacement { from: string; to: string }
 export interface Cors { origins: readonly string[]; methods: string; headers: string; credentials: boolean; expose: string | undefined; maxAge: string }
 /** limit_req: so many thousandths of a request a second, and a burst of them. */
 export interface Limit { zone: string; rate: number; burst: number }
-export interface Canary { weight: number; total: number; header: string; headerValue: string; headerPattern: RegExp | undefined; cookie: string }
-export interface Affinity { name: string; domain: string | undefined; path: string | undefined; expires: number | undefined; maxAge: string | undefined; secure: boolean | undefined; sameSite: string | undefined }
+/** `legacy`: its own affinity counts, not that of the place it stands in for. */
+export interface Canary { weight: number; total: number; header: string; headerValue: string; headerPattern: RegExp | undefined; cookie: string; legacy: boolean; affinity: Affinity | undefined }
+export interface Affinity { name: string; domain: string | undefined; path: string | undefined; expires: number | undefined; maxAge: string | undefined; secure: boolean | undefined; sameSite: string | undefined; persistent: boolean; changeOnFailure: boolean }
 
 export interface Note {
   source: string
@@ -71,9 +84,9 @@ const SIMULATED = new Set([
   'rewrite-target', 'use-regex', 'ssl-redirect', 'force-ssl-redirect', 'backend-protocol', 'app-root', 'whitelist-source-range', 'allowlist-source-range', 'denylist-source-range', 'proxy-body-size', 'upstream-vhost',
   'permanent-redirect', 'permanent-redirect-code', 'temporal-redirect', 'temporal-redirect-code', 'canary', 'canary-weight', 'canary-weight-total', 'canary-by-header', 'canary-by-header-value', 'canary-by-header-pattern', 'canary-by-cookie',
   'enable-cors', 'cors-allow-origin', 'cors-allow-methods', 'cors-allow-headers', 'cors-allow-credentials', 'cors-expose-headers', 'cors-max-age', 'server-alias', 'proxy-connect-timeout', 'proxy-read-timeout', 'limit-rps', 'limit-rpm',
-  'limit-burst-multiplier', 'default-backend', 'custom-http-errors', 'auth-type', 'auth-secret', 'auth-secret-type', 'auth-realm', 'x-forwarded-prefix', 'affinity', 'affinity-mode', 'session-cookie-name', 'session-cookie-path', 'session-cookie-expires', 'session-cookie-max-age', 'session-cookie-secure', 'session-cookie-samesite', 'session-cookie-domain',
+  'limit-burst-multiplier', 'default-backend', 'custom-http-errors', 'auth-type', 'auth-secret', 'auth-secret-type', 'auth-realm', 'x-forwarded-prefix', 'affinity', 'affinity-mode', 'affinity-canary-behavior', 'session-cookie-change-on-failure', 'session-cookie-name', 'session-cookie-path', 'session-cookie-expires', 'session-cookie-max-age', 'session-cookie-secure', 'session-cookie-samesite', 'session-cookie-domain',
   'auth-url', 'auth-method', 'auth-signin', 'auth-signin-redirect-param', 'auth-response-headers', 'auth-request-redirect', 'satisfy', 'from-to-www-redirect', 'service-upstream', 'upstream-hash-by', 'proxy-next-upstream', 'proxy-next-upstream-tries', 'proxy-next-upstream-timeout', 'load-balance',
-  'limit-connections', 'limit-whitelist', 'limit-allowlist', 'mirror-target', 'mirror-request-body', 'proxy-cookie-path', 'proxy-cookie-domain', 'proxy-redirect-from', 'proxy-redirect-to', 'enable-access-log', 'ssl-passthrough',
+  'limit-connections', 'limit-whitelist', 'limit-allowlist', 'mirror-target', 'mirror-request-body', 'proxy-cookie-path', 'proxy-cookie-domain', 'proxy-redirect-from', 'proxy-redirect-to', 'enable-access-log', 'ssl-passthrough', 'custom-headers', 'preserve-trailing-slash', 'enable-global-auth', 'relative-redirects', 'disable-proxy-intercept-errors',
 ])
 /** Change nothing that is to be seen here. */
 const HARMLESS = new Set([
@@ -95,24 +108,31 @@ export function readAnnotations(ingress: Ingress, defaults: Readonly<Record<stri
   const of = (short: string): string | undefined => annotations[PREFIX + short] || (GLOBAL.has(short) ? defaults[short] || undefined : undefined)
   const notes: Note[] = []
   const tell = (text: string): void => void notes.push({ source: 'store.go:917', severity: 'W', text: `podhop: not simulated: ${text}`, ingress })
+  const risky = defaults['annotations-risk-level']?.toLowerCase() !== 'critical'
   const snippet = Object.keys(SNIPPETS).find((short) => of(short) !== undefined)
-  if (snippet) return { refused: `annotation group ${SNIPPETS[snippet]!} contains risky annotation based on ingress configuration` }
+  if (snippet && risky) return { refused: `annotation group ${SNIPPETS[snippet]!} contains risky annotation based on ingress configuration` }
   const key = `${namespace}/${name}`
+  const allowed = /^(1|t|true)$/i.test(defaults['allow-snippet-annotations'] ?? '')
+  for (const short of Object.keys(SNIPPETS)) {
+    if (of(short) === undefined) continue
+    // those that are not allowed are taken away without a word
+    if (allowed && short !== 'configuration-snippet') tell(`annotation ${PREFIX}${short} of Ingress ${key} (it is as if it were not there)`)
+  }
+  const read = allowed && of('configuration-snippet') !== undefined ? readSnippet(of('configuration-snippet')!) : undefined
+  for (const line of read?.strange ?? []) tell(`${JSON.stringify(line)} in the configuration-snippet of Ingress ${key} (more_set_headers, more_clear_headers, add_header, proxy_set_header and return are)`)
   for (const full of Object.keys(annotations)) {
     const short = full.slice(PREFIX.length)
-    if (full.startsWith(PREFIX) && !SIMULATED.has(short) && !HARMLESS.has(short)) tell(`annotation ${full} of Ingress ${key}${/^auth-tls-|^enable-global-auth/.test(short) ? ' (requests are let through without it; guard the backend itself)' : ' (it is as if it were not there)'}`)
+    if (full.startsWith(PREFIX) && !SIMULATED.has(short) && !HARMLESS.has(short) && SNIPPETS[short] === undefined) tell(`annotation ${full} of Ingress ${key}${/^auth-tls-/.test(short) ? ' (requests are let through without it; guard the backend itself)' : ' (it is as if it were not there)'}`)
   }
   const rewrite = of('rewrite-target')
   if (rewrite !== undefined && (/^https?:/.test(rewrite) || /\$(?![0-9])/.test(rewrite))) tell(`rewrite-target ${rewrite} of Ingress ${key} (use a path with $1 to $9)`)
   const protocol = (of('backend-protocol') ?? 'HTTP').toUpperCase()
   if (!['HTTP', 'HTTPS', 'AUTO_HTTP', 'GRPC', 'GRPCS'].includes(protocol)) tell(`backend-protocol ${protocol} of Ingress ${key} (use HTTP, HTTPS, GRPC or GRPCS)`)
-  if (of('affinity-mode') === 'persistent') tell(`affinity-mode persistent of Ingress ${key} (it is balanced)`)
   const balance = of('load-balance')
   if (balance !== undefined && balance !== 'round_robin') tell(`load-balance ${balance} of Ingress ${key} (it is served as round_robin; upstream-hash-by and affinity are simulated)`)
   const wantsAuth = of('auth-type') !== undefined
   if (wantsAuth && (of('auth-type') !== 'basic' || (of('auth-secret-type') ?? 'auth-file') !== 'auth-file')) tell(`auth-type ${of('auth-type')!} with auth-secret-type ${of('auth-secret-type') ?? 'auth-file'} of Ingress ${key} (everybody is refused; use basic and auth-file)`)
   const aliases = prefixes(of('server-alias'))
-  for (const alias of aliases) if (alias.startsWith('~')) tell(`server-alias ${alias} of Ingress ${key} (use names without regular expressions)`)
   const permanent = of('permanent-redirect')
   const temporal = of('temporal-redirect')
   return {
@@ -154,6 +174,13 @@ export function readAnnotations(ingress: Ingress, defaults: Readonly<Record<stri
       redirects: replacement([of('proxy-redirect-from') ?? 'off', of('proxy-redirect-to') ?? 'off']),
       logs: of('enable-access-log') !== 'false',
       sslPassthrough: of('ssl-passthrough') === 'true',
+      customHeaders: of('custom-headers') === undefined ? undefined : of('custom-headers')!.includes('/') ? of('custom-headers')! : `${namespace}/${of('custom-headers')!}`,
+      keepsSlash: of('preserve-trailing-slash') === undefined ? undefined : of('preserve-trailing-slash') === 'true',
+      globalAuth: of('enable-global-auth') !== 'false',
+      aliasPatterns: aliases.filter((alias) => alias.startsWith('~')),
+      relativeRedirects: of('relative-redirects') === 'true',
+      snippet: read?.snippet,
+      passesErrors: of('disable-proxy-intercept-errors') === 'true',
     },
   }
 }
@@ -169,13 +196,13 @@ function canaryOf(of: Get): Canary {
     // a pattern that is none never matches
     headerPattern = /(?!)/
   }
-  return { weight: Number(of('canary-weight') ?? 0) || 0, total: Number(of('canary-weight-total') ?? 100) || 100, header: of('canary-by-header') ?? '', headerValue: of('canary-by-header-value') ?? '', headerPattern, cookie: of('canary-by-cookie') ?? '' }
+  return { weight: Number(of('canary-weight') ?? 0) || 0, total: Number(of('canary-weight-total') ?? 100) || 0, header: of('canary-by-header') ?? '', headerValue: of('canary-by-header-value') ?? '', headerPattern, cookie: of('canary-by-cookie') ?? '', legacy: of('affinity-canary-behavior') === 'legacy', affinity: of('affinity') === 'cookie' ? affinityOf(of) : undefined }
 }
 
 function affinityOf(of: Get): Affinity {
   const expires = of('session-cookie-expires')
   const secure = of('session-cookie-secure')
-  return { name: of('session-cookie-name') ?? 'INGRESSCOOKIE', domain: of('session-cookie-domain'), path: of('session-cookie-path'), expires: expires === undefined ? undefined : Number(expires), maxAge: of('session-cookie-max-age'), secure: secure === undefined ? undefined : secure === 'true', sameSite: of('session-cookie-samesite') }
+  return { name: of('session-cookie-name') ?? 'INGRESSCOOKIE', domain: of('session-cookie-domain'), path: of('session-cookie-path'), expires: expires === undefined ? undefined : Number(expires), maxAge: of('session-cookie-max-age'), secure: secure === undefined ? undefined : secure === 'true', sameSite: of('session-cookie-samesite'), persistent: of('affinity-mode') === 'persistent', changeOnFailure: of('session-cookie-change-on-failure') === 'true' }
 }
 
 /** annotations/cors: what is not said is this. */

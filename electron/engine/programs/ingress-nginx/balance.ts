@@ -1,3 +1,4 @@
+import { md5 } from '../../md5.ts'
 import { hex, sha256 } from '../../sha256.ts'
 import { encodeUtf8 } from '../../text.ts'
 import type { Random } from '../../random.ts'
@@ -9,21 +10,40 @@ import type { Endpoint, Location } from './configuration.ts'
 
 /** The balancer's choices (rootfs/etc/nginx/lua/balancer.lua, balancer/sticky.lua). */
 
-/** The backend that gets a request: the place's own, or its canary. */
-export function backendFor({ backend, alternative }: Location, request: HttpRequest, random: Random): string {
-  if (!alternative) return backend
+/** The backend that gets a request: the place's own, or its canary. Who sticks to one of the two stays there. */
+export function backendFor({ backend, alternative, settings }: Location, request: HttpRequest, random: Random): { backend: string; affinity: Affinity | undefined } {
+  const own = { backend, affinity: settings?.affinity }
+  if (!alternative || sticksTo(own, request)) return own
   const { canary } = alternative
+  const other = { backend: alternative.backend, affinity: canary.legacy ? canary.affinity : settings?.affinity }
+  if (sticksTo(other, request)) return other
   const header = canary.header === '' ? undefined : headerOf(request.headers, canary.header)
   if (header) {
-    if (canary.headerValue !== '' && header === canary.headerValue) return alternative.backend
-    if (canary.headerValue === '' && canary.headerPattern?.test(header)) return alternative.backend
-    if (canary.headerValue === '' && !canary.headerPattern && header === 'always') return alternative.backend
-    if (canary.headerValue === '' && !canary.headerPattern && header === 'never') return backend
+    if (canary.headerValue !== '') {
+      if (header === canary.headerValue) return other
+    } else if (canary.headerPattern) {
+      if (canary.headerPattern.test(header)) return other
+    } else if (header === 'always') return other
+    else if (header === 'never') return own
   }
   const cookie = canary.cookie === '' ? undefined : cookieOf(request, canary.cookie)
-  if (cookie === 'always') return alternative.backend
-  if (cookie === 'never') return backend
-  return canary.weight > 0 && random.below(canary.total) + 1 <= canary.weight ? alternative.backend : backend
+  if (cookie === 'always') return other
+  if (cookie === 'never') return own
+  return random.below(Math.max(100, canary.total)) + 1 <= canary.weight ? other : own
+}
+
+/** is_affinitized: the cookie was given out by this backend. */
+function sticksTo({ backend, affinity }: { backend: string; affinity: Affinity | undefined }, request: HttpRequest): boolean {
+  return affinity !== undefined && (cookieOf(request, affinity.name) ?? '').split('|')[1] === markOf(backend)
+}
+
+/** The second half of the cookie. */
+function markOf(backend: string): string {
+  return md5Of(md5Of(backend) + backend)
+}
+
+function md5Of(text: string): string {
+  return hex(md5(encodeUtf8(text)))
 }
 
 export function cookieOf(request: HttpRequest, name: string): string | undefined {
@@ -34,26 +54,71 @@ export function cookieOf(request: HttpRequest, name: string): string | undefined
   return undefined
 }
 
-/** Which endpoint a cookie leads to, and the cookie for who has none. `wall` in ms. */
-export function stick(affinity: Affinity, backend: string, endpoints: readonly Endpoint[], request: HttpRequest, location: Location, random: Random, wall: number): { first: number; cookie: string | undefined } {
-  const mark = hex(sha256(encodeUtf8(backend))).slice(0, 32)
-  const [given, of] = (cookieOf(request, affinity.name) ?? '').split('|')
-  const known = given !== undefined && given !== '' && of === mark
-  const key = known ? given : `${(wall / 1000).toFixed(3)}.${20 + random.below(20)}.${random.below(1_000_000)}`
-  // rendezvous: an endpoint that goes takes only its own clients with it
-  const first = byHash(key, endpoints)
-  if (known) return { first, cookie: undefined }
-  const { expires, maxAge, sameSite } = affinity
-  const secure = affinity.secure ?? request.tls !== undefined
-  const parts = [`${affinity.name}=${key}|${mark}`]
-  if (expires !== undefined) parts.push(`Expires=${cookieDate(wall + expires * 1000)}`)
-  if (maxAge !== undefined) parts.push(`Max-Age=${maxAge}`)
-  parts.push(`Path=${affinity.path ?? location.path}`)
-  if (affinity.domain !== undefined) parts.push(`Domain=${affinity.domain}`)
-  if (secure) parts.push('Secure')
-  parts.push('HttpOnly')
-  if (sameSite !== undefined) parts.push(`SameSite=${sameSite}`)
-  return { first, cookie: parts.join('; ') }
+/** Keeps a client at an endpoint by a cookie. `wall` in ms. */
+export class Sticky {
+  /** Set-Cookie of the answer. */
+  readonly cookies: string[] = []
+  readonly #affinity: Affinity
+  readonly #backend: string
+  readonly #endpoints: readonly Endpoint[]
+  readonly #request: HttpRequest
+  readonly #path: string
+  readonly #random: Random
+
+  constructor(affinity: Affinity, backend: string, endpoints: readonly Endpoint[], request: HttpRequest, path: string, random: Random) {
+    this.#affinity = affinity
+    this.#backend = backend
+    this.#endpoints = endpoints
+    this.#request = request
+    this.#path = path
+    this.#random = random
+  }
+
+  /** The next to try; who has a cookie goes to its endpoint again and again, unless it is to change after a failure. */
+  choose(failed: readonly Endpoint[], wall: number): Endpoint {
+    const key = cookieOf(this.#request, this.#affinity.name)?.split('|')[0] ?? ''
+    const known = key === '' ? undefined : this.#find(key)
+    if (known && (failed.length === 0 || !this.#affinity.changeOnFailure)) return known
+    const left = this.#endpoints.filter((e) => !failed.includes(e))
+    const [chosen, fresh] = this.#pick(left.length > 0 ? left : this.#endpoints, wall)
+    this.cookies.push(this.#cookie(fresh, wall))
+    return chosen
+  }
+
+  #find(key: string): Endpoint | undefined {
+    return this.#affinity.persistent ? this.#endpoints.find((e) => this.#name(e) === key) : this.#endpoints[byHash(key, this.#endpoints)]
+  }
+
+  #pick(left: readonly Endpoint[], wall: number): [Endpoint, string] {
+    if (this.#affinity.persistent) {
+      const chosen = left[this.#random.below(left.length)]!
+      return [chosen, this.#name(chosen)]
+    }
+    for (;;) {
+      const key = `${(wall / 1000).toFixed(3)}.${20 + this.#random.below(20)}.${this.#random.below(1_000_000)}`
+      // rendezvous: an endpoint that goes takes only its own clients with it
+      const chosen = this.#endpoints[byHash(key, this.#endpoints)]!
+      if (left.includes(chosen)) return [chosen, key]
+    }
+  }
+
+  /** util/nodemap.lua: what stands for an endpoint in the cookie of affinity-mode persistent. */
+  #name({ address, port }: Endpoint): string {
+    return md5Of(`${this.#backend}${address}:${port}`)
+  }
+
+  #cookie(key: string, wall: number): string {
+    const { expires, maxAge, sameSite, domain, path, name, secure = this.#request.tls !== undefined } = this.#affinity
+    const parts = [`${name}=${key}|${markOf(this.#backend)}`]
+    if (expires !== undefined) parts.push(`Expires=${cookieDate(wall + expires * 1000)}`)
+    if (maxAge !== undefined) parts.push(`Max-Age=${maxAge}`)
+    parts.push(`Path=${path ?? this.#path}`)
+    if (domain !== undefined) parts.push(`Domain=${domain}`)
+    if (secure) parts.push('Secure')
+    parts.push('HttpOnly')
+    if (sameSite !== undefined) parts.push(`SameSite=${sameSite}`)
+    return parts.join('; ')
+  }
 }
 
 /** upstream-hash-by: the endpoint of a key, which keeps it when others go (rendezvous; the real one has points on a circle). */

@@ -1,4 +1,6 @@
 import type { Ingress, Secret } from '../../kubernetes/types.ts'
+import type { Process } from '../../machine/types.ts'
+import { makeCertificate, makeKey } from '../tls/make.ts'
 import { hostnameError, tlsSecret } from '../tls/secrets.ts'
 import type { Certificate } from '../tls/x509.ts'
 
@@ -33,4 +35,12 @@ export function certificateFor(ingress: Ingress, host: string, secret: (namespac
     return warn('controller.go:1484', `SSL certificate "${key}" does not contain a Common Name or Subject Alternative Name for server "${host}": ${problem}`)
   }
   return { chain: loaded.chain }
+}
+
+/** The one for hosts without any (internal/net/ssl: GetFakeSSLCert). */
+export function makeFake({ clock }: Process): Certificate {
+  return makeCertificate({
+    subject: [['O', 'Acme Co'], ['CN', 'Kubernetes Ingress Controller Fake Certificate']],
+    key: makeKey(clock.random), notBefore: Math.floor(clock.wall() / 1000) * 1000, days: 365, alternativeNames: ['ingress.local'], serverOnly: true, random: clock.random,
+  })
 }

@@ -1,7 +1,9 @@
-import type { EndpointSlice, Ingress, Secret, Service } from '../../kubernetes/types.ts'
+import type { ConfigMap, EndpointSlice, Ingress, Secret, Service } from '../../kubernetes/types.ts'
 import { decodeBase64 } from '../../kubernetes/base64.ts'
 import { decodeUtf8 } from '../../text.ts'
+import type { Headers } from '../http/message.ts'
 import type { Certificate } from '../tls/x509.ts'
+import { readGlobal, type Global } from './settings.ts'
 import { readAnnotations, type Annotations, type Canary, type Note } from './annotations.ts'
 import { certificateFor } from './certificates.ts'
 
@@ -22,10 +24,21 @@ export interface Location {
   /** Basic authentication; without a file everybody is refused with 503. */
   users: string | undefined
   /** Who answers for `default-backend`. */
-  fallback: { backend: string; service: string; port: string; ingress: string; namespace: string } | undefined
+  fallback: string | undefined
+  /** Whose place it is: what the backend of errors is told, and a log may say. */
+  about: About
+  /** custom-headers: of every answer. */
+  headers: Headers
+  /** Why nobody gets through: every request is answered 503. */
+  denied: string | undefined
   /** The canary of this place. */
   alternative: { backend: string; canary: Canary } | undefined
 }
+
+/** Empty where no Ingress says it. */
+export interface About { namespace: string; ingress: string; service: string; port: string }
+
+export const NOBODY: About = { namespace: '', ingress: '', service: '', port: '' }
 
 export interface Server {
   /** "shop.example.com", "*.example.com", or "_" for every other. */
@@ -40,8 +53,11 @@ export interface Server {
 export interface Endpoint { address: string; port: number }
 
 export interface Configuration {
+  global: Global
   servers: Map<string, Server>
   backends: Map<string, Endpoint[]>
+  /** server-alias with regular expressions. */
+  patterns: [RegExp, Server][]
   /** from-to-www-redirect: hosts, and those that take their place. */
   redirects: Map<string, string>
   /** ssl-passthrough: hosts, and the Service that their TLS goes to as it came. */
@@ -56,6 +72,9 @@ export interface Picture {
   service(namespace: string, name: string): Service | undefined
   slices(namespace: string, service: string): readonly EndpointSlice[]
   secret(namespace: string, name: string): Secret | undefined
+  configMap?(namespace: string, name: string): ConfigMap | undefined
+  /** --default-backend-service: "namespace/name". */
+  defaultService?: string | undefined
 }
 
 /** Answers 404 from inside the controller. */
@@ -66,13 +85,16 @@ interface DraftLocation extends Location { isDefault: boolean }
 interface DraftServer { host: string; locations: DraftLocation[]; tls: Server['tls'] }
 
 export function configure(picture: Picture): Configuration {
-  const configuration: Configuration = { servers: new Map(), backends: new Map(), redirects: new Map(), passthrough: new Map(), notes: [] }
+  const configMap = (namespace: string, name: string): ConfigMap | undefined => picture.configMap?.(namespace, name)
+  const first: Note[] = []
+  const global = readGlobal(picture.defaults ?? {}, configMap, first)
+  const configuration: Configuration = { global, servers: new Map(), patterns: [], backends: new Map(), redirects: new Map(), passthrough: new Map(), notes: first }
   const drafts = new Map<string, DraftServer>()
   const { notes, backends } = configuration
   const rootOf = (host: string, backend?: string, settings?: Annotations): DraftServer => {
     let server = drafts.get(host)
     if (!server) {
-      server = { host, tls: undefined, locations: [{ path: '/', exact: false, backend: backend ?? DEFAULT_BACKEND, pattern: undefined, settings, alternative: undefined, users: undefined, fallback: undefined, isDefault: true }] }
+      server = { host, tls: undefined, locations: [{ path: '/', exact: false, backend: backend ?? DEFAULT_BACKEND, pattern: undefined, settings, alternative: undefined, users: undefined, fallback: undefined, about: NOBODY, headers: [], denied: undefined, isDefault: true }] }
       drafts.set(host, server)
     }
     return server
@@ -91,12 +113,19 @@ export function configure(picture: Picture): Configuration {
   }
 
   const fallbackOf = (ingress: Ingress, { defaultBackend }: Annotations): Location['fallback'] => {
-    const { namespace, name } = ingress.metadata
+    const { namespace = '' } = ingress.metadata
     const port = defaultBackend === undefined ? undefined : picture.service(namespace, defaultBackend)?.spec.ports?.[0]
     if (!port || defaultBackend === undefined) return undefined
-    return { backend: backendOf(ingress, { service: { name: defaultBackend, port: { number: port.port } } }), service: defaultBackend, port: String(port.port), ingress: name, namespace }
+    const name = `custom-default-backend-${namespace}-${defaultBackend}`
+    if (!backends.has(name)) backends.set(name, endpointsOf(picture, namespace, defaultBackend, String(port.port), notes))
+    return name
   }
 
+  if (picture.defaultService !== undefined) {
+    const [namespace = '', name = ''] = picture.defaultService.split('/')
+    const port = picture.service(namespace, name)?.spec.ports?.[0]
+    backends.set(DEFAULT_BACKEND, endpointsOf(picture, namespace, name, String(port?.port ?? ''), notes))
+  }
   rootOf('_')
   const read: { ingress: Ingress; annotations: Annotations }[] = []
   for (const ingress of [...picture.ingresses].sort(byAge)) {
@@ -128,7 +157,7 @@ export function configure(picture: Picture): Configuration {
       for (const { path: written, pathType, backend } of http?.paths ?? []) {
         const path = written || '/'
         const exact = pathType === 'Exact'
-        const location: DraftLocation = { path, exact, backend: backendOf(ingress, backend, annotations.serviceUpstream), pattern: undefined, settings: annotations, alternative: undefined, users: usersOf(ingress, annotations, picture, notes), fallback: fallbackOf(ingress, annotations), isDefault: false }
+        const location: DraftLocation = { path, exact, backend: backendOf(ingress, backend, annotations.serviceUpstream), pattern: undefined, settings: annotations, alternative: undefined, users: usersOf(ingress, annotations, picture, notes), fallback: fallbackOf(ingress, annotations), about: { namespace: ingress.metadata.namespace ?? '', ingress: ingress.metadata.name, service: backend.service?.name ?? '', port: String(backend.service?.port?.number ?? backend.service?.port?.name ?? '') }, ...headersOf(ingress, annotations, global, configMap, notes), isDefault: false }
         const at = locations.findIndex((l) => l.path === path && l.exact === exact)
         if (at < 0) locations.push(location)
         else if (locations[at]!.isDefault) locations[at] = location
@@ -141,6 +170,14 @@ export function configure(picture: Picture): Configuration {
     for (const alias of annotations.aliases) {
       const server = configuration.servers.get(ingress.spec.rules?.[0]?.host || '_')
       if (server && !configuration.servers.has(alias)) configuration.servers.set(alias, server)
+    }
+    for (const pattern of annotations.aliasPatterns) {
+      const server = configuration.servers.get(ingress.spec.rules?.[0]?.host || '_')
+      try {
+        if (server) configuration.patterns.push([new RegExp(pattern.replace(/^~\*?/, ''), 'i'), server])
+      } catch {
+        notes.push({ source: 'nginx.go:226', severity: 'E', text: `podhop: not simulated: server-alias ${pattern}, which is no regular expression here (write another)` })
+      }
     }
   }
   for (const { ingress, annotations } of plain) {
@@ -176,6 +213,18 @@ function clusterEndpoint(service: Service | undefined, port: string): Endpoint |
   return clusterIP === undefined || clusterIP === '' || clusterIP === 'None' || number === undefined ? undefined : { address: clusterIP, port: number }
 }
 
+/** annotations/customheaders: the ConfigMap of `custom-headers`, whose every name has to be allowed. */
+function headersOf({ metadata }: Ingress, { customHeaders }: Annotations, { allowedHeaders }: Global, configMap: (namespace: string, name: string) => ConfigMap | undefined, notes: Note[]): Pick<Location, 'headers' | 'denied'> {
+  if (customHeaders === undefined) return { headers: [], denied: undefined }
+  const [namespace = '', name = ''] = customHeaders.split('/')
+  const found = configMap(namespace, name)
+  const headers = Object.entries(found?.data ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))
+  const strange = headers.find(([header]) => !allowedHeaders.includes(header))?.[0]
+  const denied = !found ? `unable to find configMap "${customHeaders}"` : strange === undefined ? undefined : `header ${strange} is not allowed, defined allowed headers inside global-allowed-response-headers [${allowedHeaders.join(' ')}]`
+  if (denied !== undefined) notes.push({ source: 'annotations.go:198', severity: 'E', text: `"error reading CustomHeaders annotation in Ingress" err=${JSON.stringify(denied)} ingress="${metadata.namespace}/${metadata.name}"` })
+  return { headers, denied }
+}
+
 /** The file of users that `auth-secret` names. */
 function usersOf(ingress: Ingress, { auth }: Annotations, picture: Picture, notes: Note[]): string | undefined {
   if (!auth) return undefined
@@ -208,10 +257,10 @@ function finish({ host, locations, tls }: DraftServer, notes: Note[]): Server {
   const sorted = locations.sort((a, b) => b.path.length - a.path.length || (a.path < b.path ? 1 : -1))
   const done: Location[] = []
   for (const location of sorted) {
-    const { path, exact, backend, settings, alternative, users, fallback } = location
+    const { path, exact, backend, settings, alternative, users, fallback, about, headers, denied } = location
     try {
       const own = settings && settings.rewriteTarget !== undefined && !rewrites(location) ? { ...settings, rewriteTarget: undefined } : settings
-      done.push({ path, exact, backend, settings: own, alternative, users, fallback, pattern: regex ? new RegExp(`^${path}`, 'i') : undefined })
+      done.push({ path, exact, backend, settings: own, alternative, users, fallback, about, headers, denied, pattern: regex ? new RegExp(`^${path}`, 'i') : undefined })
     } catch {
       notes.push({ source: 'nginx.go:226', severity: 'E', text: `podhop: not simulated: path ${JSON.stringify(path)} of host ${JSON.stringify(host)}, which is no regular expression here (write another)` })
     }

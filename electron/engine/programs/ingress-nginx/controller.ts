@@ -1,32 +1,35 @@
+import { accountOf, tellFailure } from '../account.ts'
 import { untilReached } from '../../kubernetes/connection.ts'
 import { EventRecorder, referenceTo } from '../../kubernetes/controllers/events.ts'
 import { InformerFactory, keyOf, type Informer } from '../../kubernetes/controllers/informer.ts'
 import { WorkQueue } from '../../kubernetes/controllers/workqueue.ts'
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import { LeaderElection } from '../../kubernetes/leader-election.ts'
-import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
 import type { ConfigMap, EndpointSlice, Ingress, IngressClass, KubeObject, Pod, Secret, Service } from '../../kubernetes/types.ts'
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import type { TcpConnection } from '../../network/types.ts'
 import { supervise } from '../become.ts'
-import { parseGoFlags } from '../go-flags.ts'
 import { GO_NOT_FOUND, serveGo, splitTarget } from '../http/go.ts'
 import { NGINX_HTTP2 } from '../http/http2-server.ts'
 import { serveHttp, type HttpServer } from '../http/server.ts'
 import { klogLine } from '../klog.ts'
 import { Output, untilSignal } from '../output.ts'
 import type { SystemServices } from '../types.ts'
-import { makeCertificate, makeKey } from '../tls/make.ts'
+import { tlsSecret } from '../tls/secrets.ts'
 import type { Certificate } from '../tls/x509.ts'
 import { serveAdmission } from './admission.ts'
 import { GLOBAL, readAnnotations } from './annotations.ts'
+import { unheeded } from './settings.ts'
 import { webhookCertgen } from './certgen.ts'
-import { configure, type Configuration } from './configuration.ts'
+import { configure, type Configuration, type Picture } from './configuration.ts'
 import { serverFor } from './matching.ts'
+import { makeFake } from './certificates.ts'
+import { readFlags } from './flags.ts'
 import { passTls } from './passthrough.ts'
 import { Proxy } from './proxy.ts'
 import { StatusSync } from './status.ts'
+import { Streams, streamServices, type StreamService } from './streams.ts'
 
 /** kubernetes/ingress-nginx v1.12.2: cmd/nginx and internal/ingress/controller. */
 const BANNER = `-------------------------------------------------------------------------------
@@ -47,7 +50,6 @@ const KEEP_ALIVE = 75_000
 const CLASS_ANNOTATION = 'kubernetes.io/ingress.class'
 const SERVICE_LABEL = 'kubernetes.io/service-name'
 const ELECTION = { lease: 30_000, renew: 15_000, retry: 7_500 }
-const FLAGS = ['publish-service', 'election-id', 'controller-class', 'ingress-class', 'configmap', 'watch-ingress-without-class', 'enable-ssl-passthrough', 'validating-webhook', 'validating-webhook-certificate', 'validating-webhook-key'] as const
 const COMPONENT = 'nginx-ingress-controller'
 
 export function ingressNginx(services: SystemServices): Record<string, Program> {
@@ -68,18 +70,25 @@ function* waitShutdown(process: Process): Task<number> {
 }
 
 function* run(process: Process, services: SystemServices): Task<number> {
-  const flags = parseGoFlags(process.argv.slice(1), FLAGS.map((name) => ({ name, kind: name === 'watch-ingress-without-class' || name === 'enable-ssl-passthrough' ? ('bool' as const) : ('string' as const) })))
+  const flags = readFlags(process.argv.slice(1))
   if ('error' in flags) {
-    yield* process.printError(`podhop: not simulated: ${flags.error} (the flags of the published manifest are, and --watch-ingress-without-class, --enable-ssl-passthrough)\n`)
+    yield* process.printError(flags.error)
     return 69
   }
   const namespace = process.env.get('POD_NAMESPACE') ?? ''
   const name = process.env.get('POD_NAME') ?? ''
-  const client = asManager(services.client, COMPONENT)
   const out = new Output(process, 1)
   const errors = new Output(process, 2)
   const log = (source: string, text: string, severity: 'I' | 'W' | 'E' | 'F' = 'I'): void => errors.write(klogLine(process.clock.wall(), severity, process.pid, source, text))
+  const client = accountOf(process, services.client, (failure) => tellFailure({ minor: 33, patch: 3 }, failure, (severity, source, text) => log(source, text, severity)), { manager: COMPONENT })
   out.write(BANNER)
+  // checkService of its main.go
+  const [home, service] = (flags.values.get('publish-service') ?? '').split('/')
+  if (service !== undefined && client.refusal({ verb: 'get', resource: 'services', namespace: home, name: service })) {
+    log('main.go:92', '✖ the cluster seems to be running with a restrictive Authorization mode and the Ingress controller does not have the required permissions to operate normally', 'F')
+    yield* errors.flush()
+    return 255
+  }
   const pod = yield* untilReached(process.clock, () => client.list<Pod>('pods', { namespace, fieldSelector: `metadata.name=${name}` }).items[0])
   if (!pod) {
     log('main.go:118', `Unexpected error obtaining ingress-nginx pod: unable to get POD information (missing POD_NAME or POD_NAMESPACE environment variable`, 'F')
@@ -130,10 +139,12 @@ class Controller {
   #secrets!: Informer<Secret>
   #fake: Certificate | undefined
   #services!: Informer<Service>
+  #configMaps!: Informer<ConfigMap>
   #slices!: Informer<EndpointSlice>
   #configuration: Configuration | undefined
   #defaults: Readonly<Record<string, string>> = {}
   #reloaded = ''
+  #streams: Streams | undefined
   #election: LeaderElection | undefined
   #status: StatusSync | undefined
 
@@ -166,6 +177,7 @@ class Controller {
     this.#informers.of<Ingress>('ingresses').on({ onAdd: (i) => this.#added(i), onUpdate: (i, old) => this.#updated(i, old), onDelete: (i) => this.#deleted(i) })
     log('nginx.go:317', '"Starting NGINX process"')
     const proxy = new Proxy(process, () => this.#configuration ?? EMPTY, this.#outputs.out, this.#outputs.error)
+    this.#streams = new Streams(process, this.#outputs.out, (text) => log('nginx.go:226', text, 'E'))
     try {
       this.#servers.push(serveHttp(process, { port: 80, program: 'nginx', h2c: true, http2: NGINX_HTTP2, keepAliveTimeout: KEEP_ALIVE, handle: (request, respond) => proxy.handle(request, respond), refuse: (status) => proxy.refuse(status) }))
       const passes = this.#flags.get('enable-ssl-passthrough') === 'true'
@@ -204,13 +216,21 @@ class Controller {
       const found = this.#classOf(ingress)
       return 'error' in found ? found.error : undefined
     }
-    this.#servers.push(serveAdmission(this.#process, Number(address.split(':').at(-1)), certificate, () => ({ ingresses: [...this.#mine.values()], foreign }), log))
+    this.#servers.push(serveAdmission(this.#process, Number(address.split(':').at(-1)), certificate, () => ({ ingresses: [...this.#mine.values()], foreign, defaults: this.#defaults }), log))
   }
 
   /** By SNI alone, as the controller's ssl_certificate_by_lua does. */
   #chainFor(name: string | undefined): readonly Certificate[] {
     const found = name === undefined ? undefined : serverFor(this.#configuration ?? EMPTY, name).tls?.chain
-    return found ?? [(this.#fake ??= makeFake(this.#process))]
+    return found ?? this.#defaultChain() ?? [(this.#fake ??= makeFake(this.#process))]
+  }
+
+  /** --default-ssl-certificate: a Secret for who has none. */
+  #defaultChain(): readonly Certificate[] | undefined {
+    const [namespace = '', name = ''] = (this.#flags.get('default-ssl-certificate') ?? '').split('/')
+    const secret = name === '' ? undefined : this.#secrets.get(namespace, name)
+    const read = secret && tlsSecret(secret)
+    return read && 'chain' in read ? read.chain : undefined
   }
 
   shutdown(): void {
@@ -225,6 +245,7 @@ class Controller {
     this.#status?.stop()
     this.#election?.stop()
     this.#informers.stop()
+    this.#streams?.close()
     for (const server of this.#servers) server.close()
   }
 
@@ -259,21 +280,24 @@ class Controller {
 
   #watchConfigMap(): void {
     const wanted = this.#flags.get('configmap')
-    if (wanted === undefined) return
+    const look = (): void => this.#queue.add('sync')
     const tell = (reason: string) => (map: ConfigMap): void => {
+      look()
       if (keyOf(map) !== wanted) return
       this.#event(map, reason, `ConfigMap ${wanted}`)
       this.#defaults = map.data ?? {}
-      this.#queue.add('sync')
-      for (const key of Object.keys(map.data ?? {})) if (!GLOBAL.has(key)) this.#tellOnce('store.go:740', `podhop: not simulated: ${key} of ConfigMap ${wanted} (the default is)`, 'W')
+      for (const key of Object.keys(map.data ?? {})) if (!GLOBAL.has(key) && unheeded(key)) this.#tellOnce('store.go:740', `podhop: not simulated: ${key} of ConfigMap ${wanted} (the default is)`, 'W')
     }
-    this.#informers.of<ConfigMap>('configmaps').on({ onAdd: tell('CREATE'), onUpdate: tell('UPDATE') })
+    this.#configMaps = this.#informers.of<ConfigMap>('configmaps')
+    this.#configMaps.on({ onAdd: tell('CREATE'), onUpdate: tell('UPDATE'), onDelete: look })
   }
 
   // ---- Ingresses and their classes -----------------------------------------------------------------------------
 
   /** The class by which an Ingress is ours, or why it is not. */
   #classOf({ metadata, spec }: Ingress): { name: string } | { error: string } {
+    const only = this.#flags.get('watch-namespace') ?? ''
+    if (only !== '' && metadata.namespace !== only) return { error: '' }
     if (spec.ingressClassName !== undefined) {
       const found = this.#classes.get(undefined, spec.ingressClassName)
       if (found?.spec.controller === (this.#flags.get('controller-class') ?? 'k8s.io/ingress-nginx')) return { name: spec.ingressClassName }
@@ -289,9 +313,12 @@ class Controller {
   #added(ingress: Ingress): void {
     const found = this.#classOf(ingress)
     const { log } = this.#outputs
+    // an Ingress of another namespace is not even seen
+    if ('error' in found && found.error === '') return
     if ('error' in found) return log('store.go:436', `"Ignoring ingress because of error while validating ingress class" ingress="${keyOf(ingress)}" error="${found.error.replaceAll('"', '\\"')}"`)
     log('store.go:440', `"Found valid IngressClass" ingress="${keyOf(ingress)}" ingressclass="${found.name}"`)
-    const parsed = readAnnotations(ingress)
+    if (this.#ignored(ingress)) return log('store.go:449', `"Ignoring add for catch-all ingress because of --disable-catch-all" ingress="${keyOf(ingress)}"`)
+    const parsed = readAnnotations(ingress, this.#defaults)
     if ('refused' in parsed) log('store.go:903', parsed.refused, 'E')
     this.#accept(ingress)
     this.#status?.expect()
@@ -306,11 +333,19 @@ class Controller {
       log('store.go:489', `"removing ingress because of unknown ingressclass" ingress="${keyOf(ingress)}"`)
       return this.#deleted(old)
     }
+    if (this.#ignored(ingress)) {
+      if (known) this.#deleted(old)
+      return log(known ? 'store.go:494' : 'store.go:482', `"ignoring update for catch-all ingress ${known ? 'and delete old one ' : ''}because of --disable-catch-all" ingress="${keyOf(ingress)}"`)
+    }
     if (!known) {
       log('store.go:486', `"creating ingress" ingress="${keyOf(ingress)}" ingressclass="${found.name}"`)
       this.#status?.expect()
     }
     this.#accept(ingress)
+  }
+
+  #ignored({ spec }: Ingress): boolean {
+    return spec.defaultBackend !== undefined && this.#flags.get('disable-catch-all') === 'true'
   }
 
   #accept(ingress: Ingress): void {
@@ -327,20 +362,28 @@ class Controller {
 
   #sync(): number {
     const { log } = this.#outputs
-    const next = configure({
+    const picture: Picture = {
       defaults: this.#defaults,
       ingresses: [...this.#mine.values()],
       service: (namespace, name) => this.#services.get(namespace, name),
       slices: (namespace, service) => this.#slices.indexed('service', `${namespace}/${service}`),
       secret: (namespace, name) => this.#secrets.get(namespace, name),
+      configMap: (namespace, name) => this.#configMaps.get(namespace, name),
+      defaultService: this.#flags.get('default-backend-service'),
+    }
+    const next = configure(picture)
+    const streams = (['TCP', 'UDP'] as const).flatMap((protocol): StreamService[] => {
+      const wanted = this.#flags.get(`${protocol === 'TCP' ? 'tcp' : 'udp'}-services-configmap`) ?? ''
+      return wanted === '' ? [] : streamServices(wanted, this.#configMaps.get(wanted.split('/')[0]!, wanted.split('/')[1] ?? ''), protocol, picture, next.notes)
     })
+    this.#streams?.set(streams)
     for (const { source, severity, text, ingress } of next.notes) {
       if (text.startsWith('podhop: ')) {
         if (this.#tellOnce(source, text, severity) && ingress) this.#events.event(ingress, 'Warning', 'NotSimulated', text)
       } else log(source, text, severity)
     }
     const first = this.#configuration === undefined
-    const servers = JSON.stringify([...next.servers], (key, value: unknown) => (key === 'chain' || key === 'pattern' ? undefined : value))
+    const servers = JSON.stringify([...next.servers, next.global, streams.map((s) => [s.protocol, s.port])], (key, value: unknown) => (key === 'chain' || key === 'pattern' || key === 'headerPattern' ? undefined : value))
     if (servers !== this.#reloaded) {
       log('controller.go:196', '"Configuration changes detected, backend reload required"')
       log('controller.go:216', '"Backend successfully reloaded"')
@@ -371,11 +414,3 @@ class Controller {
 }
 
 const EMPTY = configure({ ingresses: [], service: () => undefined, slices: () => [], secret: () => undefined })
-
-/** The one for hosts without any (internal/net/ssl: GetFakeSSLCert). */
-function makeFake({ clock }: Process): Certificate {
-  return makeCertificate({
-    subject: [['O', 'Acme Co'], ['CN', 'Kubernetes Ingress Controller Fake Certificate']],
-    key: makeKey(clock.random), notBefore: Math.floor(clock.wall() / 1000) * 1000, days: 365, alternativeNames: ['ingress.local'], serverOnly: true, random: clock.random,
-  })
-}

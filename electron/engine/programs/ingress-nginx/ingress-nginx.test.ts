@@ -174,7 +174,7 @@ describe('the NGINX Ingress controller behind a NodePort', () => {
     }
     expect([200, 401, 403, 404].map(asked)).toEqual([[200, undefined], [302, 'http://login.example.com/start?rd=http://asked.example.com%2F%3Fcode%3D401'], [403, undefined], [500, undefined]])
     expect(log(cluster).some((l) => l.includes('auth request unexpected status: 404, client: '))).toBe(true)
-    expect(headerOf(ask('www.bare.example.com', '/a?b').head!.headers, 'location')).toBe('http://bare.example.com/a?b')
+    expect(headerOf(ask('www.bare.example.com', '/a?b').head!.headers, 'location')).toBe('http://bare.example.com:80/a?b')
     expect(new Set([1, 2, 3].map(() => ask('bare.example.com', '/hostname').body)).size).toBe(1)
     expect(ask('next.example.com', '/echo?msg=a&code=503').head!.status).toBe(503)
     expect(log(cluster).find((l) => l.includes('code=503'))).toMatch(/ 503 1 .* 503, 503 [0-9a-f]{32}$/)

@@ -1,12 +1,12 @@
 import type { Configuration, Location, Server } from './configuration.ts'
 
 /** The server for a Host header: its exact name, a wildcard for its first label alone (buildServerName of the controller's template.go), or the one for everything. */
-export function serverFor({ servers }: Configuration, host: string): Server {
+export function serverFor({ servers, patterns }: Configuration, host: string): Server {
   const name = host.replace(/:[0-9]+$/, '').toLowerCase()
   const exact = name === '_' ? undefined : servers.get(name)
   if (exact) return exact
   const [, first, rest] = /^([\w-]+)(\..+)$/.exec(name) ?? []
-  return (first === undefined ? undefined : servers.get(`*${rest}`)) ?? servers.get('_')!
+  return (first === undefined ? undefined : servers.get(`*${rest}`)) ?? patterns.find(([pattern]) => pattern.test(name))?.[1] ?? servers.get('_')!
 }
 
 /** The location for a decoded path; a path to redirect to where only its slash is missing (nginx' auto_redirect). */

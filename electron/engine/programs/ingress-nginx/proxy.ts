@@ -5,36 +5,36 @@ import { framing } from '../http/framing.ts'
 import { headerOf, writeRequest, writeResponse, type Headers, type ResponseHead } from '../http/message.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
 import { httpDate } from '../http/status.ts'
+import { canonicalIp, tryParseCidr } from '../../network/address.ts'
+import type { Cidr } from '../../network/types.ts'
 import { normalize } from '../nginx/paths.ts'
 import { plainPage, reason, specialPage } from '../nginx/pages.ts'
 import { escapeUri, REPEATABLE, upstreamFailure } from '../nginx/failure.ts'
-import { accessTime, errorTime } from '../nginx/time.ts'
+import { clientOf } from '../nginx/real-ip.ts'
+import { errorTime } from '../nginx/time.ts'
+import { accessLine, seconds, type Entry } from './access-log.ts'
 import { contains } from './annotations.ts'
-import { backendFor, byHash, stick } from './balance.ts'
-import { DEFAULT_BACKEND, type Configuration, type Endpoint, type Location, type Server } from './configuration.ts'
+import { backendFor, byHash, Sticky } from './balance.ts'
+import { DEFAULT_BACKEND, NOBODY, type About, type Configuration, type Endpoint, type Location, type Server } from './configuration.ts'
 import { askPermission } from './external-auth.ts'
 import { corsHeaders, Gate } from './gate.ts'
 import { mirror, pointedBack } from './passing.ts'
 import { locationFor, serverFor } from './matching.ts'
+import { forwardedBy, headersFor, type Forwarded } from './request-headers.ts'
+import { blocks, type Global } from './settings.ts'
+import { GOOD, type Snippet } from './snippet.ts'
 import { expand, resolved } from './variables.ts'
 
 /** nginx as the controller configures it (rootfs/etc/nginx/template/nginx.tmpl, lua/balancer.lua). */
 const TRIES = 3
 /** Of locations without settings. */
 const MAX_BODY = 1024 * 1024
-const HSTS = 'max-age=31536000; includeSubDomains'
 const INTERNAL = '127.0.0.1:8181'
-/** Of the request: what nginx sets itself, or what ends at it. */
-const SET = new Set([
-  'host', 'connection', 'keep-alive', 'te', 'transfer-encoding', 'upgrade', 'expect', 'proxy', 'content-length',
-  'x-request-id', 'x-real-ip', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-proto', 'x-forwarded-scheme', 'x-scheme', 'x-original-forwarded-for',
-])
 /** Of the answer: what nginx writes itself, or never passes on (proxy_hide_header's defaults; server_tokens is off). */
 const HIDDEN = new Set(['date', 'server', 'connection', 'keep-alive', 'transfer-encoding', 'content-type', 'content-length', 'x-pad', 'x-powered-by'])
+/** `text`: a body of one's own instead of a page. */
+interface Refusal { status: number; headers: Headers; text?: string }
 interface Attempt { endpoint: Endpoint; status: string; length: number; startedAt: number; endedAt: number }
-
-/** What the log says about one request besides itself. */
-interface Entry { upstream: string; attempts: readonly { address: string; length: number; seconds: string; status: string }[] }
 
 export class Proxy {
   readonly #process: Process
@@ -56,12 +56,18 @@ export class Proxy {
   handle(request: HttpRequest, respond: (response: HttpResponse) => void): void {
     const { clock } = this.#process
     const startedAt = clock.now
+    const configuration = this.#configuration()
+    const { global } = configuration
+    const sender = request.remoteAddress
+    if (global.realIp) request.remoteAddress = clientOf(request, { ...global.realIp, from: cidrs(global.realIp.from), recursive: true })
+    const known: { about: About; snippet?: Snippet | undefined } = { about: NOBODY }
     const id = headerOf(request.headers, 'x-request-id') || clock.random.hex(32)
-    let logs = true
+    let logs = global.logs
     const held: { leave?: () => void } = {}
     const finish = (response: HttpResponse, entry: Entry): void => {
       held.leave?.()
-      if (logs) this.#log(request, response, entry, id, startedAt)
+      if (known.snippet) touched(response, known.snippet, (value) => expand(value, request, request.target))
+      if (logs) this.#log(request, response, entry, { id, startedAt, ...known.about })
       respond(response)
     }
     const page = (status: number, upstream: string, attempts: Entry['attempts'] = [], headers: Headers = []): void => finish(this.#page(request, status, headers), { upstream, attempts })
@@ -71,20 +77,30 @@ export class Proxy {
     const uri = absolute ? (absolute[2] ?? '/') : request.target
     const path = normalize(uri.split('?')[0]!)
     if (path === undefined || (host === undefined && request.version === '1.1')) return page(400, '')
-    const configuration = this.#configuration()
     const server = serverFor(configuration, absolute?.[1] ?? host ?? '')
+    const { blocked } = global
+    if (contains(blocked.cidrs, request.remoteAddress) || blocks(blocked.agents, headerOf(request.headers, 'user-agent') ?? '') || blocks(blocked.referers, headerOf(request.headers, 'referer') ?? '')) return page(403, '-')
     const elsewhere = configuration.redirects.get((host ?? '').replace(/:[0-9]+$/, '').toLowerCase())
-    if (elsewhere !== undefined) return page(308, '-', [], [['Location', `${request.tls ? 'https' : 'http'}://${elsewhere}${uri}`]])
+    if (elsewhere !== undefined) {
+      const { scheme, port } = forwardedBy(request, global)
+      return page(global.redirectCode, '-', [], [['Location', `${scheme}://${elsewhere}:${port}${uri.replace(/\/$/, '')}`]])
+    }
     const location = locationFor(server, path)
     const scheme = request.tls ? 'https' : 'http'
     if (location && 'redirect' in location) {
       const query = uri.includes('?') ? uri.slice(uri.indexOf('?')) : ''
       return page(301, '-', [], [['Location', `${scheme}://${(host ?? '').replace(/:[0-9]+$/, '')}${escapeUri(location.redirect)}${query}`]])
     }
-    logs = location?.settings?.logs !== false
+    logs &&= location?.settings?.logs !== false && !global.quietPaths.includes(path)
+    known.about = location?.about ?? NOBODY
+    known.snippet = location?.settings?.snippet
+    const forwarded = forwardedBy(request, global)
     const cors = location?.settings?.cors ? corsHeaders(location.settings.cors, request) : undefined
-    const secure: Headers = [...(request.tls && server.tls ? [['Strict-Transport-Security', HSTS]] satisfies Headers : []), ...(cors ?? [])]
-    const refused = this.#refused(request, server, location, path, uri, host ?? server.host)
+    const secure: Headers = [...(request.tls && global.hsts !== undefined ? [['Strict-Transport-Security', global.hsts]] satisfies Headers : []), ...(cors ?? []), ...(location?.headers ?? []), ...global.addHeaders, ...(location?.settings?.snippet?.set ?? []).map(([name, value]): [string, string] => [name, expand(value, request, uri)])]
+    const intercepts = (status: number): boolean => location?.settings?.passesErrors !== true && (location?.settings?.customErrors.length ? location.settings.customErrors : global.customErrors).includes(status)
+    const refused = this.#refused(request, global, forwarded, server, location, path, uri, host ?? server.host)
+    if (refused && intercepts(refused.status)) return this.#customError(refused.status, request, configuration, location, id, { upstream: '', attempts: [] }, secure, finish)
+    if (refused?.text !== undefined) return finish(this.#plain(request, refused.status, refused.text, [...refused.headers, ...secure]), { upstream: '', attempts: [] })
     if (refused) return page(refused.status, refused.status === 413 ? (location?.backend ?? DEFAULT_BACKEND) : '', [], [...refused.headers, ...secure])
     if (cors && request.method === 'OPTIONS') {
       return finish({ status: 204, headers: [['Date', httpDate(clock.wall())], ['Connection', request.keepAlive ? 'keep-alive' : 'close'], ...secure, ['Content-Type', 'text/plain charset=UTF-8'], ['Content-Length', '0']], close: !request.keepAlive }, { upstream: '', attempts: [] })
@@ -92,66 +108,73 @@ export class Proxy {
     const full = location?.settings?.connections && !contains(location.settings.unlimited, request.remoteAddress) ? this.#gate.enter(location.settings.connections, request.remoteAddress) : undefined
     if (typeof full === 'string') {
       this.#requestError(full, request, server.host, undefined)
-      return page(503, '', [], secure)
+      return page(global.connectionLimitCode, '', [], secure)
     }
     if (full) held.leave = full
     if (location?.settings?.mirror !== undefined) mirror(this.#process, location.settings.mirror, request, uri)
-    if (!location || location.backend === DEFAULT_BACKEND) {
+    if (!location || (location.backend === DEFAULT_BACKEND && (configuration.backends.get(DEFAULT_BACKEND) ?? []).length === 0)) {
       const response = this.#page(request, 404, secure)
       return finish(response, { upstream: DEFAULT_BACKEND, attempts: [{ address: INTERNAL, length: response.body!.length, seconds: '0.000', status: '404' }] })
     }
     const { settings, fallback } = location
     /** `granted`: what the server of auth-url has said for the backend. */
     const forward = (granted: Headers, cookies: Headers): void => {
-      const chosen = backendFor(location, request, clock.random)
+      const { backend: chosen, affinity } = backendFor(location, request, clock.random)
       const empty = (configuration.backends.get(chosen) ?? []).length === 0
-      const backend = empty && fallback ? fallback.backend : chosen
+      const backend = empty && fallback !== undefined ? fallback : chosen
+      const named: { upstream: string; alternative?: string } = chosen === location.backend || backend !== chosen ? { upstream: backend } : { upstream: location.backend, alternative: chosen }
       const endpoints = configuration.backends.get(backend) ?? []
-      if (endpoints.length === 0) return page(503, backend, [], secure)
-      const target = settings?.rewriteTarget === undefined ? uri : rewritten(uri, path, location.path, settings.rewriteTarget)
-      const headers = this.#headersFor(request, settings, settings?.upstreamVhost ?? host ?? absolute?.[1] ?? server.host, host ?? server.host, id).filter(([n]) => !granted.some(([g]) => g.toLowerCase() === n.toLowerCase()))
+      if (endpoints.length === 0) return intercepts(503) ? this.#customError(503, request, configuration, location, id, { ...named, attempts: [] }, secure, finish) : finish(this.#page(request, 503, secure), { ...named, attempts: [] })
+      const asked = settings?.rewriteTarget === undefined ? uri : rewritten(uri, path, location.path, settings.rewriteTarget)
+      const headers = headersFor(request, { settings, global, forwarded, sender, host: settings?.upstreamVhost ?? forwarded.host ?? absolute?.[1] ?? server.host, forwardedHost: forwarded.host ?? server.host, id }).filter(([n]) => !granted.some(([g]) => g.toLowerCase() === n.toLowerCase()))
       headers.push(...granted.filter(([, value]) => value !== ''))
-      const sticky = settings?.affinity && stick(settings.affinity, backend, endpoints, request, location, clock.random, clock.wall())
-      const extra: Headers = [...cookies, ...(sticky?.cookie === undefined ? [] : [['Set-Cookie', sticky.cookie] as [string, string]]), ...secure]
+      for (const [name, value] of settings?.snippet?.ask ?? []) setHeader(headers, name, expand(value, request, uri))
+      // who answers for a Service without endpoints hears for whom
+      if (backend !== chosen) headers.push(...told(503, request, known.about, id))
+      const sticky = affinity && new Sticky(affinity, backend, endpoints, request, location.path, clock.random)
+      const extra = (): Headers => [...cookies, ...(sticky?.cookies ?? []).map((cookie): [string, string] => ['Set-Cookie', cookie]), ...secure]
 
       const hashed = settings?.hashBy === undefined ? undefined : byHash(expand(settings.hashBy, request, uri), endpoints)
       const attempts: Attempt[] = []
+      const tried: Endpoint[] = []
       const describe = (): Entry['attempts'] => attempts.map((a) => ({ address: `${a.endpoint.address}:${a.endpoint.port}`, length: a.length, seconds: seconds(a.endedAt - a.startedAt), status: a.status }))
       const next = (): void => {
-        const turn = sticky ? sticky.first + attempts.length : hashed !== undefined ? hashed + attempts.length : (this.#turns.get(backend) ?? 0)
+        const turn = hashed !== undefined ? hashed + attempts.length : (this.#turns.get(backend) ?? 0)
         if (!sticky && hashed === undefined) this.#turns.set(backend, turn + 1)
-        const named = endpoints[turn % endpoints.length]!
-        const attempt: Attempt = { endpoint: named, status: '', length: 0, startedAt: clock.now, endedAt: clock.now }
+        const target = sticky ? sticky.choose(tried, clock.wall()) : endpoints[turn % endpoints.length]!
+        tried.push(target)
+        const attempt: Attempt = { endpoint: target, status: '', length: 0, startedAt: clock.now, endedAt: clock.now }
         attempts.push(attempt)
         const grpc = settings?.backendProtocol === 'GRPC' || settings?.backendProtocol === 'GRPCS'
         const tls = settings?.backendProtocol === 'HTTPS' || settings?.backendProtocol === 'GRPCS'
-        const known = settings?.next ?? { when: new Set(['error', 'timeout']), tries: TRIES, timeout: 0 }
-        const more = (): boolean => (known.tries === 0 || attempts.length < known.tries) && (known.timeout === 0 || clock.now - attempts[0]!.startedAt < known.timeout)
-        resolved(this.#process, named, (endpoint) => endpoint === undefined ? page(503, backend, describe(), extra) : abandonable(askUpstream(this.#process, {
-          ...endpoint, program: 'nginx', method: request.method, bytes: writeRequest(request.method, target, headers, request.body), connectTimeout: settings?.connectTimeout ?? 5_000, readTimeout: settings?.readTimeout ?? 60_000, 
-          ...(tls ? { tls: grpc ? { alpn: ['h2'] } : {} } : {}), ...(grpc ? { http2: { target, headers: [...headers, ['te', 'trailers']], body: request.body } } : {}),
+        const retry = settings?.next ?? { when: new Set(['error', 'timeout']), tries: TRIES, timeout: 0 }
+        const more = (): boolean => (retry.tries === 0 || attempts.length < retry.tries) && (retry.timeout === 0 || clock.now - attempts[0]!.startedAt < retry.timeout)
+        resolved(this.#process, target, (endpoint) => endpoint === undefined ? finish(this.#page(request, 503, extra()), { ...named, attempts: describe() }) : abandonable(askUpstream(this.#process, {
+          ...endpoint, program: 'nginx', method: request.method, bytes: writeRequest(request.method, asked, headers, request.body), connectTimeout: settings?.connectTimeout ?? 5_000, readTimeout: settings?.readTimeout ?? 60_000, 
+          ...(tls ? { tls: grpc ? { alpn: ['h2'] } : {} } : {}), ...(grpc ? { http2: { target: asked, headers: [...headers, ['te', 'trailers']], body: request.body } } : {}),
         }, (outcome) => {
           attempt.endedAt = clock.now
           attempt.endpoint = endpoint
           if ('head' in outcome) {
             attempt.status = String(outcome.head.status)
-            if ('tunnel' in outcome) return held.leave?.(), respond(this.#switched(outcome, extra, (length, response) => {
+            if ('tunnel' in outcome) return held.leave?.(), respond(this.#switched(outcome, extra(), (length, response) => {
               attempt.length = length
               attempt.endedAt = clock.now
-              this.#log(request, response, { upstream: backend, attempts: describe() }, id, startedAt)
+              this.#log(request, response, { ...named, attempts: describe() }, { id, startedAt, ...known.about })
             }))
             attempt.length = outcome.body.length
-            if (known.when.has(`http_${outcome.head.status}`) && endpoints.length > 1 && more() && (REPEATABLE.has(request.method) || known.when.has('non_idempotent'))) return next()
-            if (settings?.customErrors.includes(outcome.head.status)) return this.#customError(outcome.head.status, request, configuration, fallback, id, { upstream: backend, attempts: describe() }, extra, finish)
-            return finish(this.#passOn(request, settings ? { ...outcome, head: { ...outcome.head, headers: pointedBack(outcome.head.headers, settings) } } : outcome, extra), { upstream: backend, attempts: describe() })
+            if (retry.when.has(`http_${outcome.head.status}`) && endpoints.length > 1 && more() && (REPEATABLE.has(request.method) || retry.when.has('non_idempotent'))) return next()
+            if (intercepts(outcome.head.status)) return this.#customError(outcome.head.status, request, configuration, location, id, { ...named, attempts: describe() }, extra(), finish)
+            return finish(this.#passOn(request, settings ? { ...outcome, head: { ...outcome.head, headers: pointedBack(outcome.head.headers, settings) } } : outcome, extra(), global.hideHeaders), { ...named, attempts: describe() })
           }
           const timedOut = outcome.error === 'ETIMEDOUT'
           attempt.status = timedOut ? '504' : '502'
-          this.#requestError(upstreamFailure(outcome, 'musl'), request, server.host, `${grpc ? 'grpc' : 'http'}${tls ? 's' : ''}://${endpoint.address}:${endpoint.port}${target}`)
+          this.#requestError(upstreamFailure(outcome, 'musl'), request, server.host, `${grpc ? 'grpc' : 'http'}${tls ? 's' : ''}://${endpoint.address}:${endpoint.port}${asked}`)
           // once it was sent, only what may be done twice is
-          const again = known.when.has(timedOut ? 'timeout' : outcome.error === 'SYNTAX' ? 'invalid_header' : 'error') && (outcome.phase !== 'read' || REPEATABLE.has(request.method) || known.when.has('non_idempotent'))
+          const again = retry.when.has(timedOut ? 'timeout' : outcome.error === 'SYNTAX' ? 'invalid_header' : 'error') && (outcome.phase !== 'read' || REPEATABLE.has(request.method) || retry.when.has('non_idempotent'))
           if (again && more()) next()
-          else page(Number(attempt.status), backend, describe(), extra)
+          else if (intercepts(Number(attempt.status))) this.#customError(Number(attempt.status), request, configuration, location, id, { ...named, attempts: describe() }, extra(), finish)
+          else finish(this.#page(request, Number(attempt.status), extra()), { ...named, attempts: describe() })
         }), attempt))
       }
       // 499: the client is gone before there was an answer
@@ -160,13 +183,14 @@ export class Proxy {
           giveUp()
           attempt.endedAt = clock.now
           attempt.status = '-'
-          finish({ status: 499, headers: [], silent: true }, { upstream: backend, attempts: describe() })
+          finish({ status: 499, headers: [], silent: true }, { ...named, attempts: describe() })
         }
       }
       next()
     }
-    const auth = settings?.externalAuth
-    if (!auth || (settings.satisfyAny && this.#listed(settings, request))) return forward([], [])
+    const open = global.openPaths.some((open) => path === open || path.startsWith(`${open}/`))
+    const auth = open ? undefined : (settings?.externalAuth ?? (settings?.globalAuth ? global.auth : undefined))
+    if (!auth || (settings?.satisfyAny && this.#listed(settings, request))) return forward([], [])
     askPermission(this.#process, auth, request, uri, id, (line, upstream) => this.#requestError(line, request, server.host, upstream), (verdict) => {
       if ('granted' in verdict) return forward(verdict.granted, verdict.cookies)
       if ('signin' in verdict) return page(302, '', [], [['Location', verdict.signin], ...verdict.cookies, ...secure])
@@ -175,22 +199,29 @@ export class Proxy {
   }
 
   /** What nginx answers before it asks anybody, in the order of its phases: size, redirects, access. */
-  #refused(request: HttpRequest, server: Server, location: Location | undefined, path: string, uri: string, host: string): { status: number; headers: Headers } | undefined {
+  #refused(request: HttpRequest, global: Global, forwarded: Forwarded, server: Server, location: Location | undefined, path: string, uri: string, host: string): Refusal | undefined {
     const settings = location?.settings
     const most = settings?.maxBody ?? MAX_BODY
     if (most > 0 && request.body.length > most) return { status: 413, headers: [] }
     if (!settings) return undefined
     const scheme = request.tls ? 'https' : 'http'
-    const to = (status: number, url: string): { status: number; headers: Headers } => ({ status, headers: [['Location', url]] })
-    if (settings.redirect) return to(settings.redirect.status, settings.redirect.url)
+    const to = (status: number, url: string): Refusal => ({ status, headers: [['Location', url]] })
     if (settings.appRoot !== undefined && path === '/') return to(302, `${scheme}://${host}${settings.appRoot}`)
+    if (location.denied !== undefined) return { status: 503, headers: [] }
+    const preflight = settings.cors && request.method === 'OPTIONS' && corsHeaders(settings.cors, request)
+    if (preflight) return undefined
+    const returns = settings.snippet?.returns
+    if (returns) return own(returns.status, expand(returns.text, request, uri), to)
+    if (settings.redirect) return to(settings.redirect.status, settings.redirect.url.startsWith('/') && !settings.relativeRedirects ? `${scheme}://${host}${settings.redirect.url}` : settings.redirect.url)
+    // Lua looks after nginx' own rewrites
     const wanted = settings.forceSslRedirect || (settings.sslRedirect && server.tls !== undefined)
-    if (wanted && !request.tls && !path.startsWith('/.well-known/acme-challenge')) return to(308, `https://${host.replace(/:[0-9]+$/, '')}${uri}`)
-    if (settings.cors && request.method === 'OPTIONS' && corsHeaders(settings.cors, request)) return undefined
+    if (wanted && forwarded.scheme === 'http' && !global.plainPaths.some((plain) => path.startsWith(plain))) {
+      return to(global.redirectCode, `https://${(forwarded.host ?? host).replace(/:[0-9]+$/, '')}${(settings.keepsSlash ?? global.keepsSlash) ? uri : uri.replace(/\/$/, '')}`)
+    }
     const limited = contains(settings.unlimited, request.remoteAddress) ? undefined : this.#gate.limited(settings.limits, request.remoteAddress)
     if (limited !== undefined) {
       this.#requestError(limited, request, server.host, undefined)
-      return { status: 503, headers: [] }
+      return { status: global.requestLimitCode, headers: [] }
     }
     const { allow, deny } = settings
     const asks = settings.auth !== undefined || settings.externalAuth !== undefined
@@ -198,7 +229,7 @@ export class Proxy {
       this.#requestError('access forbidden by rule', request, server.host, undefined)
       return { status: 403, headers: [] }
     }
-    if (settings.auth && !(settings.satisfyAny && this.#listed(settings, request))) {
+    if (settings.auth && !global.openPaths.some((open) => path.startsWith(open)) && !(settings.satisfyAny && this.#listed(settings, request))) {
       const no = this.#gate.unauthorized(settings.auth.realm, location.users, request)
       if (no?.log !== undefined) this.#requestError(no.log, request, server.host, undefined)
       if (no) return no
@@ -211,14 +242,11 @@ export class Proxy {
     return !contains(deny, remoteAddress) && contains(allow, remoteAddress)
   }
 
-  /** What stands in for a status: the Service of `default-backend` is asked, and told why; without one the controller's own page. */
-  #customError(status: number, request: HttpRequest, configuration: Configuration, fallback: Location['fallback'], id: string, entry: Entry, extra: Headers, finish: (response: HttpResponse, entry: Entry) => void): void {
-    const endpoint = fallback && configuration.backends.get(fallback.backend)?.[0]
-    if (!fallback || !endpoint) return finish(this.#page(request, 404, extra), entry)
-    const headers: Headers = [
-      ['Host', headerOf(request.headers, 'host') ?? ''], ['X-Code', String(status)], ['X-Format', headerOf(request.headers, 'accept') ?? ''], ['X-Original-URI', request.target], ['X-Namespace', fallback.namespace],
-      ['X-Ingress-Name', fallback.ingress], ['X-Service-Name', fallback.service], ['X-Service-Port', fallback.port], ['X-Request-ID', id], ['X-Forwarded-For', request.remoteAddress],
-    ]
+  /** What stands in for a status: the Service of `default-backend` or of the controller is asked, and told why; without one the controller's own page. */
+  #customError(status: number, request: HttpRequest, configuration: Configuration, location: Location | undefined, id: string, entry: Entry, extra: Headers, finish: (response: HttpResponse, entry: Entry) => void): void {
+    const endpoint = (configuration.backends.get(location?.fallback ?? DEFAULT_BACKEND) ?? [])[0]
+    if (!endpoint) return finish(this.#page(request, 404, extra), entry)
+    const headers: Headers = [['Host', headerOf(request.headers, 'host') ?? ''], ...told(status, request, location?.about ?? NOBODY, id), ['X-Original-URI', request.target], ['X-Forwarded-For', request.remoteAddress]]
     const startedAt = this.#process.clock.now
     askUpstream(this.#process, { ...endpoint, program: 'nginx', method: 'GET', bytes: writeRequest('GET', '/', headers), connectTimeout: 5_000, readTimeout: 60_000 }, (outcome) => {
       const answered = 'body' in outcome
@@ -247,29 +275,7 @@ export class Proxy {
     return response
   }
 
-  #headersFor(request: HttpRequest, settings: Location['settings'], host: string, forwardedHost: string, id: string): Headers {
-    const scheme = request.tls ? 'https' : 'http'
-    const upgrade = headerOf(request.headers, 'upgrade')
-    const forwarded = headerOf(request.headers, 'x-forwarded-for')
-    const headers: Headers = [
-      ['Host', host],
-      ...(upgrade === undefined ? [] : [['Upgrade', upgrade], ['Connection', 'upgrade']] satisfies Headers),
-      ['X-Request-ID', id],
-      ['X-Real-IP', request.remoteAddress],
-      ['X-Forwarded-For', request.remoteAddress],
-      ['X-Forwarded-Host', forwardedHost],
-      ['X-Forwarded-Port', String(request.localPort)],
-      ['X-Forwarded-Proto', scheme],
-      ['X-Forwarded-Scheme', scheme],
-      ['X-Scheme', scheme],
-    ]
-    if (settings?.forwardedPrefix !== undefined) headers.push(['X-Forwarded-Prefix', settings.forwardedPrefix])
-    if (forwarded) headers.push(['X-Original-Forwarded-For', forwarded])
-    if (request.body.length > 0 || headerOf(request.headers, 'content-length') !== undefined) headers.push(['Content-Length', String(request.body.length)])
-    return [...headers, ...request.headers.filter(([name]) => !SET.has(name.toLowerCase()) && !(settings?.auth && name.toLowerCase() === 'authorization'))]
-  }
-
-  #passOn(request: HttpRequest, { head, body, trailers }: { head: ResponseHead; body: Uint8Array; trailers?: Headers }, extra: Headers): HttpResponse {
+  #passOn(request: HttpRequest, { head, body, trailers }: { head: ResponseHead; body: Uint8Array; trailers?: Headers }, extra: Headers, hidden: readonly string[] = []): HttpResponse {
     const headers: Headers = [['Date', httpDate(this.#process.clock.wall())]]
     const type = headerOf(head.headers, 'content-type')
     const length = headerOf(head.headers, 'content-length')
@@ -277,13 +283,20 @@ export class Proxy {
     if (length !== undefined) headers.push(['Content-Length', length])
     const framed = framing(request, head, body)
     if (framed.chunked) headers.push(['Transfer-Encoding', 'chunked'])
+    // more_set_headers: what is set takes the place of the backend's
+    const replaced = new Set(extra.map(([name]) => name.toLowerCase()).filter((name) => name !== 'set-cookie'))
     headers.push(['Connection', framed.close ? 'close' : 'keep-alive'])
     for (const [name, value] of head.headers) {
       const lower = name.toLowerCase()
-      if (!HIDDEN.has(lower) && !lower.startsWith('x-accel-')) headers.push([name, value])
+      if (!HIDDEN.has(lower) && !hidden.includes(lower) && !lower.startsWith('x-accel-') && !(replaced.has(lower))) headers.push([name, value])
     }
     headers.push(...extra)
     return { status: head.status, reason: head.reason || reason(head.status), headers, body: framed.body, close: framed.close, ...(trailers ? { trailers } : {}) }
+  }
+
+  #plain(request: HttpRequest, status: number, text: string, extra: Headers): HttpResponse {
+    const body = encodeUtf8(text)
+    return { status, reason: reason(status), headers: [['Date', httpDate(this.#process.clock.wall())], ['Content-Type', 'text/html'], ['Content-Length', String(body.length)], ...extra, ['Connection', request.keepAlive ? 'keep-alive' : 'close']], body, close: !request.keepAlive }
   }
 
   #page(request: HttpRequest, status: number, extra: Headers = []): HttpResponse {
@@ -293,18 +306,8 @@ export class Proxy {
     return { status, reason: reason(status), headers, body, close }
   }
 
-  /** log-format-upstream's default. */
-  #log(request: HttpRequest, response: HttpResponse, { upstream, attempts }: Entry, id: string, startedAt: number): void {
-    const { clock } = this.#process
-    const header = (name: string): string => headerOf(request.headers, name) ?? '-'
-    const line = `${request.method} ${request.target} HTTP/${request.version}`
-    const length = line.length + 4 + request.headers.reduce((sum, [n, v]) => sum + n.length + v.length + 4, 0) + request.body.length
-    const sent = request.method === 'HEAD' ? 0 : attempts.length > 0 && response.body ? attempts.at(-1)!.length || response.body.length : (response.body?.length ?? 0)
-    const each = (of: (attempt: Entry['attempts'][number]) => string | number): string => attempts.map(of).join(', ') || '-'
-    this.#out(
-      `${request.remoteAddress} - - [${accessTime(clock.wall())}] "${line}" ${response.status} ${sent} "${header('referer')}" "${header('user-agent')}" ${length} ${seconds(clock.now - startedAt)}` +
-        ` [${upstream}] [] ${each((a) => a.address)} ${each((a) => a.length)} ${each((a) => a.seconds)} ${each((a) => a.status)} ${id}\n`,
-    )
+  #log(request: HttpRequest, response: HttpResponse, entry: Entry, about: Parameters<typeof accessLine>[4]): void {
+    this.#out(`${accessLine(this.#configuration().global.logFormat, request, response, entry, about, this.#process.clock)}\n`)
   }
 
   #requestError(message: string, request: HttpRequest, server: string, upstream: string | undefined): void {
@@ -317,8 +320,30 @@ export class Proxy {
   }
 }
 
-function seconds(ms: number): string {
-  return (ms / 1000).toFixed(3)
+/** `return` of a snippet: a text, or where to go. */
+function own(status: number, text: string, to: (status: number, url: string) => Refusal): Refusal {
+  if ([301, 302, 303, 307, 308].includes(status)) return to(status, text)
+  return { status, headers: [], ...(text === '' ? {} : { text }) }
+}
+
+function setHeader(headers: Headers, name: string, value: string): void {
+  const lower = name.toLowerCase()
+  for (let i = headers.length - 1; i >= 0; i--) if (headers[i]![0].toLowerCase() === lower) headers.splice(i, 1)
+  if (value !== '') headers.push([name, value])
+}
+
+/** What a snippet takes from an answer and adds to it. */
+function touched(response: HttpResponse, { clear, add }: Snippet, expanded: (value: string) => string): void {
+  response.headers = [...response.headers.filter(([name]) => !clear.includes(name.toLowerCase())), ...add.filter(({ always }) => always || GOOD.has(response.status)).map(({ name, value }): [string, string] => [name, expanded(value)])]
+}
+
+/** What a Service hears that stands in for another. */
+function told(status: number, request: HttpRequest, { namespace, ingress, service, port }: About, id: string): Headers {
+  return [['X-Code', String(status)], ['X-Format', headerOf(request.headers, 'accept') ?? ''], ['X-Namespace', namespace], ['X-Ingress-Name', ingress], ['X-Service-Name', service], ['X-Service-Port', port], ['X-Request-ID', id]]
+}
+
+function cidrs(list: readonly string[]): Cidr[] {
+  return list.filter((entry) => tryParseCidr(entry) || canonicalIp(entry) !== undefined).map((entry) => (entry.includes('/') ? entry : `${entry}/${entry.includes(':') ? 128 : 32}`))
 }
 
 /** `rewrite "(?i)path" target break`: the query of the request follows that of the target, unless that ends with "?". */

@@ -1,0 +1,123 @@
+import type { ConfigMap } from '../../kubernetes/types.ts'
+import { own } from '../../own.ts'
+import type { Headers } from '../http/message.ts'
+import type { Note } from './annotations.ts'
+import type { ExternalAuth } from './external-auth.ts'
+
+/** What the controller's ConfigMap says for every server (internal/ingress/controller/template/configmap.go, and config.NewDefault). */
+export interface Global {
+  /** The client's address, and with `trusts` how it came, are what proxies before say. */
+  realIp: { from: readonly string[]; header: string } | undefined
+  trusts: boolean
+  /** X-Forwarded-For grows instead of being set. */
+  full: boolean
+  /** Strict-Transport-Security. */
+  hsts: string | undefined
+  redirectCode: number
+  requestLimitCode: number
+  connectionLimitCode: number
+  customErrors: readonly number[]
+  /** Of every answer, and of every request to a backend. */
+  addHeaders: Headers
+  setHeaders: Headers
+  hideHeaders: readonly string[]
+  blocked: { cidrs: readonly string[]; agents: readonly string[]; referers: readonly string[] }
+  /** Paths that are not redirected to HTTPS, or need no authentication. */
+  plainPaths: readonly string[]
+  openPaths: readonly string[]
+  keepsSlash: boolean
+  originalUri: boolean
+  logs: boolean
+  quietPaths: readonly string[]
+  logFormat: string
+  auth: ExternalAuth | undefined
+  /** What `custom-headers` of an Ingress may set. */
+  allowedHeaders: readonly string[]
+}
+
+const LOG_FORMAT = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length $upstream_response_time $upstream_status $req_id'
+
+const KEYS: ReadonlySet<string> = new Set([
+  'use-forwarded-headers', 'enable-real-ip', 'forwarded-for-header', 'compute-full-forwarded-for', 'proxy-real-ip-cidr', 'hsts', 'hsts-max-age', 'hsts-include-subdomains', 'hsts-preload', 'http-redirect-code', 'limit-req-status-code',
+  'limit-conn-status-code', 'custom-http-errors', 'add-headers', 'proxy-set-headers', 'hide-headers', 'block-cidrs', 'block-user-agents', 'block-referers', 'no-tls-redirect-locations', 'no-auth-locations', 'preserve-trailing-slash',
+  'proxy-add-original-uri-header', 'disable-access-log', 'disable-http-access-log', 'skip-access-log-urls', 'log-format-upstream', 'global-auth-url', 'global-auth-method', 'global-auth-signin', 'global-auth-signin-redirect-param',
+  'global-auth-response-headers', 'global-auth-request-redirect', 'global-allowed-response-headers', 'allow-snippet-annotations', 'annotations-risk-level',
+])
+/** Change nothing that is to be seen here. */
+const HARMLESS: ReadonlySet<string> = new Set([
+  'worker-processes', 'worker-cpu-affinity', 'worker-shutdown-timeout', 'worker-serial-reloads', 'max-worker-connections', 'max-worker-open-files', 'map-hash-bucket-size', 'server-name-hash-max-size', 'server-name-hash-bucket-size',
+  'proxy-headers-hash-max-size', 'proxy-headers-hash-bucket-size', 'variables-hash-bucket-size', 'variables-hash-max-size', 'reuse-port', 'enable-multi-accept', 'enable-aio-write', 'lua-shared-dicts', 'client-header-buffer-size',
+  'client-body-buffer-size', 'large-client-header-buffers', 'proxy-buffer-size', 'proxy-buffers-number', 'proxy-busy-buffers-size', 'proxy-buffering', 'proxy-request-buffering', 'proxy-max-temp-file-size', 'proxy-send-timeout', 'proxy-http-version',
+  'ssl-session-cache', 'ssl-session-cache-size', 'ssl-session-timeout', 'ssl-buffer-size', 'upstream-keepalive-connections', 'upstream-keepalive-time', 'upstream-keepalive-timeout', 'upstream-keepalive-requests', 'generate-request-id',
+  'debug-connections', 'error-log-level', 'strict-validate-path-type', 'disable-ipv6-dns',
+])
+
+const split = (text: string | undefined): string[] => (text ?? '').split(',').map((part) => part.trim()).filter((part) => part !== '')
+
+/** `configMap` finds those that add-headers and proxy-set-headers name. */
+export function readGlobal(data: Readonly<Record<string, string>>, configMap: (namespace: string, name: string) => ConfigMap | undefined, notes: Note[]): Global {
+  const of = (key: string): string | undefined => own(data, key)
+  const is = (key: string, otherwise: boolean): boolean => (of(key) === undefined ? otherwise : /^(1|t|true)$/i.test(of(key)!))
+  const number = (key: string, otherwise: number): number => (/^[0-9]+$/.test(of(key) ?? '') ? Number(of(key)) : otherwise)
+  const warn = (source: string, text: string): void => void notes.push({ source, severity: 'W', text })
+  const headersOf = (key: string): Headers => {
+    const wanted = of(key)
+    if (wanted === undefined || wanted === '') return []
+    const [namespace = '', name = ''] = wanted.split('/')
+    const found = configMap(namespace, name)
+    if (!found) warn('nginx.go:579', `Error reading ConfigMap "${wanted}" from local store: no object matching key "${wanted}" in local store`)
+    return Object.entries(found?.data ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))
+  }
+  let redirectCode = 308
+  if (of('http-redirect-code') !== undefined) {
+    if ([301, 302, 307, 308].includes(Number(of('http-redirect-code')))) redirectCode = Number(of('http-redirect-code'))
+    else warn('configmap.go:219', `The code ${of('http-redirect-code')} is not a valid as HTTP redirect code. Using the default.`)
+  }
+  const trusts = is('use-forwarded-headers', false)
+  const seconds = of('hsts-max-age') ?? '31536000'
+  const auth = of('global-auth-url')
+  return {
+    trusts,
+    realIp: trusts || is('enable-real-ip', false) ? { from: of('proxy-real-ip-cidr') === undefined ? ['0.0.0.0/0', '::/0'] : split(of('proxy-real-ip-cidr')), header: (of('forwarded-for-header') || 'X-Forwarded-For').toLowerCase() } : undefined,
+    full: trusts && is('compute-full-forwarded-for', false),
+    hsts: is('hsts', true) ? `max-age=${seconds}${is('hsts-include-subdomains', true) ? '; includeSubDomains' : ''}${is('hsts-preload', false) ? '; preload' : ''}` : undefined,
+    redirectCode,
+    requestLimitCode: number('limit-req-status-code', 503),
+    connectionLimitCode: number('limit-conn-status-code', 503),
+    customErrors: split(of('custom-http-errors')).map(Number).filter((code) => code >= 300 && code < 600),
+    addHeaders: headersOf('add-headers'),
+    setHeaders: headersOf('proxy-set-headers'),
+    hideHeaders: split(of('hide-headers')).map((name) => name.toLowerCase()),
+    blocked: { cidrs: split(of('block-cidrs')), agents: split(of('block-user-agents')), referers: split(of('block-referers')) },
+    plainPaths: split(of('no-tls-redirect-locations') ?? '/.well-known/acme-challenge'),
+    openPaths: split(of('no-auth-locations') ?? '/.well-known/acme-challenge'),
+    keepsSlash: is('preserve-trailing-slash', false),
+    originalUri: is('proxy-add-original-uri-header', false),
+    logs: !is('disable-access-log', false) && !is('disable-http-access-log', false),
+    quietPaths: split(of('skip-access-log-urls')),
+    logFormat: of('log-format-upstream') || LOG_FORMAT,
+    auth: auth === undefined || auth === '' ? undefined : {
+      url: auth, method: (of('global-auth-method') || 'GET').toUpperCase(), signin: of('global-auth-signin') || undefined, redirectParam: of('global-auth-signin-redirect-param') || 'rd',
+      responseHeaders: split(of('global-auth-response-headers')), requestRedirect: of('global-auth-request-redirect') || undefined,
+    },
+    allowedHeaders: split(of('global-allowed-response-headers')),
+  }
+}
+
+/** Of a key that nothing here heeds. */
+export function unheeded(key: string): boolean {
+  return !KEYS.has(key) && !HARMLESS.has(key)
+}
+
+/** block-user-agents and block-referers: the keys of nginx' map, "~" and "~*" before regular expressions. */
+export function blocks(patterns: readonly string[], value: string): boolean {
+  return patterns.some((pattern) => {
+    try {
+      if (pattern.startsWith('~*')) return new RegExp(pattern.slice(2), 'i').test(value)
+      if (pattern.startsWith('~')) return new RegExp(pattern.slice(1)).test(value)
+    } catch {
+      return false
+    }
+    return pattern.toLowerCase() === value.toLowerCase()
+  })
+}
