@@ -25,6 +25,19 @@ test('CoreDNS without its ClusterRoleBinding is never ready, says why, and answe
   expect(run('kubectl exec c -- dig +short kubernetes.default.svc.cluster.local').output).toBe('10.96.0.1\n')
 })
 
+test('a running CoreDNS whose right goes keeps what it knows, and learns nothing new when its watches end', () => {
+  const { run } = house()
+  run('kubectl run c --image=nicolaka/netshoot -- sleep infinity; kubectl wait --for=condition=ready pod/c; kubectl create service clusterip early --tcp=80')
+  const dig = (name: string): string => `kubectl exec c -- dig +noall +comments ${name}.default.svc.cluster.local | grep -o 'status: [A-Z]*'`
+  run('kubectl delete clusterrolebinding system:coredns; kubectl create service clusterip soon --tcp=80; sleep 31')
+  expect(run(dig('soon')).output).toBe('status: NOERROR\n')
+  run('sleep 600; kubectl create service clusterip late --tcp=80; kubectl delete service early; sleep 31')
+  expect(run(`${dig('late')}; ${dig('early')}`).output).toBe('status: NXDOMAIN\nstatus: NOERROR\n')
+  expect(run('kubectl -n kube-system logs -l k8s-app=kube-dns --tail=-1').output).toContain(LISTED('Service', 'services', ''))
+  run('kubectl create clusterrolebinding system:coredns --clusterrole=system:coredns --serviceaccount=kube-system:coredns; sleep 61')
+  expect(run(`${dig('late')}; ${dig('early')}`).output).toBe('status: NOERROR\nstatus: NXDOMAIN\n')
+})
+
 test('CoreDNS started while the API server is away waits for it and then serves', () => {
   const { run } = house()
   run('kubectl run c --image=nicolaka/netshoot -- sleep infinity; kubectl wait --for=condition=ready pod/c')

@@ -273,7 +273,8 @@ class Instance {
     if (query.opcode !== 0) return replyTo(query, { rcode: 'NOTIMP' })
     if (!question) return replyTo(query, { rcode: 'SERVFAIL' })
     if (question.type === 'HINFO' && client.protocol === 'udp') this.#seeLoop(question.name, client)
-    if (question.class !== 'IN') return replyTo(query, { rcode: 'REFUSED' })
+    // other classes are for chaos, and for those who are asked in its place
+    if (question.class !== 'IN' && !members.some(({ chain }) => chain.plugins.some((p) => p.name === 'chaos' || p.name === 'forward'))) return replyTo(query, { rcode: 'REFUSED' })
     const chain = chainFor(members, question.name)
     if (!chain) return replyTo(query, { rcode: 'REFUSED' })
     return yield* chain.serve({ query, client, name: question.name, type: question.type })

@@ -49,12 +49,12 @@ export interface PluginContext {
 }
 
 /** The order in which plugins are asked: plugin.cfg, not the Corefile. */
-export const PLUGIN_ORDER = ['reload', 'bufsize', 'bind', 'debug', 'ready', 'health', 'prometheus', 'errors', 'log', 'dns64', 'acl', 'any', 'chaos', 'loadbalance', 'cache', 'rewrite', 'header', 'autopath', 'minimal', 'template', 'transfer', 'hosts', 'k8s_external', 'kubernetes', 'file', 'loop', 'forward', 'whoami']
+export const PLUGIN_ORDER = ['metadata', 'reload', 'bufsize', 'bind', 'debug', 'ready', 'health', 'prometheus', 'errors', 'log', 'local', 'dns64', 'acl', 'any', 'chaos', 'loadbalance', 'cache', 'rewrite', 'header', 'autopath', 'minimal', 'template', 'transfer', 'hosts', 'k8s_external', 'kubernetes', 'file', 'loop', 'forward', 'whoami']
 
 /** Known to CoreDNS, not to Podhop. */
 export const OTHER_PLUGINS = new Set([
-  'root', 'metadata', 'geoip', 'cancel', 'tls', 'quic', 'grpc_server', 'https', 'https3', 'timeouts', 'multisocket', 'nsid', 'trace',
-  'pprof', 'dnstap', 'local', 'tsig', 'dnssec', 'route53',
+  'root', 'geoip', 'cancel', 'tls', 'quic', 'grpc_server', 'https', 'https3', 'timeouts', 'multisocket', 'nsid', 'trace',
+  'pprof', 'dnstap', 'tsig', 'dnssec', 'route53',
   'azure', 'clouddns', 'auto', 'secondary', 'etcd', 'grpc', 'erratic', 'on', 'sign', 'view',
 ])
 

@@ -38,13 +38,13 @@ export class ClusterNames {
   /** Slices that changed since somebody asked for endpoints, by their last change: most change many times before. */
   readonly #changed = new Map<string, { slice: EndpointSlice; gone: boolean }>()
   readonly #namespaces = new Set<string>()
-  readonly #podIps = new Map<string, { ip: string; namespace: string }>()
+  readonly #podIps = new Map<string, { ip: string; namespace: string; name: string; labels: Readonly<Record<string, string>> | undefined }>()
   readonly #usePodNames: boolean
   readonly #reflectors: { readonly synced: boolean; stop(): void }[] = []
   /** Unix seconds of the last change: the SOA's serial. */
   modified: number
 
-  constructor(client: () => KubernetesClient, options: { clock: Clock; server: string; log: (line: string) => void; pods: boolean; endpointPodNames: boolean; endpoints?: boolean; labels?: string; namespaceLabels?: string }) {
+  constructor(client: () => KubernetesClient, options: { clock: Clock; seed: string; server: string; log: (line: string) => void; pods: boolean; endpointPodNames: boolean; endpoints?: boolean; labels?: string; namespaceLabels?: string }) {
     const { clock, server, log } = options
     const wall = (): number => Math.floor(clock.wall() / 1000)
     this.#usePodNames = options.endpointPodNames
@@ -52,7 +52,7 @@ export class ClusterNames {
     const changed = (): void => void (this.modified = wall())
     const follow = <T extends KubeObject>(resource: string, kind: string, set: (object: T, gone: boolean) => void, labelSelector?: string): void => {
       const path = resource === 'endpointslices' ? `/apis/discovery.k8s.io/v1/${resource}` : `/api/v1/${resource}`
-      this.#reflectors.push(new Reflector<T>({ clock, client, resource, type: `*v1.${kind}`, path, labelSelector, server, log, set, changed }))
+      this.#reflectors.push(new Reflector<T>({ clock, client, seed: options.seed, resource, type: `*v1.${kind}`, path, labelSelector, server, log, set, changed }))
     }
     follow<Service>('services', 'Service', (object, gone) => this.#setService(object, gone), options.labels)
     if (options.endpoints !== false) follow<EndpointSlice>('endpointslices', 'EndpointSlice', (object, gone) => this.#noteSlice(object, gone), options.labels)
@@ -108,7 +108,11 @@ export class ClusterNames {
 
   /** Of the Pod with this address, where Pods are watched. */
   namespaceOfPod(ip: string): string | undefined {
-    for (const pod of this.#podIps.values()) if (pod.ip === ip) return pod.namespace
+    return this.podAt(ip)?.namespace
+  }
+
+  podAt(ip: string): { namespace: string; name: string; labels: Readonly<Record<string, string>> | undefined } | undefined {
+    for (const pod of this.#podIps.values()) if (pod.ip === ip) return pod
     return undefined
   }
 
@@ -180,7 +184,7 @@ export class ClusterNames {
     const ip = pod.status.podIP
     const over = pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed' || pod.status.phase === 'Unknown'
     if (gone || !ip || over) this.#podIps.delete(pod.metadata.uid)
-    else this.#podIps.set(pod.metadata.uid, { ip, namespace: pod.metadata.namespace })
+    else this.#podIps.set(pod.metadata.uid, { ip, namespace: pod.metadata.namespace, name: pod.metadata.name, labels: pod.metadata.labels })
   }
 }
 

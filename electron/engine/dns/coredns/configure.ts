@@ -1,14 +1,16 @@
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import type { Ip } from '../../network/types.ts'
 import { Chain, OTHER_PLUGINS, PLUGIN_ORDER, type DnsPlugin, type PluginContext } from './chain.ts'
+import { isBelow } from '../names.ts'
 import { CorefileError, type CorefileDirective, type ServerBlock } from './corefile.ts'
 import { AnyPlugin, ChaosPlugin, MinimalPlugin } from './answering.ts'
 import { ExternalPlugin } from './external.ts'
 import { KubernetesPlugin } from './kubernetes.ts'
 import { PrometheusPlugin } from './metrics.ts'
-import { LoadBalancePlugin, WhoamiPlugin } from './plugins.ts'
-import { bindAddresses, makeCache, makeDns64, makeExternal, makeHeader, makeHosts } from './setups-answers.ts'
-import { argumentError, duration, lines, makeAcl, makeAutopath, makeBufsize, makeErrors, makeFile, makeForward, makeKubernetes, makeLog, makeRewrite, makeTemplate, makeTransfer, NotSimulated, wrong } from './setups.ts'
+import { LocalPlugin } from './local.ts'
+import { WhoamiPlugin } from './plugins.ts'
+import { bindAddresses, makeCache, makeDns64, makeExternal, makeHeader, makeHosts, makeLoadBalance, makeWeighted } from './setups-answers.ts'
+import { argumentError, duration, lines, makeAcl, makeAutopath, makeBufsize, makeErrors, makeFile, makeForward, makeKubernetes, makeLog, makeRewrite, makeTemplate, makeTransfer, NotSimulated, zoneOf } from './setups.ts'
 
 /** Where something listens; without an address on all of them. */
 export interface Listening { address?: Ip; port: number }
@@ -26,6 +28,8 @@ export interface ServerSetup {
   /** ms: how often the Corefile is looked at, and how much chance has to do with it; undefined: never. */
   reload: { interval: number; jitter: number } | undefined
   loop: boolean
+  /** Zones of which the log may say what the kubernetes plugin knows. */
+  metadata: readonly string[] | undefined
 }
 
 /** A program that is CoreDNS with other plugins in it (node-cache). */
@@ -35,7 +39,7 @@ export interface Build { program: string; version: string; platform: string; plu
 const REPEATED = new Set(['acl', 'bind', 'file', 'forward', 'log', 'rewrite', 'template', 'transfer'])
 
 export function setUpServer(block: ServerBlock, context: PluginContext, client: KubernetesClient, build: Build): ServerSetup {
-  const setup: ServerSetup = { chain: new Chain([]), bind: [], health: undefined, lameduck: 0, ready: undefined, metrics: undefined, reload: undefined, loop: false }
+  const setup: ServerSetup = { chain: new Chain([]), bind: [], health: undefined, lameduck: 0, ready: undefined, metrics: undefined, reload: undefined, loop: false, metadata: undefined }
   const foreign = block.keys.find(({ text }) => /^(?!dns:)[a-z0-9]+:\/\//.test(text))
   if (foreign) throw new NotSimulated(`CoreDNS server ${foreign.text} (dns:// is)`)
   const names = block.plugins.map((p) => p.name)
@@ -89,10 +93,15 @@ function make(name: string, directives: readonly CorefileDirective[], block: Ser
     case 'errors':
       return [makeErrors(directive, context)]
     case 'log':
-      return [makeLog(directives, context)]
+      return [makeLog(directives, context, (request, label) => (setup.metadata?.some((zone) => isBelow(zone, request.name)) ? setup.chain.plugins.find((p) => p instanceof KubernetesPlugin)?.metadata(request, label) : undefined))]
     case 'loadbalance':
-      if (directive.args[0] !== undefined && directive.args[0] !== 'round_robin') throw directive.args[0] === 'weighted' ? new NotSimulated('CoreDNS loadbalance weighted') : wrong(directive, `unknown policy: ${directive.args[0]}`)
-      return [new LoadBalancePlugin(context)]
+      return [directive.args[0] === 'weighted' ? makeWeighted(directive, context) : makeLoadBalance(directive, context)]
+    case 'local':
+      return [new LocalPlugin()]
+    case 'metadata':
+      if (directive.block.length > 0) throw argumentError(directive, directive.args.at(-1))
+      setup.metadata = directive.args.length > 0 ? directive.args.map(zoneOf) : zones
+      return []
     case 'bind':
       setup.bind = bindAddresses(directives, context)
       return []
@@ -126,7 +135,7 @@ function make(name: string, directives: readonly CorefileDirective[], block: Ser
     case 'dns64':
       return [makeDns64(directive, context, server)]
     case 'rewrite':
-      return [makeRewrite(directives)]
+      return [makeRewrite(directives, context)]
     case 'template':
       return [makeTemplate(directives, context, zones)]
     case 'acl':

@@ -6,6 +6,7 @@ import type { DnsMessage, DnsRecord } from '../../network/wire/dns.ts'
 import { absoluteName, addressOfReverse, isBelow, labelsBefore, sameName } from '../names.ts'
 import { replyTo } from '../server.ts'
 import type { DnsPlugin, DnsRequest, Next, PluginContext } from './chain.ts'
+import { metadataOf } from './metadata.ts'
 import { ClusterNames, type ServiceEntry } from './cluster-names.ts'
 
 /**
@@ -53,6 +54,7 @@ export class KubernetesPlugin implements DnsPlugin {
     const [host, port] = ['KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT'].map((name) => process.env.get(name) ?? '')
     this.names = new ClusterNames(() => inClusterClient(process, client), {
       clock: process.clock,
+      seed: process.machine.name,
       server: `https://${joinHostPort(host!, Number(port))}`,
       log,
       pods: options.pods === 'verified',
@@ -71,13 +73,18 @@ export class KubernetesPlugin implements DnsPlugin {
     this.names.stop()
   }
 
+  /** What the log may say of a query (plugin/metadata). */
+  metadata(request: DnsRequest, label: string): string | undefined {
+    return metadataOf(this.names, this.#options.zones, request, label)
+  }
+
   /** The search list of the Pod that asks, with the domains of this server's own resolv.conf; empty: not known, or Pods are not verified (plugin/kubernetes/autopath.go). */
-  searchOf({ name, client }: DnsRequest, own: readonly string[]): readonly string[] {
+  searchOf({ name, client }: DnsRequest, others: readonly string[]): readonly string[] {
     const zone = this.#options.zones.filter((z) => isBelow(z, name)).sort((a, b) => b.length - a.length)[0]
     const namespace = zone === undefined || this.#options.pods !== 'verified' ? undefined : this.names.namespaceOfPod(client.address)
     if (zone === undefined || namespace === undefined) return []
     const dot = zone === '.' ? '' : zone
-    return [`${namespace}.svc.${dot}`, `svc.${dot}`, zone, ...own, '']
+    return [`${namespace}.svc.${dot}`, `svc.${dot}`, zone, ...others, '']
   }
 
   *serve(request: DnsRequest, next: Next): Task<DnsMessage | undefined> {

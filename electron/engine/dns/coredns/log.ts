@@ -11,6 +11,9 @@ export interface LogRule {
   classes: ReadonlySet<'all' | 'denial' | 'error' | 'success'>
 }
 
+/** What other plugins know of a query, by its label (plugin/metadata). */
+export type Metadata = (request: DnsRequest, label: string) => string | undefined
+
 const COMMON = '{remote}:{port} - {>id} "{type} {class} {name} {proto} {size} {>do} {>bufsize}" {rcode} {>rflags} {rsize} {duration}'
 export const LOG_FORMATS = { common: COMMON, combined: `${COMMON} "{>opcode}"` }
 
@@ -18,8 +21,10 @@ export class LogPlugin implements DnsPlugin {
   readonly name = 'log'
   readonly #context: PluginContext
   readonly #rules: readonly LogRule[]
+  readonly #metadata: Metadata
 
-  constructor(context: PluginContext, rules: readonly LogRule[]) {
+  constructor(context: PluginContext, rules: readonly LogRule[], metadata: Metadata) {
+    this.#metadata = metadata
     this.#context = context
     this.#rules = rules
   }
@@ -31,7 +36,7 @@ export class LogPlugin implements DnsPlugin {
     const began = clock.now
     const reply = yield* next()
     if (rule.classes.has('all') || rule.classes.has(classOf(reply))) {
-      this.#context.log(`[INFO] ${rule.format.replace(/\{[^{}]+\}/g, (label) => valueOf(label, request, reply, clock.now - began))}`)
+      this.#context.log(`[INFO] ${rule.format.replace(/\{[^{}]+\}/g, (label) => (label.startsWith('{/') ? this.#metadata(request, label.slice(2, -1)) || '-' : valueOf(label, request, reply, clock.now - began)))}`)
     }
     return reply
   }

@@ -1,15 +1,18 @@
 import type { Task } from '../../machine/task.ts'
 import { DNS_RCODES, DNS_TYPES, type DnsMessage, type DnsRecord } from '../../network/wire/dns.ts'
 import { absoluteName } from '../names.ts'
-import type { DnsPlugin, DnsRequest, Next } from './chain.ts'
+import type { DnsPlugin, DnsRequest, Next, PluginContext } from './chain.ts'
 
 /** CoreDNS' rewrite plugin: the question is another one inside, and the answer is put back (plugin/rewrite). */
 export type RewriteRule = {
   /** Go on with the next rule after this one. */
   continues: boolean
   /** The question as this rule makes it, and what is done to each record of the answer; undefined: it does not match. */
-  apply(question: { name: string; type: string }): { name: string; type: string; answer: AnswerRule[] } | undefined
+  apply(question: Question): (Question & { answer: AnswerRule[]; target?: TargetRule }) | undefined
 }
+interface Question { name: string; type: string; class?: string }
+/** Where a CNAME of the answer leads instead; undefined: where it did. */
+type TargetRule = (target: string) => string | undefined
 type AnswerRule = (record: DnsRecord, reply: DnsMessage) => DnsRecord
 
 /** A rule that cannot be; the message follows "plugin/rewrite: ". */
@@ -20,32 +23,52 @@ export class RewriteUnknown extends Error {}
 export class RewritePlugin implements DnsPlugin {
   readonly name = 'rewrite'
   readonly #rules: readonly RewriteRule[]
+  readonly #context: PluginContext
 
-  constructor(rules: readonly RewriteRule[]) {
+  constructor(context: PluginContext, rules: readonly RewriteRule[]) {
+    this.#context = context
     this.#rules = rules
   }
 
   *serve(request: DnsRequest, next: Next): Task<DnsMessage | undefined> {
-    let question = { name: request.name, type: request.type }
+    let question: Question = { name: request.name, type: request.type }
     const answer: AnswerRule[] = []
+    const targets: TargetRule[] = []
+    let kind = request.query.questions[0]?.class ?? 'IN'
     let matched = false
     for (const rule of this.#rules) {
-      const result = rule.apply({ name: question.name.toLowerCase(), type: question.type })
+      const result = rule.apply({ name: question.name.toLowerCase(), type: question.type, class: kind })
       if (!result) continue
       matched = true
       question = { name: result.name, type: result.type }
+      kind = result.class ?? kind
       answer.push(...result.answer)
+      if (result.target) targets.push(result.target)
       if (!rule.continues) break
     }
     if (!matched) return yield* next()
     const original = request.query.questions
-    const inner = { ...request.query, questions: original.map((q, i) => (i === 0 ? { ...q, ...question } : q)) }
-    const reply = yield* next({ ...request, ...question, query: inner })
+    const inner = { ...request.query, questions: original.map((q, i) => (i === 0 ? { ...q, name: question.name, type: question.type, class: kind } : q)) }
+    let reply = yield* next({ ...request, name: question.name, type: question.type, query: inner })
+    for (const target of targets) reply = reply && (yield* this.#elsewhere(reply, target, question.type))
     if (!reply) return undefined
     const result: DnsMessage = { ...reply, questions: original }
     const backwards = [...answer].reverse()
     const put = (records: readonly DnsRecord[]): DnsRecord[] => records.map((r) => backwards.reduce((record, rule) => rule(record, result), r))
     return Object.assign(result, { authorities: put(reply.authorities), answers: put(reply.answers), additionals: put(reply.additionals) })
+  }
+
+  /** The first alias that leads elsewhere now, and what is there. */
+  *#elsewhere(reply: DnsMessage, rule: TargetRule, type: string): Task<DnsMessage> {
+    for (const [i, record] of reply.answers.entries()) {
+      const target = record.data.type === 'CNAME' ? rule(record.data.target) : undefined
+      if (target === undefined || record.data.type !== 'CNAME') continue
+      const found = yield* this.#context.lookup(target, type)
+      if (!found) return reply
+      const before = reply.answers.slice(0, i).filter((r) => r.data.type === 'CNAME')
+      return { ...reply, truncated: found.truncated, answers: [...before, { ...record, data: { type: 'CNAME', target } }, ...found.answers] }
+    }
+    return reply
   }
 }
 
@@ -76,8 +99,10 @@ export function parseRewrite(args: readonly string[]): RewriteRule {
     case 'answer':
       throw new RewriteError('response rewrites must begin with a name rule')
     case 'class':
-    case 'edns0':
+      return { continues, apply: classRule(values) }
     case 'cname':
+      return { continues, apply: cnameRule(values) }
+    case 'edns0':
       throw new RewriteUnknown(kind.toLowerCase())
     default:
       throw new RewriteError(`invalid rule type ${JSON.stringify(args[0])}`)
@@ -207,6 +232,34 @@ function typeRule(args: readonly string[]): RewriteRule['apply'] {
   const [from, to] = args.map((a) => a.toUpperCase()) as [string, string]
   for (const type of [from, to]) if (!(type in DNS_TYPES)) throw new RewriteError(`invalid type "${type}"`)
   return ({ name, type }) => (type === from ? { name, type: to, answer: [] } : undefined)
+}
+
+function classRule(args: readonly string[]): RewriteRule['apply'] {
+  if (args.length !== 2) throw new RewriteError('class rules must have exactly two arguments')
+  const [from, to] = args.map((a) => a.toUpperCase()) as [string, string]
+  for (const kind of [from, to]) if (!['IN', 'CS', 'CH', 'HS', 'NONE', 'ANY'].includes(kind)) throw new RewriteError(`invalid class ${JSON.stringify(kind)}`)
+  return ({ name, type, class: kind }) => (kind === from ? { name, type, class: to, answer: [] } : undefined)
+}
+
+/** The target of a CNAME is another one, and what that has is the answer (cname_target.go). */
+function cnameRule(args: readonly string[]): RewriteRule['apply'] {
+  if (args.length !== 2 && args.length !== 3) throw new RewriteError(`too few (${args.length}) arguments for a cname rule`)
+  const how = args.length === 3 ? args[0]!.toLowerCase() : 'exact'
+  if (!['exact', 'prefix', 'suffix', 'substring', 'regex'].includes(how)) throw new RewriteError(`unknown cname rewrite type: ${how}`)
+  const [given, wanted] = args.slice(-2).map((a) => a.toLowerCase()) as [string, string]
+  const [from, to] = how === 'exact' ? [absoluteName(given), absoluteName(wanted)] : [given, wanted]
+  const regex = how === 'regex' ? compile(from, `invalid cname rewrite regex pattern: ${from}`) : undefined
+  const target: TargetRule = (name) => {
+    if (regex) {
+      const match = regex.exec(name)
+      return match ? filled(to, match) : undefined
+    }
+    if (how === 'exact') return name === from ? to : undefined
+    if (how === 'prefix') return name.startsWith(from) ? to + name.slice(from.length) : undefined
+    if (how === 'suffix') return name.endsWith(from) ? name.slice(0, name.length - from.length) + to : undefined
+    return name.includes(from) ? name.replaceAll(from, to) : undefined
+  }
+  return ({ name, type }) => ({ name, type, answer: [], target })
 }
 
 function ttlRule(args: readonly string[]): RewriteRule['apply'] {

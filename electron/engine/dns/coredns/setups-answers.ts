@@ -6,6 +6,9 @@ import { ExternalPlugin, type ExternalOptions } from './external.ts'
 import { Dns64Plugin, HeaderPlugin, type HeaderRule } from './header.ts'
 import { HostsPlugin, type HostsOptions } from './hosts.ts'
 import type { KubernetesPlugin } from './kubernetes.ts'
+import { LoadBalancePlugin } from './plugins.ts'
+import { WeightedPlugin, WeightError } from './weighted.ts'
+import { parseGoDuration } from '../../programs/http/go.ts'
 import { argumentError, duration, lines as linesOf, plain, seconds, wrong, zoneOf } from './setups.ts'
 
 /** Setups of plugins that change or keep answers: cache, hosts, header, dns64; of k8s_external, and of bind. */
@@ -155,6 +158,37 @@ export function bindAddresses(directives: readonly CorefileDirective[], { proces
     const except = new Set(directive.block.flatMap(([, ...rest]) => listed(directive, rest)))
     return all.filter((address) => !except.has(address))
   }))].sort((a, b) => Number(isIpv4(b)) - Number(isIpv4(a)))
+}
+
+export function makeLoadBalance(directive: CorefileDirective, context: PluginContext): LoadBalancePlugin {
+  const [policy, more] = directive.args
+  if (policy !== undefined && policy !== 'round_robin') throw plain(directive, `unknown policy: ${policy}`)
+  if (more !== undefined) throw wrong(directive, `unknown property for ${policy}`)
+  const [row] = linesOf(directive)
+  if (row) throw wrong(directive, `unknown property '${row[0]}'`)
+  return new LoadBalancePlugin(context)
+}
+
+/** `loadbalance weighted FILE { reload DURATION }` */
+export function makeWeighted(directive: CorefileDirective, context: PluginContext): WeightedPlugin {
+  const [, file, more] = directive.args
+  if (file === undefined) throw wrong(directive, 'missing weight file argument')
+  if (more !== undefined) throw wrong(directive, 'unexpected argument(s)')
+  let reload = 30_000
+  for (const [word = '', value, another] of linesOf(directive)) {
+    if (word !== 'reload') throw wrong(directive, `unknown property '${word}'`)
+    if (value === undefined) throw wrong(directive, 'reload duration value is missing')
+    if (another !== undefined) throw wrong(directive, 'unexpected argument')
+    const ms = parseGoDuration(value)
+    if (ms === undefined) throw wrong(directive, `invalid reload duration '${value}'`)
+    reload = ms
+  }
+  try {
+    return new WeightedPlugin(context, file.startsWith('/') ? file : `/${file}`, reload)
+  } catch (error) {
+    if (!(error instanceof WeightError)) throw error
+    throw plain(directive, error.message)
+  }
 }
 
 /** `kubernetes`: the plugin of the same block. */

@@ -12,7 +12,7 @@ import { CorefileError, reverseZone, type CorefileDirective } from './corefile.t
 import { FilePlugin, type FileOptions } from './file.ts'
 import { ForwardPlugin } from './forward.ts'
 import { KubernetesPlugin } from './kubernetes.ts'
-import { LOG_FORMATS, LogPlugin, type LogRule } from './log.ts'
+import { LOG_FORMATS, LogPlugin, type LogRule, type Metadata } from './log.ts'
 import { BufsizePlugin, ErrorsPlugin, type Consolidation } from './plugins.ts'
 import { goRegExp, parseRewrite, RewriteError, RewritePlugin, RewriteUnknown } from './rewrite.ts'
 import { TransferPlugin } from './transfer.ts'
@@ -83,7 +83,7 @@ function regex(directive: CorefileDirective, text: string): RegExp {
   }
 }
 
-export function makeLog(directives: readonly CorefileDirective[], context: PluginContext): LogPlugin {
+export function makeLog(directives: readonly CorefileDirective[], context: PluginContext, metadata: Metadata): LogPlugin {
   const rules: LogRule[] = []
   for (const directive of directives) {
     const args = [...directive.args]
@@ -99,7 +99,7 @@ export function makeLog(directives: readonly CorefileDirective[], context: Plugi
     }
     for (const zone of args.length === 0 ? ['.'] : args) rules.push({ zone: absoluteName(zone).toLowerCase(), format, classes: (classes.size > 0 ? classes : new Set(['all'])) as LogRule['classes'] })
   }
-  return new LogPlugin(context, rules)
+  return new LogPlugin(context, rules, metadata)
 }
 
 export function makeBufsize(directive: CorefileDirective): BufsizePlugin {
@@ -152,8 +152,8 @@ export function makeAutopath(directive: CorefileDirective, zones: readonly strin
   return new AutopathPlugin(of, () => list)
 }
 
-export function makeRewrite(directives: readonly CorefileDirective[]): RewritePlugin {
-  return new RewritePlugin(directives.map((directive) => {
+export function makeRewrite(directives: readonly CorefileDirective[], context: PluginContext): RewritePlugin {
+  return new RewritePlugin(context, directives.map((directive) => {
     try {
       return parseRewrite(directive.args.length < 2 ? [...directive.args, ...directive.block.flat()] : directive.args)
     } catch (error) {
