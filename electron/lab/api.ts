@@ -1,6 +1,6 @@
 import {
-  answerRequest, CallbackFile, ConnectionError, InboxFile, StatusError, type ApiContext, type ApiRequest, type Cluster, type ExecOptions, type RemoteCommand, type Status, type TcpConnection,
-  type TcpHandlers,
+  answerRequest, CallbackFile, ConnectionError, InboxFile, StatusError, type ApiContext, type ApiRequest, type Cluster, type ExecOptions, type ForwardCall, type ForwardedConnection, type RemoteCommand,
+  type Status, type TcpHandlers,
 } from '../engine/cluster.ts'
 
 /** What real clients of the Kubernetes API send into a world, beside requests that only look. */
@@ -13,6 +13,8 @@ export type ApiInput =
   | { kind: 'api-stdin'; call: number; data: Uint8Array }
   | { kind: 'api-stdin-end'; call: number }
   | { kind: 'api-resize'; call: number; columns: number; rows: number }
+  /** A port-forward, whose connections come as inputs of their own. */
+  | { kind: 'api-forward-open'; call: number; namespace: string; pod: string }
 
 export interface ApiSession {
   namespace: string
@@ -35,6 +37,9 @@ export interface ApiListener {
   apiEnd(call: number, unreachable?: string): void
   apiOutput(call: number, descriptor: 1 | 2, data: Uint8Array): void
   apiSessionEnd(call: number, end: ApiSessionEnd): void
+  apiForwardOpen(call: number): void
+  /** `refused`: it never stood, for this reason. */
+  apiForwardEnd(call: number, refused?: string): void
 }
 
 /** What real clients talk to: the API server, as far as it can be reached. */
@@ -48,6 +53,7 @@ export class WorldApi {
   readonly #listener: ApiListener
   readonly #aborts = new Map<number, () => void>()
   readonly #sessions = new Map<number, { remote: RemoteCommand; stdin: InboxFile | undefined }>()
+  readonly #forwards = new Map<number, ForwardCall>()
 
   constructor(cluster: Cluster, listener: ApiListener) {
     this.#cluster = cluster
@@ -56,7 +62,7 @@ export class WorldApi {
 
   /** Calls that have not ended. */
   get open(): number[] {
-    return [...this.#aborts.keys(), ...this.#sessions.keys()]
+    return [...this.#aborts.keys(), ...this.#sessions.keys(), ...this.#forwards.keys()]
   }
 
   /** Bytes that a session's program has not read yet. */
@@ -71,6 +77,7 @@ export class WorldApi {
       case 'api-stdin': return this.#sessions.get(input.call)?.stdin?.push(input.data)
       case 'api-stdin-end': return this.#sessions.get(input.call)?.stdin?.end()
       case 'api-resize': return this.#sessions.get(input.call)?.remote.resize(input.columns, input.rows)
+      case 'api-forward-open': return this.#openForward(input.call, input.namespace, input.pod)
       case 'api-abort': return this.#abort(input.call)
     }
   }
@@ -125,7 +132,29 @@ export class WorldApi {
     }
   }
 
+  /** A connection to a port, of a port-forward that stands. */
+  connect(call: number, port: number, handlers: TcpHandlers): ForwardedConnection | undefined {
+    return this.#forwards.get(call)?.connect(port, handlers)
+  }
+
+  #openForward(call: number, namespace: string, pod: string): void {
+    const end = (refused?: string): void => {
+      this.#forwards.delete(call)
+      this.#listener.apiForwardEnd(call, refused)
+    }
+    try {
+      const opened = this.#cluster.connection.openForward(namespace, pod, { onOpen: () => this.#listener.apiForwardOpen(call), onRefused: end, onLost: () => end() })
+      this.#forwards.set(call, opened)
+    } catch (error) {
+      if (!(error instanceof StatusError) && !(error instanceof ConnectionError)) throw error
+      end(error.message)
+    }
+  }
+
   #abort(call: number): void {
+    const forward = this.#forwards.get(call)
+    this.#forwards.delete(call)
+    forward?.hangUp()
     const abort = this.#aborts.get(call)
     this.#aborts.delete(call)
     abort?.()
@@ -134,9 +163,4 @@ export class WorldApi {
     session?.stdin?.end()
     session?.remote.close()
   }
-}
-
-/** A port-forward's connection into a Pod. Throws StatusError or what the kubelet says. */
-export function forwardInto(cluster: Cluster, namespace: string, pod: string, port: number, handlers: TcpHandlers): TcpConnection {
-  return cluster.connection.portForward(namespace, pod, port, handlers)
 }

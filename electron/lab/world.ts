@@ -1,5 +1,5 @@
-import { FaultError, type Cluster, type ClusterConfig, type HostPorts, type TcpConnection, type TcpHandlers } from '../engine/cluster.ts'
-import { forwardInto, WorldApi, type ApiInput, type ApiListener } from './api.ts'
+import { FaultError, type Cluster, type ClusterConfig, type HostPorts, type ForwardedConnection, type TcpConnection, type TcpHandlers } from '../engine/cluster.ts'
+import { WorldApi, type ApiInput, type ApiListener } from './api.ts'
 import type { Lab } from './model.ts'
 import { LabRun, newProgress, type LabProgress } from './run.ts'
 import { bearCluster, bearLabCluster, beginStep } from './start.ts'
@@ -13,7 +13,7 @@ import { WorldTime } from './time.ts'
 export type Input =
   | ApiInput
   /** A connection into a Pod, for a real client's port-forward; with data, end and abort as below. */
-  | { kind: 'api-forward'; connection: number; namespace: string; pod: string; port: number }
+  | { kind: 'api-forward'; connection: number; call: number; port: number }
   | { kind: 'terminal-open'; id: string; columns: number; rows: number }
   | { kind: 'terminal-input'; id: string; data: string }
   | { kind: 'terminal-resize'; id: string; columns: number; rows: number }
@@ -67,7 +67,7 @@ export class World {
   #listener: WorldListener
   #requests = new Map<number, PortRequest>()
   #nextRequest = 1
-  #outside = new Map<number, TcpConnection>()
+  #outside = new Map<number, TcpConnection | ForwardedConnection>()
 
   /** With `progress` what passed before stays passed on a new cluster. `epoch`: the wall clock of its birth, in ms since 1970. */
   constructor(source: ({ lab: Lab; progress?: LabProgress } | { config: ClusterConfig; manifests: readonly string[] }) & { epoch?: number }, listener: WorldListener) {
@@ -221,12 +221,10 @@ export class World {
     this.#outside.set(connection, sockets.connect({ address: '127.0.0.1', port, owner: { pid: 1, program: 'browser' } }, this.#handlers(connection)))
   }
 
-  #forward({ connection, namespace, pod, port }: Input & { kind: 'api-forward' }): void {
-    try {
-      this.#outside.set(connection, forwardInto(this.cluster, namespace, pod, port, this.#handlers(connection)))
-    } catch (error) {
-      this.#listener.outsideClose(connection, (error as Error).message)
-    }
+  #forward({ connection, call, port }: Input & { kind: 'api-forward' }): void {
+    const opened = this.api.connect(call, port, this.#handlers(connection))
+    if (opened) this.#outside.set(connection, opened)
+    else this.#listener.outsideClose(connection, 'lost connection to pod')
   }
 
   #handlers(connection: number): TcpHandlers {
@@ -243,7 +241,7 @@ export class World {
   #send(connection: number, data: Uint8Array): void {
     const tcp = this.#outside.get(connection)
     // reset by the other side a moment ago: nobody has been told yet
-    if (!tcp || tcp.state === 'CLOSED' || tcp.state === 'TIME-WAIT') return
+    if (!tcp || ('state' in tcp && (tcp.state === 'CLOSED' || tcp.state === 'TIME-WAIT'))) return
     tcp.send(data)
   }
 }

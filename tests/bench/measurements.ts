@@ -161,7 +161,7 @@ function policies(podCount: number, policyCount: number): Result[] {
 const silent = {
   terminalOutput: () => undefined, terminalClosed: () => undefined, portWanted: () => undefined, portReleased: () => undefined, outsideData: () => undefined,
   outsideEnd: () => undefined, outsideClose: () => undefined, timeChanged: () => undefined, refused: () => undefined, explain: () => undefined,
-  apiHead: () => undefined, apiData: () => undefined, apiEnd: () => undefined, apiOutput: () => undefined, apiSessionEnd: () => undefined,
+  apiHead: () => undefined, apiData: () => undefined, apiEnd: () => undefined, apiOutput: () => undefined, apiSessionEnd: () => undefined, apiForwardOpen: () => undefined, apiForwardEnd: () => undefined,
   trouble: (error: unknown) => {
     throw error
   },

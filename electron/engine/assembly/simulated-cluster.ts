@@ -118,7 +118,7 @@ export class SimulatedCluster implements Cluster {
     const manifests = [...plugin.manifests(config), ...(replacesKubeProxy(config) ? [] : kubeProxyManifests(config)), ...coreDnsManifests(config), ...ingressNginxManifests(config), ...traefikManifests(config), ...haproxyManifests(config)] as Manifest[]
     for (const node of config.nodes) this.#startNode(node, plugin, manifests)
     for (const machine of [this.laptop, ...this.nodes.values()]) for (const [path, program] of Object.entries(plugin.tools ?? {})) machine.fs.installProgram(path, program)
-    this.client.nodeAgents = { ...kubeletAgents(this.client, this.#kubelets, () => this.#apiServerProcess(controlPlane.name)), laptop: this.#world.laptop.network.links.get('eth0')?.addresses[0]?.address ?? '', ask: (request, done) => askUpstream(this.#apiServerProcess(controlPlane.name), { ...request, program: 'kube-apiserver' }, done) }
+    this.client.nodeAgents = { ...kubeletAgents(this.client, () => this.#apiServerProcess(controlPlane.name)), laptop: this.#world.laptop.network.links.get('eth0')?.addresses[0]?.address ?? '', ask: (request, done) => askUpstream(this.#apiServerProcess(controlPlane.name), { ...request, program: 'kube-apiserver' }, done) }
     for (const manifest of manifests) this.#create(manifest)
     this.faults = new Faults(this.#faultWorld(plugin), () => this.#changed())
     this.#watchEverything()

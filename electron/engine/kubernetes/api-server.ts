@@ -1,5 +1,4 @@
 import type { Clock } from '../clock.ts'
-import type { TcpConnection, TcpHandlers } from '../network/types.ts'
 import type { Random } from '../random.ts'
 import { IpAddressBook } from './address-book.ts'
 import { Admission } from './admission/admission.ts'
@@ -8,6 +7,7 @@ import {
   type ApiResource,
   type DeleteOptions,
   type ExecOptions,
+  type ForwardCall,
   type ForwardSession,
   type KubernetesClient,
   LateBody,
@@ -312,14 +312,9 @@ export class ApiServer implements KubernetesClient, Server {
     return this.#agents('attach').attach(namespace, pod, { ...options, container })
   }
 
-  openForward(namespace: string, pod: string, session: ForwardSession): () => void {
+  openForward(namespace: string, pod: string, session: ForwardSession): ForwardCall {
     checkAssigned(this.get('pods', namespace, pod))
     return this.#agents('port-forward').openForward(namespace, pod, session)
-  }
-
-  portForward(namespace: string, pod: string, port: number, handlers: TcpHandlers, uid?: string): TcpConnection {
-    if (uid === undefined) checkAssigned(this.get('pods', namespace, pod))
-    return this.#agents('port-forward').portForward(namespace, pod, port, handlers, uid)
   }
 
   proxy(resource: string, namespace: string | undefined, id: string, request: ProxyRequest, done: (answer: ProxyAnswer) => void): () => void {

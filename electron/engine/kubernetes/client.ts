@@ -162,6 +162,8 @@ export interface Way {
   onSilence(listener: () => void): () => void
   /** Called when it works again. Returns what stops it. */
   onResume(listener: () => void): () => void
+  /** The way on which these resources come, where not everything may be read on it: broken also while one of them is refused. */
+  reads?(resources: readonly string[]): Way
 }
 
 export interface KubernetesClient {
@@ -213,15 +215,8 @@ export interface KubernetesClient {
   logs(namespace: string, pod: string, options: LogOptions, sink: LogSink): () => void
   exec(namespace: string, pod: string, options: ExecOptions): RemoteCommand
   attach(namespace: string, pod: string, options: Omit<ExecOptions, 'command'>): RemoteCommand
-  /**
-   * The API server's connection to the kubelet of a Pod whose ports are forwarded, as long as that lasts. Returns what ends it.
-   */
-  openForward(namespace: string, pod: string, session: ForwardSession): () => void
-  /**
-   * A TCP connection to a port inside the Pod's network namespace, opened by the kubelet (127.0.0.1, as CRI does).
-   * With a `uid`, to that Pod's sandbox even when another one has its name by now.
-   */
-  portForward(namespace: string, pod: string, port: number, handlers: TcpHandlers, uid?: string): TcpConnection
+  /** The API server's connection to the kubelet of a Pod whose ports are forwarded, as long as that lasts. */
+  openForward(namespace: string, pod: string, session: ForwardSession): ForwardCall
   /**
    * A request that the API server passes on to a Pod, an endpoint of a Service, or a node, from its own machine: the
    * subresource proxy. `id` is "NAME", "NAME:PORT" or "SCHEME:NAME:PORT". Returns what gives up.
@@ -254,6 +249,17 @@ export interface ForwardSession {
   /** It never stood, for this reason ("error dialing backend: dial tcp …"). */
   onRefused(why: string): void
   onLost(): void
+}
+
+export interface ForwardCall {
+  /** A TCP connection to a port inside the Pod's network namespace (127.0.0.1, as CRI does). Only of one that stands. */
+  connect(port: number, handlers: TcpHandlers): ForwardedConnection
+  hangUp(): void
+}
+
+/** A stream of a port-forward; `onConnect` is never told. */
+export interface ForwardedConnection extends Pick<TcpConnection, 'handlers' | 'unsent' | 'send' | 'end' | 'abort'> {
+  readonly isOpen: boolean
 }
 
 export interface ExecOptions {

@@ -1,11 +1,11 @@
 import type { Clock, Timer } from '../clock.ts'
 import { sleep, type Task } from '../machine/task.ts'
-import type { TcpConnection, TcpHandlers } from '../network/types.ts'
 import {
   ConnectionError,
   type ApiResource,
   type DeleteOptions,
   type ExecOptions,
+  type ForwardCall,
   type ForwardSession,
   type KubernetesClient,
   type ListOptions,
@@ -235,12 +235,8 @@ export class ApiConnection implements KubernetesClient {
     return this.#remote(this.#reach().attach(namespace, pod, options))
   }
 
-  openForward(namespace: string, pod: string, session: ForwardSession): () => void {
+  openForward(namespace: string, pod: string, session: ForwardSession): ForwardCall {
     return this.#reach().openForward(namespace, pod, session)
-  }
-
-  portForward(namespace: string, pod: string, port: number, handlers: TcpHandlers, uid?: string): TcpConnection {
-    return this.#reach().portForward(namespace, pod, port, handlers, uid)
   }
 
   proxy(resource: string, namespace: string | undefined, id: string, request: ProxyRequest, done: (answer: ProxyAnswer) => void): () => void {
@@ -297,7 +293,7 @@ export class ApiConnection implements KubernetesClient {
  * A watch that can be silenced. What changed meanwhile is told afterwards as a new list would show it: each object
  * once, as it is then.
  */
-class ConnectionWatch {
+export class ConnectionWatch {
   readonly #server: KubernetesClient
   readonly #resource: string
   readonly #options: ListOptions & { resourceVersion?: string }

@@ -5,7 +5,7 @@ import { badRequest, invalid } from './status.ts'
 import type { KubeObject, Pod } from './types.ts'
 
 /** What the kubelets do for the API server. Implemented by kubelet/. Container names are always given. */
-export interface NodeAgents extends Pick<KubernetesClient, 'logs' | 'exec' | 'attach' | 'openForward' | 'portForward'> {
+export interface NodeAgents extends Pick<KubernetesClient, 'logs' | 'exec' | 'attach' | 'openForward'> {
   /** Where those ask from who come over no simulated connection. */
   readonly laptop: string
   /** An HTTP request from the API server's own machine. Returns what gives up. */

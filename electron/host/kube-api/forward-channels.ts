@@ -1,5 +1,5 @@
 import type { WebSocket } from 'ws'
-import type { Forward, KubeApi } from '../session/api-calls.ts'
+import type { Forward, ForwardSession } from '../session/api-calls.ts'
 import type { RemoteRequest } from './remote-request.ts'
 
 /**
@@ -11,7 +11,7 @@ export class ForwardChannels {
   readonly #base64: boolean
   readonly #forwards: (Forward | undefined)[] = []
 
-  constructor(api: KubeApi, { namespace, pod, query }: RemoteRequest, client: WebSocket, base64: boolean) {
+  constructor(session: ForwardSession, { query }: RemoteRequest, client: WebSocket, base64: boolean) {
     this.#client = client
     this.#base64 = base64
     const ports = query.all('ports').flatMap((text) => text.split(',')).map(Number)
@@ -23,7 +23,7 @@ export class ForwardChannels {
       const number = new Uint8Array([port & 255, port >> 8])
       this.#send(2 * at, number)
       this.#send(2 * at + 1, number)
-      this.#forwards[at] = api.forward(namespace, pod, port, {
+      this.#forwards[at] = session.connect(port, {
         data: (data) => this.#send(2 * at, data),
         end: () => undefined,
         closed: (why) => {

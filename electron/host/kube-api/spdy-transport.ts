@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Forward, KubeApi, RemoteSession } from '../session/api-calls.ts'
+import type { Forward, ForwardSession, KubeApi, RemoteSession } from '../session/api-calls.ts'
 import { beginSession, parseSize, sessionOf, sessionProblem } from './exec-streams.ts'
 import { reject } from './reject.ts'
 import type { RemoteRequest, Transport } from './remote-request.ts'
@@ -23,12 +23,15 @@ export class SpdyTransport implements Transport {
     if (!protocol) return reject(socket, 403, `unable to upgrade: unable to negotiate protocol: client supports [${offered.join(' ')}], server accepts [${known.join(' ')}]`)
     const problem = remote.kind === 'portforward' ? undefined : sessionProblem(sessionOf(remote))
     if (problem) return reject(socket, 400, problem)
-    socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: ${protocol}\r\n\r\n`)
     this.#open.add(socket)
     socket.on('close', () => this.#open.delete(socket))
-    if (remote.kind === 'portforward') serveSpdy(api, remote, socket)
-    else serveSession(api, remote, socket, protocol)
-    if (head.length > 0) socket.unshift(head)
+    const begin = (serve: () => void): void => {
+      socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: ${protocol}\r\n\r\n`)
+      serve()
+      if (head.length > 0) socket.unshift(head)
+    }
+    if (remote.kind === 'portforward') openForward(api, remote, socket, (forward) => begin(() => serveSpdy(forward, socket)))
+    else begin(() => serveSession(api, remote, socket, protocol))
   }
 
   closeAll(): void {
@@ -99,8 +102,26 @@ function serveSession(api: KubeApi, remote: RemoteRequest, socket: Duplex, proto
   }
 }
 
+/** The kubelet is called first: what it refuses, or that it cannot be reached, is the answer to the upgrade. */
+export function openForward(api: KubeApi, { namespace, pod }: RemoteRequest, socket: Duplex, stands: (forward: ForwardSession) => void): void {
+  let stood = false
+  const gone = (): void => session.abort()
+  const session = api.forward(namespace, pod, {
+    open: () => {
+      stood = true
+      stands(session)
+    },
+    end: (refused) => {
+      socket.off('close', gone)
+      if (stood) socket.end()
+      else reject(socket, 500, refused ?? '')
+    },
+  })
+  socket.on('close', gone)
+}
+
 /** port-forward: pairs of streams, error and data, that belong together by the header requestID. */
-export function serveSpdy(api: KubeApi, { namespace, pod }: RemoteRequest, socket: Duplex): void {
+export function serveSpdy(session: ForwardSession, socket: Duplex): void {
   const errors = new Map<string, SpdyStream>()
   const forwards = new Set<Forward>()
   new SpdyConnection(socket, {
@@ -112,7 +133,7 @@ export function serveSpdy(api: KubeApi, { namespace, pod }: RemoteRequest, socke
       const port = Number(stream.header('port'))
       if (!Number.isInteger(port) || port < 1 || port > 65535) return stream.reset()
       let over = false
-      const forward = api.forward(namespace, pod, port, {
+      const forward = session.connect(port, {
         data: (data) => stream.write(data),
         end: () => stream.end(),
         closed: (why) => {

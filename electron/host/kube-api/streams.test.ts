@@ -214,7 +214,8 @@ describe('streams of real clients', () => {
       const client = await SpdyClient.open(served, `${PODS}/web/portforward`, 'portforward.k8s.io')
       await client.stream({ streamtype: 'error', port: '80', requestid: '0' })
       const data = await client.stream({ streamtype: 'data', port: '80', requestid: '0' })
-      await eventually(() => data.replied && served.open === 1)
+      // the port-forward, and its connection
+      await eventually(() => data.replied && served.open === 2)
       client.tear()
       await eventually(() => served.open === 0)
     })

@@ -6,7 +6,7 @@ import { beginSession, parseSize, sessionOf, sessionProblem } from './exec-strea
 import { ForwardChannels } from './forward-channels.ts'
 import { reject } from './reject.ts'
 import type { RemoteRequest, Transport } from './remote-request.ts'
-import { serveSpdy } from './spdy-transport.ts'
+import { openForward, serveSpdy } from './spdy-transport.ts'
 
 /** Channels of k8s.io/apimachinery/pkg/util/remotecommand; the first byte of every message. */
 const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const
@@ -43,14 +43,19 @@ export class WebSocketTransport implements Transport {
     const answer = (headers: string[]): void => {
       if (protocol !== '') headers.push(`Sec-WebSocket-Protocol: ${protocol}`)
     }
-    this.#server.once('headers', answer)
-    this.#server.handleUpgrade(request, socket, head, (client) => {
-      // a wish that cannot be read closes the connection, and nothing else
-      client.on('error', () => client.terminate())
-      if (session) this.#exec(api, remote, client, protocol)
-      else if (protocol === TUNNEL) serveSpdy(api, remote, tunnel(client))
-      else new ForwardChannels(api, remote, client, protocol.includes('base64'))
-    })
+    const begin = (serve: (client: WebSocket) => void): void => {
+      this.#server.once('headers', answer)
+      this.#server.handleUpgrade(request, socket, head, (client) => {
+        // a wish that cannot be read closes the connection, and nothing else
+        client.on('error', () => client.terminate())
+        serve(client)
+      })
+    }
+    if (session) return begin((client) => this.#exec(api, remote, client, protocol))
+    openForward(api, remote, socket, (forward) => begin((client) => {
+      if (protocol === TUNNEL) serveSpdy(forward, tunnel(client))
+      else new ForwardChannels(forward, remote, client, protocol.includes('base64'))
+    }))
   }
 
   closeAll(): void {

@@ -29,6 +29,19 @@ export interface Forward {
   readonly unsent: number
 }
 
+export interface ForwardOpening {
+  open(): void
+  /** `refused`: it never stood, for this reason. */
+  end(refused?: string): void
+}
+
+/** A port-forward of a client. */
+export interface ForwardSession {
+  /** A connection to a port, once it stands. */
+  connect(port: number, sink: ForwardSink): Forward
+  abort(): void
+}
+
 export interface RemoteSession {
   stdin(data: Uint8Array): void
   endStdin(): void
@@ -53,7 +66,7 @@ export interface KubeApi {
   /** What the API server says before a connection may become a stream; undefined: it may. */
   check(kind: 'exec' | 'attach' | 'portforward', namespace: string, pod: string, container: string | undefined, as?: { method: string; whom: Impersonation }): Status | undefined
   session(session: ApiSession, sink: SessionSink): RemoteSession
-  forward(namespace: string, pod: string, port: number, sink: ForwardSink): Forward
+  forward(namespace: string, pod: string, sink: ForwardOpening): ForwardSession
 }
 
 interface CallsHost {
@@ -72,6 +85,7 @@ export class ApiCalls implements KubeApi {
   readonly #host: CallsHost
   readonly #calls = new Map<number, CallSink>()
   readonly #sessions = new Map<number, SessionSink>()
+  readonly #openings = new Map<number, ForwardOpening>()
   readonly #forwards = new Map<number, ForwardSink>()
 
   constructor(host: CallsHost) {
@@ -133,10 +147,17 @@ export class ApiCalls implements KubeApi {
     }
   }
 
-  forward(namespace: string, pod: string, port: number, sink: ForwardSink): Forward {
+  forward(namespace: string, pod: string, sink: ForwardOpening): ForwardSession {
+    const call = this.next++
+    this.#openings.set(call, sink)
+    this.#host.input({ kind: 'api-forward-open', call, namespace, pod })
+    return { connect: (port, forwarded) => this.#connect(call, port, forwarded), abort: () => this.#abort(call, this.#openings) }
+  }
+
+  #connect(call: number, port: number, sink: ForwardSink): Forward {
     const connection = this.#host.nextConnection()
     this.#forwards.set(connection, sink)
-    this.#host.input({ kind: 'api-forward', connection, namespace, pod, port })
+    this.#host.input({ kind: 'api-forward', connection, call, port })
     const send = (input: Input): void => {
       if (this.#forwards.has(connection)) this.#host.input(input)
     }
@@ -181,6 +202,16 @@ export class ApiCalls implements KubeApi {
     sink?.end(end)
   }
 
+  forwardOpen(call: number): void {
+    this.#openings.get(call)?.open()
+  }
+
+  forwardEnded(call: number, refused: string | undefined): void {
+    const sink = this.#openings.get(call)
+    this.#openings.delete(call)
+    sink?.end(refused)
+  }
+
   /** True when the connection is a real client's port-forward, and not a browser's. */
   forwardData(connection: number, data: Uint8Array): boolean {
     const sink = this.#forwards.get(connection)
@@ -206,9 +237,11 @@ export class ApiCalls implements KubeApi {
     for (const sink of this.#calls.values()) sink.lost('the cluster has ended')
     for (const sink of this.#sessions.values()) sink.end({ unreachable: 'the cluster has ended' })
     for (const sink of this.#forwards.values()) sink.closed('the cluster has ended')
+    for (const sink of this.#openings.values()) sink.end('the cluster has ended')
     this.#calls.clear()
     this.#sessions.clear()
     this.#forwards.clear()
+    this.#openings.clear()
   }
 
   #look(request: ApiRequest, sink: CallSink): void {

@@ -72,6 +72,8 @@ export class LiveWorld {
       apiEnd: (call, unreachable) => this.calls.end(call, unreachable),
       apiOutput: (call, descriptor, data) => this.calls.output(call, descriptor, data),
       apiSessionEnd: (call, end) => this.calls.sessionEnd(call, end),
+      apiForwardOpen: (call) => this.calls.forwardOpen(call),
+      apiForwardEnd: (call, refused) => this.calls.forwardEnded(call, refused),
       timeChanged: () => {
         this.#driver?.wake()
         this.#changed()
@@ -179,7 +181,7 @@ export class LiveWorld {
   #repeat(input: Input): void {
     this.world.apply(input)
     if (input.kind === 'terminal-open') this.#nextTerminal = Math.max(this.#nextTerminal, Number(input.id.slice(1)) + 1)
-    if (input.kind === 'api-request' || input.kind === 'api-session') this.calls.next = Math.max(this.calls.next, input.call + 1)
+    if (input.kind === 'api-request' || input.kind === 'api-session' || input.kind === 'api-forward-open') this.calls.next = Math.max(this.calls.next, input.call + 1)
     if (input.kind === 'outside-connect' || input.kind === 'api-forward') this.ports.next = Math.max(this.ports.next, input.connection + 1)
   }
 

@@ -32,7 +32,7 @@ export class Recorded {
       portWanted: (request, port) => void this.wishes.push({ request, port }),
       outsideData: tell('data'), outsideEnd: tell('end'), outsideClose: tell('close'),
       timeChanged: () => undefined, refused: tell('refused'),
-      apiHead: tell('head'), apiData: tell('api-data'), apiEnd: tell('api-end'), apiOutput: tell('api-output'), apiSessionEnd: tell('session-end'),
+      apiHead: tell('head'), apiData: tell('api-data'), apiEnd: tell('api-end'), apiOutput: tell('api-output'), apiSessionEnd: tell('session-end'), apiForwardOpen: tell('forward-open'), apiForwardEnd: tell('forward-end'),
       trouble: (error) => {
         throw error
       },

@@ -50,4 +50,58 @@ describe('the API server calls the kubelet of a Pod', () => {
     run('hop node worker-1 -- systemctl stop kubelet; kubectl delete node worker-1')
     expect(run('kubectl logs web')).toEqual({ code: 1, output: 'Error from server (NotFound): nodes "worker-1" not found\n' })
   })
+
+  describe('and what they say travels on the connection', () => {
+    const TALKER = 'kubectl run talker --image=busybox --overrides=\'{"spec":{"nodeName":"worker-1"}}\' -- sh -c \'n=0; while sleep 1; do n=$((n+1)); echo tick $n; done\'; kubectl wait --for=condition=ready pod/talker'
+    const SEGMENT = /Out IP 172\.18\.0\.3\.10250 > 172\.18\.0\.2\.\d+: Flags \[P\.\]/
+
+    it('so a log that is followed is seen on the wire, waits while the wire is cut, and loses nothing', () => {
+      const { run, open } = house()
+      run(TALKER)
+      const terminal = open()
+      expect(terminal.type('kubectl logs -f talker --tail=1\r', 4_000)).toContain('tick 3\n')
+      const wire = run('hop node worker-1 -- timeout 3 tcpdump -nni any port 10250 2>/dev/null').output.trimEnd().split('\n')
+      expect(wire.filter((line) => SEGMENT.test(line))).toHaveLength(3)
+      run('hop fault apply link-down control-plane worker-1')
+      const before = terminal.type('', 100)
+      expect(terminal.type('', 5_000)).not.toContain('tick')
+      // nobody answers, so it is sent again
+      expect(run('hop node worker-1 -- ss -Htno state established sport = :10250').output).toMatch(/timer:\(on,/)
+      run('hop fault clear --all')
+      const numbers = [...`${before}${terminal.type('', 20_000)}`.matchAll(/tick (\d+)/g)].map(([, n]) => Number(n))
+      expect(numbers.length).toBeGreaterThan(20)
+      expect(numbers).toEqual(numbers.map((_, i) => numbers[0]! + i))
+    })
+
+    it('so a slow link makes them slow, and lost packets are sent again', () => {
+      const { run } = house()
+      run(READY)
+      expect(run('time -p kubectl exec web -- true').output).toMatch(/real 0\.0/)
+      run('hop fault apply slow-link control-plane worker-1 --delay 100ms')
+      // three ways to and fro: TCP, TLS, the request and what is said after it
+      expect(Number(/real (\S+)/.exec(run('time -p kubectl exec web -- true').output)![1])).toBeGreaterThan(0.6)
+      run('hop fault clear --all; hop fault apply packet-loss control-plane worker-1 --loss 20')
+      expect(run("kubectl exec web -- sh -c 'seq 30000' | md5sum; seq 30000 | kubectl exec -i web -- md5sum; seq 30000 | md5sum").output).toMatch(/^(\w{32}) {2}-\n(\1 {2}-\n){2}$/)
+    })
+
+    it('with its streams and how it ends', () => {
+      const { run, open } = house()
+      run(READY)
+      expect(run("kubectl exec web -- sh -c 'echo out; echo err >&2; exit 7' 2>/dev/null; echo $?")).toEqual({ code: 0, output: 'out\n7\n' })
+      expect(run('kubectl exec web -- nowhere 2>&1 | grep -o "executable file not found in .PATH"').output).toBe('executable file not found in $PATH\n')
+      const terminal = open()
+      terminal.type('kubectl exec -it web -- sh\r', 1_000)
+      expect(terminal.type('stty size\r', 1_000)).toContain('30 100')
+      expect(terminal.type('exit 3\r', 1_000)).toContain('command terminated with exit code 3')
+    })
+
+    it('and whoever the roles let through reads a log there', () => {
+      const { run } = house()
+      run(READY)
+      const curl = (account: string): string => `curl -sk -H "Authorization: Bearer $(kubectl create token ${account})" "https://172.18.0.3:10250/containerLogs/default/web/web?tailLines=1"`
+      run('kubectl create serviceaccount reader; kubectl create clusterrole logs --verb=get --resource=nodes/proxy; kubectl create clusterrolebinding logs --clusterrole=logs --serviceaccount=default:reader')
+      expect(run(curl('reader')).output).toBe(run('kubectl logs web --tail=1').output)
+      expect(run(curl('default')).output).toBe('Forbidden (user=system:serviceaccount:default:default, verb=get, resource=nodes, subresource(s)=[proxy])\n')
+    })
+  })
 })

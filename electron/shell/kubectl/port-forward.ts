@@ -1,3 +1,4 @@
+import type { ForwardCall, ForwardedConnection } from '../../engine/kubernetes/client.ts'
 import type { Pod, Service } from '../../engine/kubernetes/types.ts'
 import { isSystemError, SystemError } from '../../engine/machine/errors.ts'
 import { Signal, type Task } from '../../engine/machine/task.ts'
@@ -134,7 +135,8 @@ class Forwarder {
   readonly #ports: readonly Forwarded[]
   readonly #listeners: TcpListener[] = []
   readonly #hostPorts: number[] = []
-  readonly #connections = new Set<TcpConnection>()
+  readonly #connections = new Set<TcpConnection | ForwardedConnection>()
+  #call: ForwardCall | undefined
   readonly #changed = new Signal()
   readonly #output: { text: string; error: boolean }[] = []
   #stopped = false
@@ -157,9 +159,8 @@ class Forwarder {
       this.#lost = true
       this.#changed.notify()
     })
-    let hangUp: (() => void) | undefined
     try {
-      hangUp = yield* this.#upgrade()
+      this.#call = yield* this.#upgrade()
       let listening = 0
       const ports = this.#ports.map((p) => ({ ...p }))
       for (const port of ports) {
@@ -178,25 +179,25 @@ class Forwarder {
       }
     } finally {
       deaf?.()
-      hangUp?.()
       for (const listener of this.#listeners) listener.close()
       for (const port of this.#hostPorts) this.#k.cluster.ports.close(port)
       for (const connection of this.#connections) {
         connection.handlers = {}
         connection.end()
       }
+      this.#call?.hangUp()
     }
   }
 
   /** The stream's own connection, by WebSocket and, when that is refused, by SPDY (portforward's fallback dialer). */
-  *#upgrade(): Task<() => void> {
+  *#upgrade(): Task<ForwardCall> {
     const { metadata } = this.#pod
     let why: string | undefined
     for (let tries = 0; tries < 2; tries++) {
       const changed = this.#changed
       let open = false
       why = undefined
-      const hangUp = this.#k.client.openForward(metadata.namespace, metadata.name, {
+      const call = this.#k.client.openForward(metadata.namespace, metadata.name, {
         onOpen: () => {
           open = true
           changed.notify()
@@ -215,9 +216,9 @@ class Forwarder {
         while (!open && why === undefined && !this.#stopped) yield changed.wait
         kept = open || this.#stopped
       } finally {
-        if (!kept) hangUp()
+        if (!kept) call.hangUp()
       }
-      if (kept) return hangUp
+      if (kept) return call
     }
     throw new KubectlError(`error upgrading connection: ${why}`)
   }
@@ -304,7 +305,7 @@ class Forwarder {
   #accept(local: TcpConnection, port: Forwarded): void {
     this.#say(`Handling connection for ${port.local}\n`)
     this.#connections.add(local)
-    let remote: TcpConnection | undefined
+    let remote: ForwardedConnection | undefined
     let failed = false
     const waiting: Uint8Array[] = []
     let localEnded = false
@@ -331,7 +332,7 @@ class Forwarder {
       },
     }
     try {
-      remote = this.#k.client.portForward(this.#pod.metadata.namespace, this.#pod.metadata.name, port.remote, {
+      remote = this.#call!.connect(port.remote, {
         onData: (data) => pass(data, local, remote),
         onEnd: () => local.end(),
         onClose: (error) => {
@@ -339,7 +340,7 @@ class Forwarder {
           local.end()
           if (error && error.code !== 'ECONNRESET') fail(error.message)
         },
-      }, this.#pod.metadata.uid)
+      })
       this.#connections.add(remote)
       for (const data of waiting.splice(0)) pass(data, remote, local)
       if (localEnded) remote.end()
@@ -351,7 +352,7 @@ class Forwarder {
 }
 
 /** One side may be gone already, as a browser is that did not wait for the whole page: then the other is not needed either. */
-function pass(data: Uint8Array, to: TcpConnection, from: TcpConnection | undefined): void {
+function pass(data: Uint8Array, to: Pick<TcpConnection, 'send'>, from: Pick<TcpConnection, 'abort'> | undefined): void {
   try {
     to.send(data)
   } catch (error) {

@@ -85,6 +85,8 @@ export class TwoClusters {
       apiEnd: (call, unreachable) => calls.end(call, unreachable),
       apiOutput: (call, descriptor, data) => calls.output(call, descriptor, data),
       apiSessionEnd: (call, end) => calls.sessionEnd(call, end),
+      apiForwardOpen: (call) => calls.forwardOpen(call),
+      apiForwardEnd: (call, refused) => calls.forwardEnded(call, refused),
       trouble: (error) => { throw error },
     })
     this.#api = calls

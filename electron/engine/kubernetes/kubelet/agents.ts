@@ -1,85 +1,37 @@
-import type { ExecOptions, KubernetesClient, LogOptions, LogSink, RemoteCommand } from '../client.ts'
-import { StatusError } from '../client.ts'
+import type { ExecOptions, KubernetesClient, LogOptions } from '../client.ts'
 import type { NodeAgents } from '../node-agents.ts'
-import { internalError, internalFailure } from '../status.ts'
+import { internalFailure } from '../status.ts'
 import type { Node, Pod } from '../types.ts'
-import { callKubelet, kubeletUrl, type Caller } from './call.ts'
-import type { ContainerRun } from './container.ts'
-import type { Kubelet } from './kubelet.ts'
-import type { PodWorker } from './pod-worker.ts'
-import type { ContainerRecord } from './record.ts'
-import { CONTAINERD_GONE } from './runtime-gone.ts'
-import { isMirror } from './static-pods.ts'
-import { attach, exec, portForward, readLog, type Result } from './streams.ts'
+import { kubeletTarget, type Caller } from './call.ts'
+import { CalledForward } from './called-forward.ts'
+import { CalledLog } from './called-log.ts'
+import { CalledRemote } from './called-remote.ts'
 
 type Query = [name: string, value: string][]
 
-/** The kubelets' streaming side: pkg/kubelet/server. The API server has chosen the container, and calls the kubelet from its machine. */
-export function kubeletAgents(client: KubernetesClient, kubelets: ReadonlyMap<string, Kubelet>, caller: () => Caller): Omit<NodeAgents, 'ask' | 'laptop'> {
-  const find = (pod: Pod): { kubelet: Kubelet; worker: PodWorker | undefined } | undefined => {
-    const kubelet = kubelets.get(pod.spec.nodeName ?? '')
-    if (!kubelet || kubelet.stopped) return undefined
-    return { kubelet, worker: kubelet.workers.get(isMirror(pod) ? pod.metadata.annotations!['kubernetes.io/config.hash']! : pod.metadata.uid) }
+/** The API server's side of the kubelets' streams: it has chosen the container, and calls the kubelet from its machine. */
+export function kubeletAgents(client: KubernetesClient, caller: () => Caller): Omit<NodeAgents, 'ask' | 'laptop'> {
+  const locate = (namespace: string, name: string): string => {
+    const { spec } = client.get<Pod>('pods', namespace, name)
+    return addressOf(client.get<Node>('nodes', undefined, spec.nodeName ?? ''))
   }
-  const locate = (namespace: string, name: string): { pod: Pod; address: string } => {
-    const pod = client.get<Pod>('pods', namespace, name)
-    return { pod, address: addressOf(client.get<Node>('nodes', undefined, pod.spec.nodeName ?? '')) }
-  }
-  const join = (namespace: string, name: string, path: string, options: Omit<ExecOptions, 'command'>, query: Query, make: (kubelet: Kubelet, run: ContainerRun, record: ContainerRecord) => RemoteCommand): RemoteCommand => {
-    const container = options.container!
-    const { pod, address } = locate(namespace, name)
-    const url = kubeletUrl(address, `${path}/${namespace}/${name}/${container}`, [...streamsOf(options), ...query])
-    const from = caller()
-    return new CalledRemote((called) => callKubelet(from, address, {
-      onOpen: () => {
-        const { kubelet, worker } = find(pod) ?? {}
-        if (!kubelet) return called.finish({ error: `error sending request: Post "${url}": EOF` })
-        const record = worker?.record(container)
-        const silent = kubelet.runtimeDown !== undefined
-        if (record?.run && !silent) called.begin(make(kubelet, record.run, record))
-        else called.finish({ error: `unable to upgrade connection: ${silent ? CONTAINERD_GONE : `container not found ("${container}")`}` })
-      },
-      onFailure: (why) => called.finish({ error: `error sending request: Post "${url}": ${why}` }),
-      onLost: () => called.cut(),
-    }))
+  const join = (kind: 'exec' | 'attach', namespace: string, name: string, options: Omit<ExecOptions, 'command'>, query: Query): CalledRemote => {
+    const target = kubeletTarget(`${kind}/${namespace}/${name}/${options.container}`, [...streamsOf(options), ...query])
+    return new CalledRemote(caller(), locate(namespace, name), target, options)
   }
   return {
     logs(namespace, name, options, sink) {
-      const { pod, address } = locate(namespace, name)
-      const url = kubeletUrl(address, `containerLogs/${namespace}/${name}/${options.container}`, askedLog(options))
-      const from = caller()
-      return new CalledLog(sink).begin((log) => callKubelet(from, address, {
-        onOpen: () => {
-          const { kubelet, worker } = find(pod) ?? {}
-          if (!kubelet) return log.refuse(internalFailure(`Get "${url}": EOF`))
-          log.read((heard) => readLog(worker, pod, options, heard, kubelet.runtimeDown !== undefined))
-        },
-        onFailure: (why) => log.refuse(internalFailure(`Get "${url}": ${why}`)),
-        onLost: () => log.end(),
-      }))
+      const target = kubeletTarget(`containerLogs/${namespace}/${name}/${options.container}`, askedLog(options))
+      return new CalledLog(sink).begin(caller(), locate(namespace, name), target)
     },
     exec(namespace, name, options) {
-      const command = options.command.map((word): [string, string] => ['command', word])
-      return join(namespace, name, 'exec', options, command, (kubelet, run) => exec(kubelet.context.clock, run, options, kubelet.random.hex(64)))
+      return join('exec', namespace, name, options, options.command.map((word): [string, string] => ['command', word]))
     },
     attach(namespace, name, options) {
-      return join(namespace, name, 'attach', options, [], (kubelet, run, record) => attach(kubelet.context.clock, run, record, options))
+      return join('attach', namespace, name, options, [])
     },
     openForward(namespace, name, session) {
-      const { address } = locate(namespace, name)
-      return callKubelet(caller(), address, {
-        onOpen: () => session.onOpen(),
-        onFailure: (why) => session.onRefused(`error dialing backend: ${why}`),
-        onLost: () => session.onLost(),
-      })
-    },
-    portForward(namespace, name, port, handlers, uid) {
-      const former = [...kubelets.values()].map((k) => k.formerSandboxes.get(uid ?? '')).find((id) => id !== undefined)
-      if (former) throw new Error(`error forwarding port ${port} to pod ${former}, uid : failed to find sandbox "${former}" in store: not found`)
-      const { kubelet, worker } = find(client.get<Pod>('pods', namespace, name)) ?? {}
-      if (kubelet?.runtimeDown !== undefined) throw internalError(CONTAINERD_GONE)
-      if (!worker?.sandbox) throw internalError(`pod not found ("${name}_${namespace}")`)
-      return portForward(worker.sandbox, port, handlers)
+      return new CalledForward(caller(), locate(namespace, name), kubeletTarget(`portForward/${namespace}/${name}`), session)
     },
   }
 }
@@ -103,118 +55,4 @@ function askedLog({ follow, previous, timestamps, sinceSeconds, tailLines }: Log
   const flags = Object.entries({ follow, previous, timestamps }).filter(([, on]) => on).map(([name]): [string, string] => [name, 'true'])
   const numbers = Object.entries({ sinceSeconds, tailLines }).filter(([, value]) => value !== undefined).map(([name, value]): [string, string] => [name, String(value)])
   return [...flags, ...numbers]
-}
-
-/** A log that is asked for over a call: told until the kubelet has ended it, or the call is over. */
-class CalledLog {
-  readonly #sink: LogSink
-  #hangUp: () => void = () => undefined
-  #stop: () => void = () => undefined
-  #open = false
-  #over = false
-
-  constructor(sink: LogSink) {
-    this.#sink = sink
-  }
-
-  begin(call: (log: this) => () => void): () => void {
-    this.#hangUp = call(this)
-    return () => this.#finish()
-  }
-
-  refuse(error: StatusError): void {
-    if (!this.#finish()) return
-    if (this.#sink.onRefused) this.#sink.onRefused(error)
-    else this.#sink.onEnd(error.message)
-  }
-
-  read(open: (heard: LogSink) => () => void): void {
-    try {
-      const stop = open({
-        onLine: (line) => {
-          if (this.#over) return
-          this.#begun()
-          this.#sink.onLine(line)
-        },
-        onEnd: (error) => this.end(error),
-      })
-      if (this.#over) return stop()
-      this.#stop = stop
-      this.#begun()
-    } catch (error) {
-      if (!(error instanceof StatusError)) throw error
-      this.refuse(error)
-    }
-  }
-
-  end(error?: string): void {
-    if (this.#over) return
-    this.#begun()
-    this.#finish()
-    this.#sink.onEnd(error)
-  }
-
-  #begun(): void {
-    if (this.#open) return
-    this.#open = true
-    this.#sink.onOpen?.()
-  }
-
-  #finish(): boolean {
-    if (this.#over) return false
-    this.#over = true
-    this.#stop()
-    this.#hangUp()
-    return true
-  }
-}
-
-/** A stream that begins when the kubelet is reached. */
-class CalledRemote implements RemoteCommand {
-  readonly #hangUp: () => void
-  #inner: RemoteCommand | undefined
-  #size: [number, number] | undefined
-  #listener: ((result: Result) => void) | undefined
-  #result: Result | undefined
-  #over = false
-
-  constructor(call: (called: CalledRemote) => () => void) {
-    this.#hangUp = call(this)
-  }
-
-  begin(inner: RemoteCommand): void {
-    this.#inner = inner
-    if (this.#size) inner.resize(...this.#size)
-    inner.onExit((result) => this.finish(result))
-  }
-
-  finish(result: Result): void {
-    if (this.#over) return
-    this.#over = true
-    this.#result = result
-    this.#hangUp()
-    this.#listener?.(result)
-  }
-
-  /** The kubelet is gone: no stream brings anything any more, not even an error. */
-  cut(): void {
-    this.#inner?.close()
-    this.finish({ code: 0 })
-  }
-
-  resize(columns: number, rows: number): void {
-    this.#size = [columns, rows]
-    this.#inner?.resize(columns, rows)
-  }
-
-  close(): void {
-    if (!this.#over) this.#hangUp()
-    this.#over = true
-    this.#inner?.close()
-  }
-
-  onExit(listener: (result: Result) => void): void {
-    this.#listener = listener
-    if (this.#result) listener(this.#result)
-  }
 }

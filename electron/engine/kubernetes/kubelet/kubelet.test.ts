@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { CallbackFile, createCluster, createTerminal, decodeUtf8, encodeUtf8, parseClusterConfig, type Cluster, type Pod, type Process, type Task } from '../../cluster.ts'
 import { BytesFile } from '../../machine/files.ts'
+import type { ForwardCall } from '../client.ts'
 import { expand } from './expansion.ts'
 import { goDuration } from './go-duration.ts'
 
@@ -52,7 +53,7 @@ function log(cluster: Cluster, name: string, container?: string, more: object = 
   let text = ''
   let refused: Error | undefined
   cluster.client.logs('default', name, { ...(container ? { container } : {}), ...more }, { onLine: (line) => (text += `${line}\n`), onRefused: (error) => (refused = error), onEnd: () => undefined })
-  cluster.clock.runFor(1)
+  cluster.clock.runFor(5)
   if (refused) throw refused
   return text
 }
@@ -305,18 +306,29 @@ describe('exec, attach and port-forward', () => {
     run(cluster, 'web', { containers: [{ image: 'nginx' }] })
     cluster.settle()
     let answer = ''
-    const connection = cluster.client.portForward('default', 'web', 80, { onData: (data) => (answer += decodeUtf8(data)) })
+    const open = (): ForwardCall => {
+      const refused: string[] = []
+      const call = cluster.client.openForward('default', 'web', { onOpen: () => undefined, onRefused: (why) => refused.push(why), onLost: () => undefined })
+      cluster.clock.runFor(5)
+      expect(refused).toEqual([])
+      return call
+    }
+    const call = open()
+    const connection = call.connect(80, { onData: (data) => (answer += decodeUtf8(data)) })
     connection.send(encodeUtf8('GET / HTTP/1.0\r\n\r\n'))
     let problem = ''
-    cluster.client.portForward('default', 'web', 81, { onClose: (error) => (problem = error?.message ?? '') })
+    call.connect(81, { onClose: (error) => (problem = error?.message ?? '') })
     cluster.settle()
     expect(answer).toMatch(/^HTTP\/1.1 200 OK/)
-    const { uid } = get(cluster, 'web').metadata
     cluster.client.delete('pods', 'default', 'web')
     cluster.settle()
     run(cluster, 'web', { containers: [{ image: 'nginx' }] })
     cluster.settle()
-    expect(() => cluster.client.portForward('default', 'web', 80, {}, uid)).toThrow(/^error forwarding port 80 to pod ([0-9a-f]{64}), uid : failed to find sandbox "\1" in store: not found$/)
+    // who holds on to a sandbox that is gone does not get another one of the name
+    let gone = ''
+    call.connect(80, { onClose: (error) => (gone = error?.message ?? '') })
+    cluster.clock.runFor(5)
+    expect(gone).toMatch(/^error forwarding port 80 to pod ([0-9a-f]{64}), uid : failed to find sandbox "\1" in store: not found$/)
     expect(problem).toMatch(/^error forwarding port 81 to pod [0-9a-f]{64}, uid : failed to execute portforward in network namespace "\/var\/run\/netns\/cni-[-0-9a-f]+": failed to connect to localhost:81 inside namespace "[0-9a-f]{64}", IPv4: dial tcp4 127.0.0.1:81: connect: connection refused/)
   })
 })

@@ -29,6 +29,7 @@ import { PodWorker } from './pod-worker.ts'
 import { RuntimeState } from './runtime-state.ts'
 import { PAUSE_IMAGE, type ReservedNetwork } from './sandbox.ts'
 import { serveKubelet } from './server.ts'
+import { StreamServer } from './stream-server.ts'
 import { isMirror, isStatic, StaticPods } from './static-pods.ts'
 import { StatusManager } from './status-manager.ts'
 
@@ -191,7 +192,7 @@ export class Kubelet implements PodHost {
     log?.line('I', 'kubelet_node_status.go:75', () => `"Attempting to register node" node="${node.name}"`)
     log?.line('I', 'server.go:180', () => '"Starting to listen" address="0.0.0.0" port=10250')
     try {
-      this.#endServer = serveKubelet({ clock: node.clock, machine: node.machine, client, node: node.name, ips, pid: this.#options.pid(), pods: () => [...this.workers.values()].map(({ pod }) => pod), runtime: () => new NodeRuntime(this) })
+      this.#endServer = serveKubelet({ clock: node.clock, machine: node.machine, client, node: node.name, ips, pid: this.#options.pid(), pods: () => [...this.workers.values()].map(({ pod }) => pod), runtime: () => new NodeRuntime(this), streams: new StreamServer(node.clock, this) })
     } catch (error) {
       if (!(error instanceof SystemError)) throw error
       log?.line('E', 'server.go:241', () => '"Failed to listen and serve" err="listen tcp 0.0.0.0:10250: bind: address already in use"')
@@ -266,6 +267,10 @@ export class Kubelet implements PodHost {
     const { client, name } = this.context
     const account = client.get('serviceaccounts', pod.metadata.namespace, pod.spec.serviceAccountName ?? 'default')
     return podToken(pod, account, client.get('nodes', undefined, name), audiences, issued, seconds)
+  }
+
+  execId(): string {
+    return this.random.hex(64)
   }
 
   reserveSandboxNetwork(name: string): ReservedNetwork {

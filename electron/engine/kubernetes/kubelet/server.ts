@@ -7,17 +7,18 @@ import type { HttpRequest } from '../../programs/http/server.ts'
 import { makeCertificate, makeKey } from '../../programs/tls/make.ts'
 import type { Certificate } from '../../programs/tls/x509.ts'
 import { decodeUtf8 } from '../../text.ts'
-import type { KubernetesClient } from '../client.ts'
+import { ConnectionError, type KubernetesClient } from '../client.ts'
 import { ANONYMOUS, userOfToken } from '../rbac/authenticate.ts'
-import { authorize, rbacOf, type User } from '../rbac/authorizer.ts'
+import { authorize, rbacOf, type Attributes, type User } from '../rbac/authorizer.ts'
 import { EXPOSITION_TYPE } from '../../prometheus.ts'
 import type { Pod } from '../types.ts'
+import type { StreamServer } from './stream-server.ts'
 import { containerMetrics, kubeletMetrics, type MeasuredRuntime } from './metrics.ts'
 
 /**
  * The kubelet's own API (pkg/kubelet/server of v1.33): HTTPS on 10250 for whom the API server's roles allow it, and its
- * health on 127.0.0.1:10248. Of what it measures there is what is known here (metrics.ts). The streams are not simulated:
- * kubectl has another way to them.
+ * health on 127.0.0.1:10248. Of what it measures there is what is known here (metrics.ts). Its streams (stream-server.ts)
+ * are for the API server alone: what is spoken there is simpler than SPDY.
  */
 export const KUBELET_PORT = 10_250
 const HEALTH_PORT = 10_248
@@ -32,6 +33,7 @@ export interface KubeletServed {
   pods(): readonly Pod[]
   /** containerd's sandboxes and containers. */
   runtime(): MeasuredRuntime
+  readonly streams: StreamServer
 }
 
 const UNAVAILABLE: readonly (readonly [RegExp, string])[] = [
@@ -39,7 +41,6 @@ const UNAVAILABLE: readonly (readonly [RegExp, string])[] = [
   [/^\/(stats|debug|flagz|statusz)(\/|$)/, 'hop node NODE -- ss, ip -s link and conntrack count what matters here'],
   [/^\/configz$/, 'hop node NODE -- cat /var/lib/kubelet/config.yaml'],
   [/^\/(exec|attach|run|portForward|cri|checkpoint)(\/|$)/, 'kubectl exec, attach and port-forward'],
-  [/^\/containerLogs(\/|$)/, 'kubectl logs'],
   [/^\/runningpods(\/|$)/, 'hop node NODE -- crictl pods'],
 ]
 
@@ -66,14 +67,17 @@ export function serveKubelet(served: KubeletServed): () => void {
   const { clock, machine, pid } = served
   const process = { clock, pid, user: { uid: 0, gid: 0, name: 'root' }, network: machine.network, argv: ['/usr/bin/kubelet'], onExit: (end: () => void) => ends.push(end) } as unknown as Process
   let certificate: Certificate | undefined
-  serveGo(process, 'kubelet', KUBELET_PORT, undefined, (request) => answer(served, request), { select: () => ({ chain: [(certificate ??= ownCertificate(served))] }) })
+  serveGo(process, 'kubelet', KUBELET_PORT, undefined, (request) => answer(served, request), { random: clock.random.fork(`kubelet ${served.node} tls`), select: () => ({ chain: [(certificate ??= ownCertificate(served))] }) })
   try {
     serveGo(process, 'kubelet', HEALTH_PORT, '127.0.0.1', ({ target }) => (splitTarget(target).path === '/healthz' ? HEALTHY : GO_NOT_FOUND))
   } catch (error) {
     // it goes on without
     if (!(error instanceof SystemError)) throw error
   }
-  return () => ends.forEach((end) => end())
+  return () => {
+    served.streams.stop()
+    ends.forEach((end) => end())
+  }
 }
 
 const HEALTHY: GoAnswer = { headers: [['X-Content-Type-Options', 'nosniff']], body: 'ok' }
@@ -94,11 +98,13 @@ function answer(served: KubeletServed, request: HttpRequest): GoAnswer {
   if (!user) return { status: 401, body: 'Unauthorized' }
   const subresources = subresourcesOf(path)
   const verb = VERBS[request.method as keyof typeof VERBS] ?? ''
-  const rbac = rbacOf(served.client)
-  const asked = subresources.map((subresource) => ({ verb, group: '', resource: 'nodes', subresource, namespace: undefined, name: served.node }))
-  if (!asked.some((one) => authorize(rbac, user, one).allowed)) {
-    return { status: 403, body: `Forbidden (user=${user.name}, verb=${verb}, resource=nodes, subresource(s)=[${subresources.join(' ')}])\n` }
-  }
+  const wishes = subresources.map((subresource) => ({ verb, group: '', resource: 'nodes', subresource, namespace: undefined, name: served.node }))
+  const may = allows(served, user, wishes)
+  if (may === undefined) return { status: 500, body: `Authorization error (user=${user.name}, verb=${verb}, resource=nodes, subresource(s)=[${subresources.join(' ')}])\n` }
+  if (!may) return { status: 403, body: `Forbidden (user=${user.name}, verb=${verb}, resource=nodes, subresource(s)=[${subresources.join(' ')}])\n` }
+  const isUpgrade = user === API_SERVER && headerOf(request.headers, 'upgrade') !== undefined
+  const streamed = isUpgrade || path.startsWith('/containerLogs/') ? served.streams.answer(request.target) : undefined
+  if (streamed) return streamed
   const missing = notServed(path)
   if (missing) return { status: 501, body: `podhop: not simulated: ${missing.what} (${missing.instead})\n` }
   if (/^\/healthz(\/(ping|log|syncloop))?$/.test(path)) return HEALTHY
@@ -112,13 +118,28 @@ function answer(served: KubeletServed, request: HttpRequest): GoAnswer {
 
 const VERBS = { GET: 'get', HEAD: 'get', POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' } as const
 
-/** Anonymous requests are off in a cluster of kubeadm. */
+/** Anonymous requests are off in a cluster of kubeadm. An API server that does not review the token knows nobody. */
 function userOf({ clock, client }: KubeletServed, authorization: string | undefined): User | undefined {
   const [scheme, token = ''] = (authorization ?? '').split(' ')
   if (scheme?.toLowerCase() !== 'bearer') return undefined
   if (token === apiServersToken(clock)) return API_SERVER
-  const user = userOfToken(client, token, clock.wall())
+  const user = asked(() => userOfToken(client, token, clock.wall()))
   return user === ANONYMOUS ? undefined : user
+}
+
+/** Undefined: the API server does not answer. That it may itself, the kubelet remembers (authorization.webhook.cacheAuthorizedTTL). */
+function allows({ client }: KubeletServed, user: User, wishes: readonly Attributes[]): boolean | undefined {
+  const rbac = rbacOf(client)
+  return asked(() => wishes.some((wish) => authorize(rbac, user, wish).allowed)) ?? (user === API_SERVER || undefined)
+}
+
+function asked<T>(ask: () => T): T | undefined {
+  try {
+    return ask()
+  } catch (error) {
+    if (!(error instanceof ConnectionError)) throw error
+    return undefined
+  }
 }
 
 /** pkg/kubelet/server/auth.go, with KubeletFineGrainedAuthz. */

@@ -48,7 +48,7 @@ export function readLog(worker: PodWorker | undefined, pod: Pod, options: LogOpt
 // ---- exec and attach -------------------------------------------------------------------------------------------
 
 /** Passes the client's bytes on until it has no more; whoever writes here closes `to`. */
-function* pump(from: OpenFile, to: (bytes: Uint8Array) => Task<void>, end: () => void): Task {
+export function* pump(from: OpenFile, to: (bytes: Uint8Array) => Task<void>, end: () => void): Task {
   try {
     for (;;) {
       const bytes = yield* from.read()
@@ -63,7 +63,7 @@ function* pump(from: OpenFile, to: (bytes: Uint8Array) => Task<void>, end: () =>
 }
 
 /** Writes to the client in order, however long it takes to read. */
-class Outlet {
+export class Outlet {
   readonly #clock: Clock
   readonly #file: OpenFile | undefined
   #queue: Uint8Array[] = []
@@ -114,7 +114,7 @@ class Outlet {
 export type Result = { code: number } | { error: string }
 
 /** The common end of exec and attach: tells once, after the output is out. */
-class Remote implements RemoteCommand {
+export class Remote implements RemoteCommand {
   readonly #clock: Clock
   readonly #outlets: readonly Outlet[]
   readonly terminal: Terminal | undefined

@@ -3,7 +3,7 @@ import type { KubernetesClient } from '../client.ts'
 /** What a client may do besides writing objects goes through as it is. */
 const OTHERS = {
   resources: true, findResource: true, serverVersion: true, openApiPaths: true, openApi: true, document: true, get: true, list: true, table: true, tableOf: true, inquire: true,
-  scale: true, delete: true, deleteCollection: true, watch: true, logs: true, exec: true, attach: true, openForward: true, portForward: true, proxy: true,
+  scale: true, delete: true, deleteCollection: true, watch: true, logs: true, exec: true, attach: true, openForward: true, proxy: true,
 } as const satisfies Record<Exclude<keyof KubernetesClient, 'way' | 'create' | 'update' | 'patch' | 'createSubresource'>, true>
 
 /**

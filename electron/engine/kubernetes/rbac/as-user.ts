@@ -112,10 +112,6 @@ export function asUser(client: KubernetesClient, user: User): KubernetesClient {
       stream(namespace, pod, 'portforward')
       return client.openForward(namespace, pod, session)
     },
-    portForward(namespace, pod, port, handlers, uid) {
-      stream(namespace, pod, 'portforward')
-      return client.portForward(namespace, pod, port, handlers, uid)
-    },
     proxy(resource, namespace, id, request, done) {
       may(verbOf(request.method), resource, namespace, id, 'proxy')
       return client.proxy(resource, namespace, id, request, done)
@@ -129,12 +125,12 @@ function verbOf(method: string): string {
 }
 
 /** The name that a list asks for is the request's (RequestInfoFactory). */
-function named(options: ListOptions | undefined): string | undefined {
+export function named(options: ListOptions | undefined): string | undefined {
   return /(?:^|,)metadata\.name==?([^,]+)/.exec(options?.fieldSelector ?? '')?.[1]
 }
 
 /** What is asked of the authorizer; nothing for what nobody serves, which is refused for that. */
-function attributes(client: KubernetesClient, verb: string, key: string, namespace: string | undefined, name?: string, subresource?: string): Attributes | undefined {
+export function attributes(client: KubernetesClient, verb: string, key: string, namespace: string | undefined, name?: string, subresource?: string): Attributes | undefined {
   const resource = client.resources().find((each) => resourceKey(each) === key)
   if (!resource) return undefined
   const home = resource.namespaced ? namespace : key === 'namespaces' ? name : undefined

@@ -15,10 +15,13 @@ export interface GoAnswer {
   contentType?: string
   /** After 101 the connection is another protocol's; the headers are all that is sent. */
   upgrade?: HttpResponse['upgrade']
+  /** The body comes bit by bit. */
+  stream?: HttpResponse['stream']
 }
 
 export function goResponse(process: Process, request: HttpRequest, answer: GoAnswer): HttpResponse {
   if (answer.upgrade) return { status: answer.status ?? 101, headers: answer.headers ?? [], upgrade: answer.upgrade }
+  if (answer.stream) return { status: answer.status ?? 200, headers: [...(answer.headers ?? []), ['Date', httpDate(process.clock.wall())], ['Transfer-Encoding', 'chunked']], stream: answer.stream }
   const body = encodeUtf8(answer.body ?? '')
   const given = answer.headers ?? []
   const has = (wanted: string): boolean => given.some(([name]) => name === wanted)

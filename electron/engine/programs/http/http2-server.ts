@@ -105,7 +105,7 @@ export class Http2ServerConnection {
       if (!isOver() && c.state !== 'CLOSED') {
         if (response.stream) {
           stream.headers(responseHeaders(response.status, response.headers), false)
-          const answer: AnswerBody = { onGone: undefined, send: (bytes) => stream.data(bytes, false), end: () => stream.data(new Uint8Array(0), true) }
+          const answer: AnswerBody = { onGone: undefined, send: (bytes) => stream.data(bytes, false), end: () => stream.data(new Uint8Array(0), true), cut: () => stream.reset(ERROR.internal) }
           whenGone(() => answer.onGone?.())
           return response.stream(answer)
         }

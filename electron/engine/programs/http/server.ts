@@ -53,6 +53,8 @@ export interface AnswerBody {
   onGone: (() => void) | undefined
   send(bytes: Uint8Array): void
   end(): void
+  /** Breaks it off: who reads it hears that it is not whole. */
+  cut(): void
 }
 
 export interface HttpServerOptions {
@@ -306,6 +308,7 @@ function chunkedBody(connection: TcpConnection): AnswerBody {
       connection.send(encodeUtf8('0\r\n\r\n'))
       connection.end()
     },
+    cut: () => connection.end(),
   }
   connection.handlers = { onClose: () => body.onGone?.(), onEnd: () => connection.end() }
   return body
