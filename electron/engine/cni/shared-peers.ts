@@ -189,7 +189,7 @@ export class PeerReader<T> implements LateRows {
     this.#since = context.clock.now
     this.#written = this.#shared.version
     this.#shared.add(this)
-    const way: Way | undefined = context.client.way
+    const way: Way | undefined = context.client.way?.reads?.(['nodes']) ?? context.client.way
     if (way?.silent) this.#ignorant = true
     if (way) this.#stopWay.push(way.onSilence(() => (this.#end ??= this.#shared.version)), way.onResume(() => this.#resume()))
     context.network.addLate(this)

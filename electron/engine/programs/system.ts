@@ -11,6 +11,8 @@ import { awsVpcPrograms } from '../cni/aws-vpc/programs.ts'
 import { weavePrograms } from '../cni/weave/programs.ts'
 import type { Process, Program } from '../machine/types.ts'
 import { kubeProxy } from '../proxy/kube-proxy.ts'
+import type { NodeContext } from '../cni/types.ts'
+import { accountOf, tellFailure } from './account.ts'
 import { ingressNginx } from './ingress-nginx/controller.ts'
 import { klogLine } from './klog.ts'
 import { metallbPrograms } from './metallb/metallb.ts'
@@ -27,13 +29,23 @@ export function systemPrograms(services: SystemServices): Record<string, Program
 
 function flanneld(services: SystemServices): Program {
   return function* (process) {
-    const node = services.nodeOf(process)
-    if (!node) {
+    const found = services.nodeOf(process)
+    if (!found) {
       yield* process.printError(klogLine(process.clock.wall(), 'E', process.pid, 'main.go:232', 'Failed to create SubnetManager: the Pod does not run on the host network of a node'))
       return 1
     }
     const out = new Output(process, 2)
     const { clock } = process
+    const klog = (severity: 'W' | 'E', source: string, message: string): void => out.write(klogLine(clock.wall(), severity, process.pid, source, message))
+    const client = accountOf(process, found.client, (failure) => tellFailure({ minor: 31, patch: 3 }, failure, klog), { manager: 'flanneld' })
+    const node: NodeContext = { ...found, client }
+    const [namespace, name] = [process.env.get('POD_NAMESPACE') ?? '', process.env.get('POD_NAME') ?? '']
+    const refused = client.refusal({ verb: 'get', resource: 'pods', namespace, name })
+    if (refused) {
+      klog('E', 'main.go:232', `Failed to create SubnetManager: error retrieving pod spec for '${namespace}/${name}': ${refused.message}`)
+      yield* out.flush()
+      return 1
+    }
     const late = process.files.get(2)?.late
     const log: AgentLog = (source, message, at) => {
       const wall = clock.epoch + (at ?? clock.now)
@@ -49,6 +61,7 @@ function flanneld(services: SystemServices): Program {
       yield* process.printError(read.message)
       return read.code
     }
+    yield* client.untilSynced(['nodes'])
     const agent = new FlannelAgent(node, log, read.type, late)
     process.onExit(() => agent.stop())
     yield* untilSignal(process, ['SIGINT', 'SIGTERM'])

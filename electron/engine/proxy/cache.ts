@@ -1,4 +1,4 @@
-import type { KubernetesClient } from '../kubernetes/client.ts'
+import { ConnectionError, type KubernetesClient } from '../kubernetes/client.ts'
 import type { EndpointInfo } from './endpoints.ts'
 import type { ServicePortInfo } from './service-ports.ts'
 import { SharedServices, type Reader, type ServiceState } from './shared-services.ts'
@@ -17,11 +17,13 @@ export class ServiceCache implements ServiceState, Reader {
   /** The oldest version that it may want to see again; undefined: none but its own. */
   #keeps: number | undefined
 
-  /** Throws ConnectionError when the API server is not reached. */
+  /** Throws ConnectionError when the API server is not reached, or does not let one read them. */
   constructor(client: KubernetesClient, family: 4 | 6, onChange: () => void) {
+    const way = client.way?.reads?.(['services', 'endpointslices'])
     client.list('services', { limit: 1 })
+    if (way?.silent) throw new ConnectionError('endpointslices.discovery.k8s.io is forbidden')
     this.#onChange = onChange
-    this.#way = client.way
+    this.#way = way ?? client.way
     this.#shared = SharedServices.of(client.way?.server ?? client, family)
     this.#version = this.#shared.version
     this.#shared.add(this)

@@ -6,8 +6,9 @@ import type { Process, Program } from '../machine/types.ts'
 import { klogLine } from '../programs/klog.ts'
 import { Output, untilSignal } from '../programs/output.ts'
 import type { SystemServices } from '../programs/types.ts'
+import { accountOf, tellFailure, type ClientGo } from '../programs/account.ts'
+import type { AccountClient } from '../kubernetes/rbac/account-client.ts'
 import { EventRecorder } from '../kubernetes/controllers/events.ts'
-import { asManager } from '../kubernetes/managed-fields/as-manager.ts'
 import { untilReached } from '../kubernetes/connection.ts'
 import { ProxyHealth, serveProxyMode } from './health.ts'
 import { IptablesProxier } from './iptables/proxier.ts'
@@ -31,6 +32,26 @@ function tryScheduler(ipvs: Ipvs, scheduler: string): Error | undefined {
   }
 }
 
+const CLIENT_GO: ClientGo = { minor: 33, name: 'k8s.io/client-go/informers/factory.go:160' }
+/** getNodeIPs of cmd/kube-proxy: it looks for its Node so often, each time after twice as long (ms). */
+const LOOKS = 6
+const LOOK_AGAIN = 1000
+
+/** Whether it learns its node's addresses from the API server; it goes on without. */
+function* ownNode(process: Process, client: AccountClient, name: string, log: (severity: 'I' | 'W' | 'E', source: string, message: string) => void): Task<boolean> {
+  for (let look = 0; look < LOOKS; look++) {
+    if (look > 0) yield* process.sleep(LOOK_AGAIN * 2 ** (look - 1))
+    const refused = client.refusal({ verb: 'get', resource: 'nodes', name })
+    if (!refused) return true
+    log('E', 'server.go:707', `"Failed to retrieve node info" err=${JSON.stringify(refused.message)}`)
+  }
+  log('I', 'server.go:497', `"Can't determine this node's IP, assuming loopback; if this is incorrect, please set the --bind-address flag"`)
+  return false
+}
+
+/** What it watches, and which line of pkg/proxy/config/config.go of v1.33.1 says so. */
+const INFORMERS = [['service config', 199], ['endpoint slice config', 105], ['serviceCIDR config', 440], ['node config', 329]] as const
+
 /** What the node has of the Pods' network; it waits until something is there (waitForPodCIDR). */
 function* podCIDRs(process: Process, { client, name }: NodeContext, log: (severity: 'I' | 'E', source: string, message: string) => void): Task<readonly string[]> {
   log('I', 'server_linux.go:95', `"Watching for node, awaiting podCIDR allocation" hostname="${name}"`)
@@ -49,11 +70,15 @@ function* podCIDRs(process: Process, { client, name }: NodeContext, log: (severi
 export function kubeProxy(services: SystemServices): Program {
   return function* (process) {
     const { clock, pid } = process
-    const node = services.nodeOf(process)
-    if (!node) {
+    const found = services.nodeOf(process)
+    if (!found) {
       yield* process.printError(klogLine(clock.wall(), 'E', pid, 'server.go:687', '"Failed to retrieve node info" err="the Pod does not run on the host network of a node"'))
       return 1
     }
+    const out = new Output(process, 2)
+    const log = (severity: 'I' | 'W' | 'E', source: string, message: string): void => out.write(klogLine(clock.wall(), severity, pid, source, message))
+    const client = accountOf(process, found.client, (failure) => tellFailure(CLIENT_GO, failure, log), { manager: 'kube-proxy', selects: true })
+    const node: NodeContext = { ...found, client }
     let configuration: ProxyConfiguration
     try {
       configuration = readConfiguration(process, node.config, node.name)
@@ -72,13 +97,11 @@ export function kubeProxy(services: SystemServices): Program {
       yield* process.printError(`podhop: not simulated: ${refusal.message}\n`)
       return 69
     }
-    const out = new Output(process, 2)
-    const log = (severity: 'I' | 'E', source: string, message: string): void => out.write(klogLine(clock.wall(), severity, pid, source, message))
     const ips = node.config.nodes.filter((n) => n.name === node.name).flatMap(nodeIps)
     const families = node.config.ipFamilies.map((family) => (family === 'IPv4' ? 4 : 6))
     const dual = families.length > 1
     if (mode === 'iptables') log('I', 'server_linux.go:63', '"Using iptables proxy"')
-    log('I', 'server.go:715', `"Successfully retrieved node IP(s)" IPs=[${ips.map((ip) => `"${ip}"`).join(',')}]`)
+    if (yield* ownNode(process, client, node.name, log)) log('I', 'server.go:715', `"Successfully retrieved node IP(s)" IPs=[${ips.map((ip) => `"${ip}"`).join(',')}]`)
     if (dual) log('I', 'server.go:245', '"kube-proxy running in dual-stack mode" primary ipFamily="' + `IPv${families[0]!}"`)
     if (mode === 'ipvs') log('I', 'server_linux.go:188', '"Using ipvs Proxier"')
     else if (mode === 'nftables') log('I', 'server_linux.go:231', '"Using nftables Proxier"')
@@ -108,6 +131,10 @@ export function kubeProxy(services: SystemServices): Program {
     }
     const health = new ProxyHealth(process, node.name, log)
     serveProxyMode(process, mode, () => proxyMetrics(node, mode, health), log)
+    // It names itself by its node's name, also where the uid stands.
+    new EventRecorder(client, clock, 'kube-proxy', node.name).note({ kind: 'Node', name: node.name, uid: node.name }, 'Normal', 'Starting', 'StartKubeProxy', '')
+    for (const kind of ['service config', 'endpoint slice config', 'node config']) log('I', 'config.go:199', `"Starting ${kind} controller"`)
+    yield* client.untilSynced(['services', 'endpointslices'])
     for (const family of families) {
       const proxier = yield* untilReached(clock, () => {
         if (mode === 'ipvs') return new IpvsProxier(node, configuration.ipvs, log, health, family)
@@ -115,9 +142,6 @@ export function kubeProxy(services: SystemServices): Program {
       })
       process.onExit(() => proxier.stop())
     }
-    // It names itself by its node's name, also where the uid stands.
-    new EventRecorder(asManager(node.client, 'kube-proxy'), clock, 'kube-proxy', node.name).note({ kind: 'Node', name: node.name, uid: node.name }, 'Normal', 'Starting', 'StartKubeProxy', '')
-    for (const kind of ['service config', 'endpoint slice config', 'node config']) log('I', 'config.go:199', `"Starting ${kind} controller"`)
     yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
     yield* out.flush()
     return 0

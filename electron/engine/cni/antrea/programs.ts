@@ -1,3 +1,5 @@
+import { accountOf, tellFailure, type ClientGo } from '../../programs/account.ts'
+import type { NodeContext } from '../types.ts'
 import { StatusError } from '../../kubernetes/client.ts'
 import { untilReached } from '../../kubernetes/connection.ts'
 import type { KubeObject } from '../../kubernetes/types.ts'
@@ -23,15 +25,18 @@ function agent(services: SystemServices): Program {
   return function* (process) {
     const out = new Output(process, 2)
     const log: AgentLog = (source, message, severity = 'I') => out.write(klogLine(process.clock.wall(), severity, process.pid, source, message))
-    const node = services.nodeOf(process)
+    const found = services.nodeOf(process)
     log('log_file.go:93', '"Set log file max size" size=104857600')
     log('agent.go:109', `"Starting Antrea Agent" version="${VERSION}"`)
-    if (!node) {
+    if (!found) {
       log('main.go:54', '"Error running agent" err="error initializing agent: failed to get Node"', 'F')
       yield* out.flush()
       return 1
     }
     const pod = { name: process.env.get('POD_NAME') ?? '', namespace: process.env.get('POD_NAMESPACE') ?? 'kube-system' }
+    const client = accountOf(process, found.client, (failure) => tellFailure(CLIENT_GO, failure, (severity, source, message) => log(source, message, severity)), { manager: 'antrea-agent' })
+    const node: NodeContext = { ...found, client }
+    yield* client.untilSynced(['nodes', 'services', 'endpointslices'])
     const running = yield* untilReached(process.clock, () => new AntreaAgent(node, log, pod))
     process.onExit(() => running.stop())
     yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
@@ -41,14 +46,17 @@ function agent(services: SystemServices): Program {
   }
 }
 
+const CLIENT_GO: ClientGo = { minor: 31, name: 'k8s.io/client-go/informers/factory.go:160' }
 const TIER_NAMES: Readonly<Record<string, string>> = { emergency: 'Emergency', securityops: 'SecurityOps', networkops: 'NetworkOps', platform: 'Platform', application: 'Application', baseline: 'Baseline' }
 
 function controller(services: SystemServices): Program {
   return function* (process) {
     const out = new Output(process, 2)
     const log = (source: string, message: string): void => out.write(klogLine(process.clock.wall(), 'I', process.pid, source, message))
-    const node = services.nodeOf(process)
-    if (!node) return 1
+    const found = services.nodeOf(process)
+    if (!found) return 1
+    const client = accountOf(process, found.client, (failure) => tellFailure(CLIENT_GO, failure, (severity, source, message) => out.write(klogLine(process.clock.wall(), severity, process.pid, source, message))), { manager: 'antrea-controller' })
+    const node: NodeContext = { ...found, client }
     log('controller.go:140', `"Starting Antrea Controller" version="${VERSION}"`)
     const now = `${new Date(Math.floor(process.clock.wall() / 1000) * 1000).toISOString().slice(0, 19)}Z`
     const content = {

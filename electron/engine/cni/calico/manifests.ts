@@ -284,6 +284,7 @@ function roles(): object[] {
       rule('networking.k8s.io', ['networkpolicies'], ['watch', 'list']),
       rule('', ['pods', 'namespaces', 'serviceaccounts'], ['list', 'watch']),
       rule('', ['pods/status'], ['patch']),
+      rule('policy.networking.k8s.io', ['adminnetworkpolicies', 'baselineadminnetworkpolicies'], ['watch', 'list']),
       rule(CALICO_GROUP, ['globalfelixconfigs', 'felixconfigurations', 'bgppeers', 'bgpfilters', 'globalbgpconfigs', 'bgpconfigurations', 'ippools', 'ipreservations', 'ipamblocks', 'globalnetworkpolicies', 'globalnetworksets', 'networkpolicies', 'networksets', 'clusterinformations', 'hostendpoints', 'blockaffinities', 'caliconodestatuses', 'tiers'], read),
       rule(CALICO_GROUP, ['tiers'], ['create']),
       rule(CALICO_GROUP, ['ippools', 'felixconfigurations', 'clusterinformations'], ['create', 'update']),

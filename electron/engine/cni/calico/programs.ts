@@ -1,3 +1,4 @@
+import { accountOf } from '../../programs/account.ts'
 import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
 import type { Program } from '../../machine/types.ts'
 import { Output, untilSignal } from '../../programs/output.ts'
@@ -45,7 +46,17 @@ function startRunit(services: SystemServices, running: Map<string, Running>): Pr
       yield* out.flush()
       return 1
     }
-    const node: NodeContext = { ...found, client: asManager(found.client, 'calico-node') }
+    const client = accountOf(process, found.client, ({ type, list, error }) => log('felix/watchercache.go 205', `Failed to ${list === undefined ? 'create watcher' : 'perform list of current data during resync'} ListRoot="/calico/resources/v3/projectcalico.org/${type.replace(/.*\./, '').toLowerCase()}" error=connection is unauthorized: ${list ?? error}`), { manager: 'calico-node' })
+    const node: NodeContext = { ...found, client }
+    const refused = client.refusal({ verb: 'get', resource: 'nodes', name: 'foo' })
+    if (refused) {
+      log('startup/startup.go 442', 'Checking datastore connection')
+      log('startup/startup.go 457', `Connection to the datastore is unauthorized error=connection is unauthorized: ${refused.message}`, 'WARNING')
+      log('startup/utils.go 48', 'Terminating', 'WARNING')
+      out.write('Calico node failed to start\n')
+      yield* out.flush()
+      return 1
+    }
     yield* untilDone(process, () => startNode(node, process.env, log), (message) => log('startup/startup.go 457', `Hit error connecting to datastore - retry error=${message}`))
     out.write('Calico node started successfully\n')
     const felix = new Felix(node, process.env, log)

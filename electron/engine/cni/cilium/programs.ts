@@ -1,3 +1,5 @@
+import { accountOf } from '../../programs/account.ts'
+import type { NodeContext } from '../types.ts'
 import { untilReached } from '../../kubernetes/connection.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { Output, untilSignal } from '../../programs/output.ts'
@@ -43,18 +45,21 @@ function agent(services: SystemServices): Program {
   return function* (process) {
     const out = new Output(process, 2)
     const log = logger(process, out)
-    const node = services.nodeOf(process)
-    if (!node) {
+    const found = services.nodeOf(process)
+    if (!found) {
       log('fatal', 'failed to start: unable to find own node', 'daemon')
       yield* out.flush()
       return 1
     }
+    const client = accountOf(process, found.client, ({ list, type, error }) => log('error', `k8sError`, 'k8s', `error="github.com/cilium/cilium/pkg/k8s/informer/informer.go:124: Failed to watch ${type}: ${list === undefined ? error : `failed to list ${type}: ${list}`}"`), { manager: 'cilium-agent' })
+    const node: NodeContext = { ...found, client }
     log('info', '     _ _ _', 'daemon')
     log('info', ' ___|_| |_|_ _ _____', 'daemon')
     log('info', '|  _| | | | | |     |', 'daemon')
     log('info', '|___|_|_|_|___|_|_|_|', 'daemon')
     log('info', `Cilium ${CILIUM_VERSION.slice(1)} go version go1.24.2 linux/amd64`, 'daemon')
     log('info', 'Establishing connection to apiserver', 'k8s-client', `host="https://${node.config.nodes.find((n) => n.role === 'control-plane')?.ip ?? ''}:6443"`)
+    yield* client.untilSynced(['nodes', 'services', 'endpointslices', 'pods', 'namespaces', 'networkpolicies'])
     const running = yield* untilReached(process.clock, () => new CiliumAgent(node, process, log))
     log('info', 'Connected to apiserver', 'k8s-client')
     process.onExit(() => running.stop())
@@ -70,8 +75,10 @@ function operator(services: SystemServices): Program {
   return function* (process) {
     const out = new Output(process, 2)
     const log = logger(process, out)
-    const node = services.nodeOf(process)
-    if (!node) return 1
+    const found = services.nodeOf(process)
+    if (!found) return 1
+    const client = accountOf(process, found.client, ({ list, type, error }) => log('error', `k8sError`, 'k8s', `error="github.com/cilium/cilium/pkg/k8s/informer/informer.go:124: Failed to watch ${type}: ${list === undefined ? error : `failed to list ${type}: ${list}`}"`), { manager: 'cilium-operator-generic' })
+    const node: NodeContext = { ...found, client }
     log('info', `Cilium Operator ${CILIUM_VERSION.slice(1)} go version go1.24.2 linux/amd64`, 'cilium-operator-generic')
     const running = yield* untilReached(process.clock, () => new CiliumOperator(node.client, process.clock, node.config.ipFamilies.map((f) => (f === 'IPv6' ? 6 : 4)), (message, level = 'info') => log(level, message, 'cilium-operator-generic')))
     process.onExit(() => running.stop())

@@ -1,6 +1,7 @@
 import type { ClusterConfig } from '../../config.ts'
 import { untilReached } from '../../kubernetes/connection.ts'
 import type { Process, Program } from '../../machine/types.ts'
+import { accountOf, tellFailure } from '../../programs/account.ts'
 import { serveGo, splitTarget } from '../../programs/http/go.ts'
 import { klogLine } from '../../programs/klog.ts'
 import { Output, untilSignal } from '../../programs/output.ts'
@@ -40,8 +41,8 @@ function startControllers(context: NodeContext, log: Log, settings: Settings, pr
 export function kubeRouter(services: SystemServices): Program {
   return function* (process) {
     const { clock, pid } = process
-    const node = services.nodeOf(process)
-    if (!node) {
+    const found = services.nodeOf(process)
+    if (!found) {
       yield* process.printError(klogLine(clock.wall(), 'E', pid, 'main.go:83', 'Failed to parse kube-router config: the Pod does not run on the host network of a node'))
       return 1
     }
@@ -65,6 +66,9 @@ export function kubeRouter(services: SystemServices): Program {
     } catch (error) {
       log('health_controller.go:157', `Health controller error: listen tcp :${HEALTH_PORT}: bind: ${(error as Error).message.toLowerCase()}`, 'E')
     }
+    const client = accountOf(process, found.client, (failure) => tellFailure({ minor: 32, patch: 8 }, failure, (severity, source, message) => out.write(klogLine(clock.wall(), severity, pid, source, message))), { manager: 'kube-router' })
+    const node: NodeContext = { ...found, client }
+    yield* client.untilSynced(['nodes', 'services', 'endpointslices', 'pods', 'namespaces', 'networkpolicies'])
     const agent = yield* untilReached(clock, () => startControllers(node, log, settings, process))
     process.onExit(() => agent.stop())
     yield* untilSignal(process, ['SIGINT', 'SIGTERM'])

@@ -1,4 +1,6 @@
-import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
+import type { ReflectorFailure } from '../../kubernetes/rbac/account-reflector.ts'
+import { accountOf } from '../../programs/account.ts'
+import { klogLine } from '../../programs/klog.ts'
 import { untilReached } from '../../kubernetes/connection.ts'
 import { timestamp } from '../../kubernetes/human-duration.ts'
 import type { Process, Program } from '../../machine/types.ts'
@@ -59,6 +61,11 @@ function init(services: SystemServices): Program {
   }
 }
 
+/** The reflectors of Weave's client-go, which is of 2020. */
+function tellOld(process: Process, out: Output): (failure: ReflectorFailure) => void {
+  return ({ type, list, error }) => out.write(klogLine(process.clock.wall(), 'E', process.pid, list === undefined ? 'reflector.go:283' : 'reflector.go:126', `github.com/weaveworks/weave/prog/weave-npc/main.go:${type === '*v1.NetworkPolicy' ? 330 : 316}: Failed to ${list === undefined ? 'watch' : 'list'} ${type}: ${list ?? error}`))
+}
+
 /** prog/weave-kube/launch.sh */
 function launch(services: SystemServices): Program {
   return function* (process) {
@@ -70,7 +77,14 @@ function launch(services: SystemServices): Program {
       yield* out.flush()
       return 1
     }
-    const node: NodeContext = { ...found, client: asManager(found.client, 'weave-net') }
+    const client = accountOf(process, found.client, tellOld(process, out), { manager: 'weave-net' })
+    const node: NodeContext = { ...found, client }
+    const refused = client.refusal({ verb: 'list', resource: 'nodes' })
+    if (refused) {
+      out.write(`${line(process, 'FATA', `[kube-peers] Could not get peers: ${refused.message}`)}Failed to get peers\n`)
+      yield* out.flush()
+      return 1
+    }
     const range = process.env.get('IPALLOC_RANGE') ?? '10.32.0.0/12'
     log(`Command line options: map[conn-limit:200 datapath:datapath db-prefix:/weavedb/weave-net docker-api: expect-npc:true http-addr:127.0.0.1:${CONTROL_PORT} ipalloc-init:consensus=${node.config.nodes.length} ipalloc-range:${range} metrics-addr:0.0.0.0:6782 name:${peerName(node.name)} nickname:${node.name} no-dns:true no-masq-local:true port:${MESH_PORT}]`)
     log(`weave  ${WEAVE_VERSION}`)
@@ -96,15 +110,18 @@ function setNodeStatus(node: NodeContext): void {
 
 function npc(services: SystemServices): Program {
   return function* (process) {
-    const node = services.nodeOf(process)
+    const found = services.nodeOf(process)
     const out = new Output(process, 2)
-    if (!node) {
+    if (!found) {
       out.write(line(process, 'FATA', NOT_ON_NODE))
       yield* out.flush()
       return 1
     }
-    out.write(line(process, 'INFO', `Starting Weaveworks NPC ${WEAVE_VERSION}; node name "${node.name}"`))
+    out.write(line(process, 'INFO', `Starting Weaveworks NPC ${WEAVE_VERSION}; node name "${found.name}"`))
     out.write(line(process, 'INFO', 'Serving /metrics on :6781'))
+    const client = accountOf(process, found.client, tellOld(process, out), { manager: 'weave-npc' })
+    const node: NodeContext = { ...found, client }
+    yield* client.untilSynced(['namespaces', 'pods', 'networkpolicies'])
     const running = yield* untilReached(process.clock, () => new WeaveNpc(node, (level, message) => out.write(line(process, level, message))))
     process.onExit(() => running.stop())
     const signal = yield* untilSignal(process, ['SIGINT', 'SIGTERM'])

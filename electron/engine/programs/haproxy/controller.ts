@@ -1,8 +1,9 @@
+import { accountOf, tellFailure } from '../account.ts'
+import { klogLine } from '../klog.ts'
 import { untilReached } from '../../kubernetes/connection.ts'
 import { InformerFactory, type Informer } from '../../kubernetes/controllers/informer.ts'
 import { WorkQueue } from '../../kubernetes/controllers/workqueue.ts'
 import type { KubernetesClient } from '../../kubernetes/client.ts'
-import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
 import type { ConfigMap, EndpointSlice, Ingress, IngressClass, KubeObject, Secret, Service } from '../../kubernetes/types.ts'
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
@@ -48,7 +49,9 @@ function* run(process: Process, services: SystemServices): Task<number> {
   line('Empty Ingress class: false')
   line(`Publish service: ${flags.values.get('publish-service') ?? ''}`)
   line('Default backend service not provided: using local default backend')
-  const controller = new Controller(process, asManager(services.client, 'haproxy-ingress-controller'), flags.values, line, (text) => out.write(text))
+  const errors = new Output(process, 2)
+  const client = accountOf(process, services.client, (failure) => tellFailure({ minor: 32, patch: 3 }, failure, (severity, source, text) => errors.write(klogLine(process.clock.wall(), severity, process.pid, source, text))), { manager: 'haproxy-ingress-controller' })
+  const controller = new Controller(process, client, flags.values, line, (text) => out.write(text))
   process.onExit(() => controller.stop())
   const failure = yield* controller.start()
   if (failure !== undefined) {

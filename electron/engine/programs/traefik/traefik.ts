@@ -1,8 +1,9 @@
+import { accountOf, tellFailure } from '../account.ts'
+import { klogLine } from '../klog.ts'
 import { untilReached } from '../../kubernetes/connection.ts'
 import { InformerFactory, type Informer } from '../../kubernetes/controllers/informer.ts'
 import { WorkQueue } from '../../kubernetes/controllers/workqueue.ts'
 import type { KubernetesClient } from '../../kubernetes/client.ts'
-import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
 import type { EndpointSlice, Ingress, IngressClass, KubeObject, Secret, Service } from '../../kubernetes/types.ts'
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
@@ -72,7 +73,9 @@ Stats collection is disabled.
 Help us improve Traefik by turning this feature on :)
 More details on: https://doc.traefik.io/traefik/contributing/data-collection/
 `)
-  const traefik = new Traefik(process, asManager(services.client, 'traefik'), flags, log, (line) => (flags.get('accesslog') === 'true' ? out.write(line) : undefined))
+  const errors = new Output(process, 2)
+  const client = accountOf(process, services.client, (failure) => tellFailure({ minor: 31, name: 'k8s.io/client-go@v0.31.1/tools/cache/reflector.go:243' }, failure, (severity, source, text) => errors.write(klogLine(process.clock.wall(), severity, process.pid, source, text))), { manager: 'traefik' })
+  const traefik = new Traefik(process, client, flags, log, (line) => (flags.get('accesslog') === 'true' ? out.write(line) : undefined))
   process.onExit(() => traefik.stop())
   const failure = yield* traefik.start()
   if (failure !== undefined) {

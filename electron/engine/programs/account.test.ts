@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest'
+import { house } from '../../shell/house.samples.ts'
+
+const FORBIDDEN = (account: string, verb: string, resource: string, group = ''): string =>
+  `${resource}${group && `.${group}`} is forbidden: User \\"system:serviceaccount:${account}\\" cannot ${verb} resource \\"${resource}\\" in API group \\"${group}\\" at the cluster scope`
+const nat = (node: string, word: string): string => `hop node ${node} -- sh -c 'iptables-save | grep -c ${word}'`
+
+test('kube-proxy without its ClusterRoleBinding runs and says why, but writes nothing until it may read Services', () => {
+  const { run } = house()
+  run('kubectl delete clusterrolebinding kubeadm:node-proxier; kubectl -n kube-system delete pod -l k8s-app=kube-proxy; sleep 45')
+  expect(run('kubectl -n kube-system get pods -l k8s-app=kube-proxy --no-headers').output).toMatch(/^(kube-proxy-\w{5} +1\/1 +Running +0 +\d+s\n)+$/)
+  const log = run('kubectl -n kube-system logs $(kubectl -n kube-system get pod -l k8s-app=kube-proxy -o name | head -n 1)').output
+  expect(log.match(/server\.go:707\] "Failed to retrieve node info" err="nodes \\"\S+\\" is forbidden: User \\"system:serviceaccount:kube-system:kube-proxy\\" cannot get resource \\"nodes\\" in API group \\"\\" at the cluster scope"\n/g)).toHaveLength(6)
+  expect(log).toContain(`reflector.go:200] "Failed to watch" err="failed to list *v1.Service: ${FORBIDDEN('kube-system:kube-proxy', 'list', 'services')}" logger="UnhandledError" reflector="k8s.io/client-go/informers/factory.go:160" type="*v1.Service"\n`)
+  expect(log).toContain(`"Failed to watch" err="failed to list *v1.EndpointSlice: ${FORBIDDEN('kube-system:kube-proxy', 'list', 'endpointslices', 'discovery.k8s.io')}"`)
+  // the rules of before stay, and new Services are not among them
+  run('kubectl create service clusterip late --tcp=80')
+  expect(run(`sleep 5; ${nat('worker-1', 'default/late')}; ${nat('worker-1', 'kube-system/kube-dns')} | grep -cv '^0'`).output).toBe('0\n1\n')
+  run('kubectl create clusterrolebinding mended --clusterrole=system:node-proxier --serviceaccount=kube-system:kube-proxy; sleep 31')
+  expect(run(nat('worker-1', 'default/late')).output).not.toBe('0\n')
+})
+
+test('a running kube-proxy keeps its watches when its right goes, until they end', () => {
+  const { run } = house()
+  run('kubectl delete clusterrolebinding kubeadm:node-proxier; kubectl create service clusterip early --tcp=80')
+  expect(run(`sleep 5; ${nat('worker-1', 'default/early')}`).output).not.toBe('0\n')
+  run('sleep 600; kubectl create service clusterip late --tcp=80; kubectl delete service early')
+  expect(run(`sleep 5; ${nat('worker-1', 'default/late')}; ${nat('worker-1', 'default/early')}`).output).toMatch(/^0\n[1-9]\n$/)
+  expect(run('kubectl -n kube-system logs -l k8s-app=kube-proxy --tail=-1').output).toContain('reflector.go:200] "Failed to watch" err="unknown (get services)" logger="UnhandledError"')
+  // what was missed is learned when the right comes back
+  run('kubectl create clusterrolebinding mended --clusterrole=system:node-proxier --serviceaccount=kube-system:kube-proxy; sleep 31')
+  expect(run(`${nat('worker-1', 'default/late')}; ${nat('worker-1', 'default/early')}`).output).toMatch(/^[1-9]\n0\n$/)
+})
+
+test('flanneld may not read its Pod: it ends with the line that everybody knows, and starts again', () => {
+  const { run } = house()
+  run('kubectl delete clusterrolebinding flannel; kubectl -n kube-flannel delete pod --all; sleep 20')
+  expect(run('kubectl -n kube-flannel get pods --no-headers').output).toMatch(/CrashLoopBackOff|Error/)
+  expect(run('kubectl -n kube-flannel logs -l app=flannel --tail=-1').output).toMatch(/main\.go:\d+\] Failed to create SubnetManager: error retrieving pod spec for 'kube-flannel\/(kube-flannel-ds-\w{5})': pods "\1" is forbidden: User "system:serviceaccount:kube-flannel:flannel" cannot get resource "pods" in API group "" in the namespace "kube-flannel"\n/)
+  run('kubectl create clusterrolebinding flannel --clusterrole=flannel --serviceaccount=kube-flannel:flannel; sleep 60')
+  expect(run('kubectl -n kube-flannel get pods --no-headers').output).toMatch(/^(\S+ +1\/1 +Running .*\n)+$/)
+})
+
+test('calico-node without its right to Nodes does not start', () => {
+  const { run } = house({ cni: 'calico' })
+  run('kubectl delete clusterrolebinding calico-node; kubectl -n kube-system delete pod -l k8s-app=calico-node; sleep 20')
+  const log = run('kubectl -n kube-system logs -l k8s-app=calico-node -c calico-node --tail=-1').output
+  expect(log).toContain('Connection to the datastore is unauthorized error=connection is unauthorized: nodes "foo" is forbidden: User "system:serviceaccount:kube-system:calico-node" cannot get resource "nodes" in API group "" at the cluster scope\n')
+  expect(log).toContain('Calico node failed to start\n')
+})
+
+test('ingress-nginx that may not read Ingresses keeps those that it has, and goes on when it may', () => {
+  const { run } = house({ ingressController: 'nginx' })
+  const host = (name: string): string => `kubectl create ingress ${name} --class=nginx --rule=${name}.example/=web:80`
+  const code = (name: string): string => `curl -s -o /dev/null -w '%{http_code}\\n' -H 'Host: ${name}.example' http://172.18.0.3:$(kubectl -n ingress-nginx get svc ingress-nginx-controller -o jsonpath='{.spec.ports[0].nodePort}')/`
+  run(`kubectl create deployment web --image=nginx; kubectl expose deployment web --port=80; kubectl rollout status deployment web; ${host('one')}; sleep 20`)
+  expect(run(code('one')).output).toBe('200\n')
+  run(`kubectl delete clusterrolebinding ingress-nginx; sleep 610; ${host('two')}; sleep 20`)
+  expect(run(`${code('one')}; ${code('two')}`).output).toBe('200\n404\n')
+  expect(run('kubectl -n ingress-nginx logs deploy/ingress-nginx-controller').output).toContain(`failed to list *v1.Ingress: ${FORBIDDEN('ingress-nginx:ingress-nginx', 'list', 'ingresses', 'networking.k8s.io')}`)
+  run('kubectl create clusterrolebinding ingress-nginx --clusterrole=ingress-nginx --serviceaccount=ingress-nginx:ingress-nginx; sleep 40')
+  expect(run(code('two')).output).toBe('200\n')
+})
+
+for (const cni of ['flannel', 'calico', 'cilium', 'weave', 'kube-router', 'antrea'] as const) {
+  test(`who has what a published manifest gives is refused nothing: ${cni}`, () => {
+    const { run } = house({ cni, ingressController: cni === 'flannel' ? 'nginx' : cni === 'calico' ? 'traefik' : cni === 'cilium' ? 'haproxy' : 'none' })
+    run('kubectl create deployment web --image=nginx; kubectl rollout status deployment web; sleep 60')
+    const logs = run('for p in $(kubectl get pods -A -o jsonpath=\'{range .items[*]}{.metadata.namespace}/{.metadata.name} {end}\'); do kubectl -n ${p%/*} logs ${p#*/} --all-containers; done').output
+    expect(logs.split('\n').filter((line) => /forbidden|unauthorized/i.test(line))).toEqual([])
+  })
+}
