@@ -65,10 +65,11 @@ export class SimulatedNode implements FaultNode {
   powerOff(): void {
     const { network, machine } = this
     network.off = true
+    // first of all: who is cut off in the middle of a sentence says no goodbye
+    for (const link of network.links.values()) if (link.kind === 'nic') network.setUp(link.name, false)
     this.#endAgent()
     this.kubelet.powerOff()
     machine.halt()
-    for (const link of network.links.values()) if (link.kind === 'nic') network.setUp(link.name, false)
     this.#forget()
     network.changed()
   }

@@ -46,7 +46,12 @@ export const service: Kind<Service> = {
     dropTypeDependent(object, old)
     if (spec.type !== 'LoadBalancer' && old.spec.type === 'LoadBalancer') object.status = { ...object.status, loadBalancer: {} }
   },
-  prepareForStatusUpdate(object) {
+  prepareForStatusUpdate(object, _old, submitted) {
+    // the strategy keeps the spec, no more
+    for (const field of ['labels', 'annotations', 'finalizers'] as const) {
+      if (submitted.metadata[field] === undefined) delete object.metadata[field]
+      else Object.assign(object.metadata, { [field]: submitted.metadata[field] })
+    }
     const { ingress } = object.status?.loadBalancer ?? {}
     if (object.spec.type !== 'LoadBalancer' || !ingress?.some((i) => i.ip && i.ipMode === undefined)) return
     object.status = { ...object.status, loadBalancer: { ingress: ingress.map((i) => (i.ip ? { ipMode: 'VIP', ...i } : i)) } }

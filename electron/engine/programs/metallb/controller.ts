@@ -21,6 +21,8 @@ export class MetalController {
   readonly #log: MetalLog
   readonly #events: EventRecorder
   readonly #lbClass: string
+  /** Where MetalLB's own objects are read. */
+  readonly #namespace: string | undefined
   readonly #allocator = new Allocator()
   readonly #services = new Map<string, Service>()
   readonly #objects = new Map<string, AddressPool>()
@@ -30,10 +32,11 @@ export class MetalController {
   readonly #failed = new Map<string, string>()
   #config = 0
 
-  constructor(client: KubernetesClient, clock: Clock, { lbClass, log }: { lbClass: string; log: MetalLog }) {
+  constructor(client: KubernetesClient, clock: Clock, { lbClass, namespace, log }: { lbClass: string; namespace?: string; log: MetalLog }) {
     this.#client = asManager(client, 'controller')
     this.#log = log
     this.#lbClass = lbClass
+    this.#namespace = namespace
     this.#events = new EventRecorder(client, clock, 'metallb-controller')
     this.#loop = new SyncLoop(clock, DELAY, () => ifReached(() => this.#sync()))
     this.#watch<AddressPool>(ADDRESS_POOLS, (pool, gone) => {
@@ -73,7 +76,7 @@ export class MetalController {
   }
 
   #watch<T extends KubeObject>(resource: string, seen: (object: T, gone: boolean) => void): void {
-    this.#stops.push(this.#client.watch<T>(resource, {}, (event) => {
+    this.#stops.push(this.#client.watch<T>(resource, this.#namespace !== undefined && resource.endsWith('.metallb.io') ? { namespace: this.#namespace } : {}, (event) => {
       if (event.type !== 'ADDED' && event.type !== 'MODIFIED' && event.type !== 'DELETED') return
       seen(event.object, event.type === 'DELETED')
       this.#loop.request()
@@ -179,16 +182,19 @@ export class MetalController {
   #write(service: Service, ips: readonly Ip[], pool: string | undefined): void {
     const { namespace, name, annotations } = service.metadata
     const present = (service.status.loadBalancer?.ingress ?? []).map((i) => i.ip)
-    const patch = (change: object, subresource?: 'status'): void => {
-      try {
-        this.#client.patch('services', namespace, name, 'application/merge-patch+json', change, subresource ? { subresource } : {})
-      } catch (error) {
-        if (!(error instanceof StatusError)) throw error
-      }
+    if (annotations?.[POOL_ANNOTATION] === pool && present.join() === ips.join()) return
+    // one update of the status, which may change annotations, too: the account may do no more
+    const { [POOL_ANNOTATION]: _, ...others } = annotations ?? {}
+    const kept = pool === undefined ? others : { ...others, [POOL_ANNOTATION]: pool }
+    try {
+      const status = { ...service.status, loadBalancer: ips.length > 0 ? { ingress: ips.map((ip) => ({ ip })) } : {} }
+      this.#client.update('services', namespace, name, { ...service, metadata: { ...service.metadata, annotations: kept }, status }, { subresource: 'status' })
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error
+      // it has changed since: the next round sees it
+      return
     }
-    if (annotations?.[POOL_ANNOTATION] !== pool) patch({ metadata: { annotations: { [POOL_ANNOTATION]: pool ?? null } } })
     if (present.join() === ips.join()) return
-    patch({ status: { loadBalancer: ips.length > 0 ? { ingress: ips.map((ip) => ({ ip })) } : null } }, 'status')
     this.#log('info', 'main.go:136', { event: 'serviceUpdated', msg: 'updated service object' })
   }
 
@@ -197,7 +203,7 @@ export class MetalController {
     const status = this.#allocator.counts(pool)
     if (!object || JSON.stringify(object.status) === JSON.stringify(status)) return
     try {
-      this.#client.patch(ADDRESS_POOLS, object.metadata.namespace, pool.name, 'application/merge-patch+json', { status }, { subresource: 'status' })
+      this.#client.update(ADDRESS_POOLS, object.metadata.namespace, pool.name, { ...object, status }, { subresource: 'status' })
     } catch (error) {
       if (!(error instanceof StatusError)) throw error
     }

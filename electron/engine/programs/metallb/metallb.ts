@@ -1,8 +1,12 @@
+import type { ReflectorFailure } from '../../kubernetes/rbac/account-reflector.ts'
+import { accountOf, tellFailure } from '../account.ts'
+import { klogLine } from '../klog.ts'
 import { untilReached } from '../../kubernetes/connection.ts'
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { parseGoFlags } from '../go-flags.ts'
+import { exposition } from '../../prometheus.ts'
 import { GO_NOT_FOUND, serveGo, splitTarget } from '../http/go.ts'
 import { Output, untilSignal } from '../output.ts'
 import type { SystemServices } from '../types.ts'
@@ -11,7 +15,7 @@ import { Members } from './members.ts'
 import { Speaker } from './speaker.ts'
 import { makeMemberlistSecret, rotateCertificates, serveWebhooks } from './webhooks.ts'
 
-/** The programs of MetalLB's images, v0.14 and v0.15, in layer 2 mode (controller/main.go, speaker/main.go). */
+/** The programs of MetalLB's images, v0.14 and v0.15, in layer 2 mode and in BGP mode, native (controller/main.go, speaker/main.go). */
 const NAMESPACE_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace'
 const HINT = '(the flags of the published manifest are)'
 
@@ -61,6 +65,12 @@ function serveMetrics(process: Process, port: number, text: () => string): void 
     splitTarget(target).path === '/metrics' ? { headers: [['Content-Type', 'text/plain; version=0.0.4; charset=utf-8; escaping=underscores']], body: text() } : GO_NOT_FOUND)
 }
 
+/** controller-runtime's reflectors, through klog. */
+function tellOf(process: Process): (failure: ReflectorFailure) => void {
+  const errors = new Output(process, 2)
+  return (failure) => tellFailure({ minor: 32, patch: 3 }, failure, (severity, source, text) => errors.write(klogLine(process.clock.wall(), severity, process.pid, source, text)))
+}
+
 function* controller(process: Process, services: SystemServices): Task<number> {
   const flags = parseGoFlags(process.argv.slice(1), [...['log-level', 'tls-min-version', 'lb-class', 'ml-secret-name', 'deployment', 'webhook-mode', 'namespace'].map((name) => ({ name, kind: 'string' as const })), { name: 'port', kind: 'int' }, { name: 'disable-cert-rotation', kind: 'bool' }])
   if ('error' in flags) return yield* refuse(process, flags.error)
@@ -69,7 +79,7 @@ function* controller(process: Process, services: SystemServices): Task<number> {
   if (odd !== undefined) return yield* refuse(process, odd)
   const out = new Output(process, 1)
   const log = logger(process, out, values.get('log-level') ?? 'info')
-  const { client } = services
+  const client = accountOf(process, services.client, tellOf(process), { manager: 'controller' })
   const namespace = values.get('namespace') ?? namespaceOf(process)
   log('info', 'main.go:182', { branch: 'HEAD', msg: 'MetalLB controller starting' })
   if (!(yield* untilDefined(process, client))) {
@@ -84,7 +94,7 @@ function* controller(process: Process, services: SystemServices): Task<number> {
     process.onExit(serveWebhooks(process, client, chain))
     log('info', 'webhook.go:33', { msg: 'webhooks enabled', op: 'startup' })
   }
-  const running = new MetalController(client, process.clock, { lbClass: values.get('lb-class') ?? '', log })
+  const running = new MetalController(client, process.clock, { lbClass: values.get('lb-class') ?? '', namespace, log })
   process.onExit(() => running.stop())
   serveMetrics(process, Number(values.get('port') ?? 7472), () => running.metrics())
   yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
@@ -101,7 +111,7 @@ function* speaker(process: Process, services: SystemServices): Task<number> {
   if (odd !== undefined) return yield* refuse(process, odd)
   const out = new Output(process, 1)
   const log = logger(process, out, values.get('log-level') ?? 'info')
-  const { client } = services
+  const client = accountOf(process, services.client, tellOf(process), { manager: 'speaker', onlyLists: true })
   const context = services.nodeOf(process)
   if (!context) return yield* refuse(process, 'a speaker without hostNetwork')
   log('info', 'main.go:98', { branch: 'HEAD', msg: 'MetalLB speaker starting' })
@@ -119,10 +129,10 @@ function* speaker(process: Process, services: SystemServices): Task<number> {
   })
   if (members) process.onExit(() => members.stop())
   const labels = values.get('ml-labels') ?? process.env.get('METALLB_ML_LABELS') ?? 'app=metallb,component=speaker'
-  const started = yield* untilReached(process.clock, () => new Speaker(context, client, { namespace, lbClass: values.get('lb-class') ?? '', ignoreExcluded: /^(1|t|true)$/i.test(values.get('ignore-exclude-lb') ?? ''), labels, members, log }))
+  const started = yield* untilReached(process.clock, () => new Speaker(context, client, { namespace, lbClass: values.get('lb-class') ?? '', ignoreExcluded: /^(1|t|true)$/i.test(values.get('ignore-exclude-lb') ?? ''), labels, members, pid: process.pid, log }))
   running.speaker = started
   process.onExit(() => started.stop())
-  serveMetrics(process, Number(values.get('port') ?? 7472), () => '')
+  serveMetrics(process, Number(values.get('port') ?? 7472), () => exposition(started.metrics()))
   yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
   yield* out.flush()
   return 0

@@ -102,10 +102,11 @@ export function serves({ object: { spec: { serviceAllocation } } }: Pool, { meta
 }
 
 /** The L2Advertisements of a pool: those that name it, select it, or name none. */
-export function advertisementsOf({ object: { metadata } }: Pool, all: readonly L2Advertisement[]): L2Advertisement[] {
-  return all.filter(({ spec }) => {
-    const { ipAddressPools = [], ipAddressPoolSelectors = [] } = spec ?? {}
-    if (ipAddressPools.length === 0 && ipAddressPoolSelectors.length === 0) return true
-    return ipAddressPools.includes(metadata.name) || ipAddressPoolSelectors.some((s) => compileLabelSelector(s).matches(metadata.labels ?? {}))
-  })
+export function advertisementsOf({ object }: Pool, all: readonly L2Advertisement[]): L2Advertisement[] {
+  return all.filter(({ spec }) => selectsPool(object, spec ?? {}))
+}
+
+export function selectsPool({ metadata }: Pick<KubeObject, 'metadata'>, { ipAddressPools = [], ipAddressPoolSelectors = [] }: { ipAddressPools?: readonly string[]; ipAddressPoolSelectors?: readonly LabelSelector[] }): boolean {
+  if (ipAddressPools.length === 0 && ipAddressPoolSelectors.length === 0) return true
+  return ipAddressPools.includes(metadata.name) || ipAddressPoolSelectors.some((s) => compileLabelSelector(s).matches(metadata.labels ?? {}))
 }

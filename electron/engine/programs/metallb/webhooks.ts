@@ -1,20 +1,19 @@
 import { encodeBase64 } from '../../kubernetes/base64.ts'
 import { StatusError, type KubernetesClient } from '../../kubernetes/client.ts'
 import { isObject } from '../../kubernetes/json.ts'
-import type { KubeObject, Secret } from '../../kubernetes/types.ts'
+import type { KubeObject, Node, Secret } from '../../kubernetes/types.ts'
 import type { Process } from '../../machine/types.ts'
 import { Random } from '../../random.ts'
 import { decodeUtf8, encodeUtf8 } from '../../text.ts'
 import { GO_NOT_FOUND, serveGo, splitTarget, type GoAnswer } from '../http/go.ts'
 import { encodeKey, makeCertificate, makeKey } from '../tls/make.ts'
 import { toPem, type Certificate } from '../tls/x509.ts'
+import { BGP_ADVERTISEMENTS, BGP_PEERS, COMMUNITIES, communitiesFor, peersFor, unsimulatedPeer, validateAdvertisements, type BgpAdvertisement, type BgpPeerObject, type CommunityObject } from './bgp-config.ts'
 import { ADDRESS_POOLS, poolsFor, type AddressPool } from './pools.ts'
 
 /** What MetalLB's controller says of configurations before they are stored (internal/k8s/webhooks of metallb/metallb v0.15). */
 const PORT = 9443
 const CONFIGURATION = 'metallb-webhook-configuration'
-/** Kinds that BGP mode has: nothing here would act on them. */
-const BGP = ['bgppeer', 'bgpadvertisement', 'bfdprofile', 'community']
 const DAYS = 3_650
 
 /** The pair that it serves with, and its authority for those who ask: open-policy-agent/cert-controller. */
@@ -82,12 +81,27 @@ function answer(kind: string, body: string, client: KubernetesClient): GoAnswer 
   return { headers: [['Content-Type', 'application/json']], body: `${JSON.stringify({ kind: 'AdmissionReview', apiVersion: 'admission.k8s.io/v1', response })}\n` }
 }
 
+/** What is stored already, with the new one in its place. */
+function withNew<T extends KubeObject>(client: KubernetesClient, resource: string, object: KubeObject): T[] {
+  const others = client.list<T>(resource, { namespace: object.metadata.namespace! }).items.filter(({ metadata }) => metadata.name !== object.metadata.name)
+  return [...others, object as T]
+}
+
 function refusal(kind: string, object: KubeObject, client: KubernetesClient): string | undefined {
-  if (BGP.includes(kind)) return `podhop: not simulated: ${object.kind} of MetalLB (use an L2Advertisement)`
-  if (kind !== 'ipaddresspool') return undefined
+  const { namespace } = object.metadata
   try {
-    const others = client.list<AddressPool>(ADDRESS_POOLS, { namespace: object.metadata.namespace! }).items.filter(({ metadata }) => metadata.name !== object.metadata.name)
-    poolsFor([...others, object as AddressPool])
+    if (kind === 'ipaddresspool') poolsFor(withNew<AddressPool>(client, ADDRESS_POOLS, object))
+    if (kind === 'bgppeer') {
+      const missing = unsimulatedPeer(object as BgpPeerObject)
+      if (missing !== undefined) return `podhop: not simulated: ${missing}`
+      peersFor(withNew<BgpPeerObject>(client, BGP_PEERS, object))
+    }
+    if (kind === 'community') communitiesFor(withNew<CommunityObject>(client, COMMUNITIES, object))
+    if (kind === 'bfdprofile') return 'bfd profiles section set'
+    if (kind === 'bgpadvertisement') {
+      const pools = poolsFor(client.list<AddressPool>(ADDRESS_POOLS, { namespace: namespace! }).items)
+      validateAdvertisements(withNew<BgpAdvertisement>(client, BGP_ADVERTISEMENTS, object), pools, client.list<Node>('nodes').items)
+    }
     return undefined
   } catch (error) {
     return (error as Error).message
