@@ -59,6 +59,6 @@ describe('with proxyMode: ipvs', () => {
       kubectl rollout restart ds/kube-proxy -n kube-system >/dev/null; kubectl rollout status ds/kube-proxy -n kube-system >/dev/null; sleep 3; hop node worker-1 -- ipvsadm -Ln -t 10.96.0.80:80`)
     expect(change('scheduler: ""', 'scheduler: sh')).toContain('TCP  10.96.0.80:80 sh\n')
     expect(new Set(names('10.96.0.80', 6)).size).toBe(1)
-    expect(run('kubectl logs -n kube-system -l k8s-app=kube-proxy | grep -c "Using ipvs Proxier"')).toBe('3\n')
+    expect(run('kubectl logs -n kube-system -l k8s-app=kube-proxy --tail=-1 | grep -c "Using ipvs Proxier"')).toBe('3\n')
   })
 })

@@ -49,6 +49,45 @@ describe('kube-proxy’s configuration', () => {
     expect(lab.run('kubectl run c --image=busybox --restart=Never --attach --quiet -- wget -qO- -T 5 web | grep -c nginx.com').output).toBe('1\n')
   })
 
+  it('conntrack: what it sets of the node, and leaves at 0; its log says so', () => {
+    const lab = house({})
+    const settings = (): string => lab.run('hop node worker-1 -- sysctl -n net.netfilter.nf_conntrack_max net.netfilter.nf_conntrack_tcp_timeout_established net.netfilter.nf_conntrack_tcp_timeout_close_wait net.netfilter.nf_conntrack_udp_timeout_stream').output.replaceAll('\n', ' ')
+    expect(settings()).toBe('131072 86400 3600 120 ')
+    expect(lab.run('kubectl -n kube-system logs $(kubectl -n kube-system get po -l k8s-app=kube-proxy --field-selector spec.nodeName=worker-1 -o name) | grep conntrack | sed "s/.*conntrack.go/conntrack.go/"').output).toBe([
+      'conntrack.go:121] "Set sysctl" entry="net/netfilter/nf_conntrack_max" value=131072', 'conntrack.go:60] "Setting nf_conntrack_max" nfConntrackMax=131072',
+      'conntrack.go:121] "Set sysctl" entry="net/netfilter/nf_conntrack_tcp_timeout_established" value=86400', 'conntrack.go:121] "Set sysctl" entry="net/netfilter/nf_conntrack_tcp_timeout_close_wait" value=3600', '',
+    ].join('\n'))
+    // A connection that is open has a day.
+    expect(lab.run("hop node worker-1 -- conntrack -L -p tcp --state ESTABLISHED 2>/dev/null | awk '$3 > 86400' | wc -l").output.trim()).toBe('0')
+    edit(lab, 'maxPerCore: null', 'maxPerCore: 0/; s/tcpEstablishedTimeout: null/tcpEstablishedTimeout: 2h/; s/udpStreamTimeout: 0s/udpStreamTimeout: 3m')
+    expect(settings()).toBe('131072 7200 3600 180 ')
+  })
+
+  it('metricsBindAddress and healthzBindAddress: where it may be asked', () => {
+    const lab = house({})
+    const ask = (port: number, path: string): string => lab.run(`curl -s -o /dev/null -w '%{http_code}' http://172.18.0.3:${port}${path}`).output
+    expect([ask(10_249, '/metrics'), ask(10_256, '/healthz')]).toEqual(['000', '200'])
+    edit(lab, 'metricsBindAddress: .*', 'metricsBindAddress: 0.0.0.0:10249/; s/healthzBindAddress: .*/healthzBindAddress: 0.0.0.0:20256')
+    expect([ask(10_249, '/metrics'), ask(10_256, '/healthz'), ask(20_256, '/healthz')]).toEqual(['200', '000', '200'])
+  })
+
+  it('minSyncPeriod: what changes soon after another change waits so long', () => {
+    const lab = house({})
+    edit(lab, 'minSyncPeriod: 0s', 'minSyncPeriod: 20s')
+    const has = (name: string): boolean => lab.run('hop node worker-1 -- iptables-save -t nat').output.includes(`default/${name} cluster IP`)
+    lab.run('kubectl create deploy web --image=nginx --port=80 >/dev/null; sleep 60')
+    lab.run('kubectl expose deploy web >/dev/null; sleep 2; kubectl expose deploy web --name=two >/dev/null; sleep 3')
+    expect([has('web'), has('two')]).toEqual([true, false])
+    lab.run('sleep 45')
+    expect(has('two')).toBe(true)
+  })
+
+  it.each([['bindAddress: 0.0.0.0', 'bindAddress: 127.0.0.1', 'bindAddress 127.0.0.1'], ['oomScoreAdj: null', 'featureGates: {TopologyAwareHints: true}', 'feature gate TopologyAwareHints']])('what nobody heeds here is said: %s', (from, to, said) => {
+    const lab = house({})
+    edit(lab, from, to)
+    expect(lab.run('kubectl -n kube-system logs -l k8s-app=kube-proxy --tail=3').output).toContain(`podhop: not simulated: ${said}`)
+  })
+
   it('detectLocalMode BridgeInterface in ipvs mode; in nftables mode it says that it cannot', () => {
     const lab = house({ proxyMode: 'ipvs' })
     edit(lab, 'detectLocalMode: .*', 'detectLocalMode: BridgeInterface/; s/bridgeInterface: .*/bridgeInterface: cni0')

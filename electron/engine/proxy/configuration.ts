@@ -2,6 +2,7 @@ import { parse, YAMLParseError } from 'yaml'
 import { nodeIps, type ClusterConfig } from '../config.ts'
 import type { Process } from '../machine/types.ts'
 import { NodePortAddresses } from './node-port-addresses.ts'
+import type { ConntrackFields } from './conntrack-sysctls.ts'
 import type { RuleSettings } from './rule-settings.ts'
 import { DEFAULT_IPVS_SETTINGS, type IpvsSettings } from './ipvs/proxier.ts'
 
@@ -14,7 +15,13 @@ export interface ProxyConfiguration {
   ipvs: IpvsSettings
   /** The Pods of a node are told by the part of the Pods' network that is the node's. */
   byNodeCIDR: boolean
+  conntrack: ConntrackFields
+  healthz: Bind
+  metrics: Bind
 }
+
+/** Where a server of its own listens; no address: on all. */
+export interface Bind { address: string | undefined; port: number }
 
 /** What keeps kube-proxy from starting, as its command tells it (cmd/kube-proxy/app server.go, pkg/proxy/apis/config/validation). */
 export class ConfigurationError extends Error {
@@ -32,14 +39,19 @@ function pathOf(argv: readonly string[]): string | undefined {
 
 interface File {
   mode?: string | null
-  iptables?: { masqueradeAll?: boolean; localhostNodePorts?: boolean | null; masqueradeBit?: number | null } | null
-  nftables?: { masqueradeAll?: boolean; masqueradeBit?: number | null } | null
+  iptables?: { masqueradeAll?: boolean; localhostNodePorts?: boolean | null; masqueradeBit?: number | null; minSyncPeriod?: string } | null
+  nftables?: { masqueradeAll?: boolean; masqueradeBit?: number | null; minSyncPeriod?: string } | null
+  conntrack?: ConntrackFields | null
+  bindAddress?: string | null
+  healthzBindAddress?: string | null
+  metricsBindAddress?: string | null
+  featureGates?: Record<string, boolean> | null
   nodePortAddresses?: string[] | null
   clusterCIDR?: string | null
   detectLocalMode?: string | null
   detectLocal?: { bridgeInterface?: string; interfaceNamePrefix?: string } | null
   hostnameOverride?: string | null
-  ipvs?: { scheduler?: string | null; strictARP?: boolean; excludeCIDRs?: string[] | null; tcpTimeout?: string; tcpFinTimeout?: string; udpTimeout?: string } | null
+  ipvs?: { scheduler?: string | null; strictARP?: boolean; excludeCIDRs?: string[] | null; tcpTimeout?: string; tcpFinTimeout?: string; udpTimeout?: string; minSyncPeriod?: string } | null
 }
 
 /** Every node's kube-proxy reads the same file. */
@@ -77,8 +89,13 @@ export function readConfiguration(process: Process, config: ClusterConfig, node:
   const clusterCIDR = file.clusterCIDR === undefined || file.clusterCIDR === null ? undefined : file.clusterCIDR.split(',').filter((c) => c !== '')
   const podInterface = interfaceOf(file)
   const shared = { ...(podInterface === undefined ? {} : { podInterface }), ...(nodePortAddresses ? { nodePortAddresses } : {}), ...(clusterCIDR ? { clusterCIDR } : {}) }
+  const minSync = milliseconds(file[mode]?.minSyncPeriod)
+  if (minSync > 0) Object.assign(shared, { minSync })
   return {
     mode,
+    conntrack: file.conntrack ?? {},
+    healthz: bindOf(file.healthzBindAddress, '0.0.0.0', 10_256),
+    metrics: bindOf(file.metricsBindAddress, '127.0.0.1', 10_249),
     rules: { masqueradeAll: (file.mode === 'nftables' ? file.nftables : file.iptables)?.masqueradeAll ?? false, localhostNodePorts: (file.iptables?.localhostNodePorts ?? true) && new NodePortAddresses(4, nodePortAddresses ?? []).loopback, ...shared },
     notSimulated: unreadable ?? notSimulated(file),
     byNodeCIDR: file.detectLocalMode === 'NodeCIDR',
@@ -113,16 +130,30 @@ function interfaceOf({ detectLocalMode: mode, detectLocal }: File): string | und
 }
 
 /** Fields that would matter and do nothing here. */
-function notSimulated({ mode, detectLocalMode, hostnameOverride, iptables, nftables }: File): string | undefined {
+function notSimulated({ mode, detectLocalMode, hostnameOverride, iptables, nftables, bindAddress, featureGates }: File): string | undefined {
   if (detectLocalMode && mode === 'nftables' && INTERFACES.includes(detectLocalMode)) return `detectLocalMode ${detectLocalMode} in kube-proxy's nftables mode (ClusterCIDR and NodeCIDR are, and in the modes iptables and ipvs all)`
   if (hostnameOverride) return `hostnameOverride ${hostnameOverride} in kube-proxy's configuration (leave it empty)`
+  if (bindAddress && bindAddress !== '0.0.0.0' && bindAddress !== '::') return `bindAddress ${bindAddress} in kube-proxy's configuration (leave it at 0.0.0.0)`
+  const [gate] = Object.keys(featureGates ?? {})
+  if (gate !== undefined) return `feature gate ${gate} in kube-proxy's configuration (leave featureGates empty: v1.33's defaults are)`
   const bit = [iptables?.masqueradeBit, nftables?.masqueradeBit].find((b) => b !== undefined && b !== null && b !== 14)
   return bit === undefined ? undefined : `masqueradeBit ${bit} in kube-proxy's configuration (14 is)`
 }
 
-/** Go's durations: "15m0s", "0s". */
-function seconds(text: string | undefined): number {
+/** "0.0.0.0:10249", "[::]:10249", or an address alone. */
+function bindOf(text: string | null | undefined, address: string, port: number): Bind {
+  const match = /^(?:\[([^\]]*)\]|([^:]*)):(\d+)$/.exec(text ?? '')
+  const host = match ? (match[1] ?? match[2]!) : text ? text : address
+  return { address: ['', '0.0.0.0', '::'].includes(host) ? undefined : host, port: match ? Number(match[3]) : port }
+}
+
+/** Go's durations: "15m0s", "0s", "500ms". */
+function milliseconds(text: string | undefined): number {
   let total = 0
-  for (const [, n, unit] of (text ?? '').matchAll(/([\d.]+)(h|ms|m|s)/g)) total += Number(n) * { h: 3600, m: 60, s: 1, ms: 0.001 }[unit as 'h' | 'm' | 's' | 'ms']
-  return Math.floor(total)
+  for (const [, n, unit] of (text ?? '').matchAll(/([\d.]+)(h|ms|m|s)/g)) total += Number(n) * { h: 3_600_000, m: 60_000, s: 1000, ms: 1 }[unit as 'h' | 'm' | 's' | 'ms']
+  return total
+}
+
+export function seconds(text: string | undefined): number {
+  return Math.floor(milliseconds(text) / 1000)
 }

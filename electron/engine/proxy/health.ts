@@ -3,23 +3,21 @@ import type { Node } from '../kubernetes/types.ts'
 import { GO_NOT_FOUND, serveGo, splitTarget, type GoAnswer } from '../programs/http/go.ts'
 import type { HttpServer } from '../programs/http/server.ts'
 import { EXPOSITION_TYPE } from '../prometheus.ts'
+import type { Bind } from './configuration.ts'
 import type { ServiceState } from './shared-services.ts'
 
 /**
  * What kube-proxy answers to load balancers: its own health on port 10256, and on a Service's healthCheckNodePort how
  * many of its endpoints are on this node (pkg/proxy/healthcheck of v1.33).
  */
-const PORT = 10_256
-/** Its metrics server, for the node itself alone. */
-const METRICS_PORT = 10_249
 /** Twice the sync period. */
 const TIMEOUT = 60_000
 const TO_BE_DELETED = 'ToBeDeletedByClusterAutoscaler'
 
 /** What the node itself may ask kube-proxy: /proxyMode, and what it measures. */
-export function serveProxyMode(process: Process, mode: string, metrics: () => string, log: (severity: 'I' | 'E', source: string, message: string) => void): void {
+export function serveProxyMode(process: Process, mode: string, metrics: () => string, log: (severity: 'I' | 'E', source: string, message: string) => void, { address, port }: Bind = { address: '127.0.0.1', port: 10_249 }): void {
   try {
-    serveGo(process, 'kube-proxy', METRICS_PORT, '127.0.0.1', ({ target }) => {
+    serveGo(process, 'kube-proxy', port, address, ({ target }) => {
       const { path } = splitTarget(target)
       if (path === '/healthz' || path === '/proxyMode') return { headers: [['X-Content-Type-Options', 'nosniff']], body: path === '/healthz' ? 'ok' : mode }
       if (path === '/metrics') return { body: metrics(), contentType: EXPOSITION_TYPE }
@@ -27,7 +25,7 @@ export function serveProxyMode(process: Process, mode: string, metrics: () => st
       return { status: 501, body: `podhop: not simulated: kube-proxy's ${path} (the ConfigMap kube-proxy has its configuration)\n` }
     })
   } catch (error) {
-    log('E', 'server.go:495', `"Starting metrics server failed" err="starting metrics server failed: listen tcp 127.0.0.1:${METRICS_PORT}: bind: ${(error as Error).message.toLowerCase()}"`)
+    log('E', 'server.go:495', `"Starting metrics server failed" err="starting metrics server failed: listen tcp ${address ?? '0.0.0.0'}:${port}: bind: ${(error as Error).message.toLowerCase()}"`)
   }
 }
 
@@ -54,15 +52,15 @@ export class ProxyHealth {
   /** Family → entries of connection tracking that were removed. */
   readonly cleaned = new Map<4 | 6, number>()
 
-  constructor(process: Process, node: string, log: (severity: 'I' | 'E', source: string, message: string) => void) {
+  constructor(process: Process, node: string, log: (severity: 'I' | 'E', source: string, message: string) => void, { address, port }: Bind = { address: undefined, port: 10_256 }) {
     this.#process = process
     this.#node = node
     this.#log = log
     this.#updatedAt = process.clock.now
     try {
-      serveGo(process, 'kube-proxy', PORT, undefined, ({ target }) => this.#answer(splitTarget(target).path))
+      serveGo(process, 'kube-proxy', port, address, ({ target }) => this.#answer(splitTarget(target).path))
     } catch (error) {
-      log('E', 'server.go:495', `"Healthz server failed" err="failed to start proxy healthz on 0.0.0.0:${PORT}: listen tcp4 0.0.0.0:${PORT}: bind: ${(error as Error).message.toLowerCase()}"`)
+      log('E', 'server.go:495', `"Healthz server failed" err="failed to start proxy healthz on ${address ?? '0.0.0.0'}:${port}: listen tcp4 ${address ?? '0.0.0.0'}:${port}: bind: ${(error as Error).message.toLowerCase()}"`)
     }
   }
 

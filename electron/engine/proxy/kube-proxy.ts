@@ -10,10 +10,12 @@ import { accountOf, tellFailure, type ClientGo } from '../programs/account.ts'
 import type { AccountClient } from '../kubernetes/rbac/account-client.ts'
 import { EventRecorder } from '../kubernetes/controllers/events.ts'
 import { untilReached } from '../kubernetes/connection.ts'
+import { HARDWARE } from '../machine/hardware.ts'
+import { setConntrackSysctls } from './conntrack-sysctls.ts'
 import { ProxyHealth, serveProxyMode } from './health.ts'
 import { IptablesProxier } from './iptables/proxier.ts'
 import { NftablesProxier } from './nftables/proxier.ts'
-import { ConfigurationError, readConfiguration, type ProxyConfiguration } from './configuration.ts'
+import { ConfigurationError, readConfiguration, seconds, type ProxyConfiguration } from './configuration.ts'
 import { proxyMetrics } from './metrics.ts'
 import { IpvsProxier } from './ipvs/proxier.ts'
 import { truncatedSets } from './ipvs/sets.ts'
@@ -102,7 +104,9 @@ export function kubeProxy(services: SystemServices): Program {
     const dual = families.length > 1
     if (mode === 'iptables') log('I', 'server_linux.go:63', '"Using iptables proxy"')
     if (yield* ownNode(process, client, node.name, log)) log('I', 'server.go:715', `"Successfully retrieved node IP(s)" IPs=[${ips.map((ip) => `"${ip}"`).join(',')}]`)
-    if (dual) log('I', 'server.go:245', '"kube-proxy running in dual-stack mode" primary ipFamily="' + `IPv${families[0]!}"`)
+    setConntrackSysctls(node.network, configuration.conntrack, HARDWARE.cpus, seconds, (source, message) => log('I', source, message))
+    if (mode !== 'nftables' && configuration.rules.nodePortAddresses === undefined) log('E', 'server.go:245', '"Kube-proxy configuration may be incomplete or incorrect" err="nodePortAddresses is unset; NodePort connections will be accepted on all local IPs. Consider using `--nodeport-addresses primary`"')
+    if (dual) log('I', 'server.go:254', '"kube-proxy running in dual-stack mode" primary ipFamily="' + `IPv${families[0]!}"`)
     if (mode === 'ipvs') log('I', 'server_linux.go:188', '"Using ipvs Proxier"')
     else if (mode === 'nftables') log('I', 'server_linux.go:231', '"Using nftables Proxier"')
     else log('I', 'server_linux.go:145', '"Using iptables Proxier"')
@@ -112,6 +116,7 @@ export function kubeProxy(services: SystemServices): Program {
     }
     if (mode === 'ipvs' && dual) for (const [name, cut] of truncatedSets()) log('I', 'ipset.go:119', `"Ipset name truncated" ipSetName="${name}" truncatedName="${cut}"`)
     log('I', 'server.go:516', '"Version info" version="v1.33.1"')
+    log('I', 'server.go:518', '"Golang settings" GOGC="" GOMAXPROCS="" GOTRACEBACK=""')
     if (refusal) {
       log('E', 'proxier.go:573', `"Could not create dummy VS" err="no such file or directory" scheduler="${configuration.ipvs.scheduler}"`)
       log('E', 'run.go:72', '"command failed" err="can\'t use the IPVS proxier: no such file or directory"')
@@ -129,12 +134,16 @@ export function kubeProxy(services: SystemServices): Program {
       Object.assign(configuration.rules, { clusterCIDR })
       Object.assign(configuration.ipvs, { clusterCIDR })
     }
-    const health = new ProxyHealth(process, node.name, log)
-    serveProxyMode(process, mode, () => proxyMetrics(node, mode, health), log)
+    const health = new ProxyHealth(process, node.name, log, configuration.healthz)
+    serveProxyMode(process, mode, () => proxyMetrics(node, mode, health), log, configuration.metrics)
     // It names itself by its node's name, also where the uid stands.
     new EventRecorder(client, clock, 'kube-proxy', node.name).note({ kind: 'Node', name: node.name, uid: node.name }, 'Normal', 'Starting', 'StartKubeProxy', '')
-    for (const kind of ['service config', 'endpoint slice config', 'node config']) log('I', 'config.go:199', `"Starting ${kind} controller"`)
+    for (const [kind, line] of INFORMERS) {
+      log('I', `config.go:${line}`, `"Starting ${kind} controller"`)
+      log('I', 'shared_informer.go:350', `"Waiting for caches to sync" controller="${kind}"`)
+    }
     yield* client.untilSynced(['services', 'endpointslices'])
+    for (const [kind] of INFORMERS) log('I', 'shared_informer.go:357', `"Caches are synced" controller="${kind}"`)
     for (const family of families) {
       const proxier = yield* untilReached(clock, () => {
         if (mode === 'ipvs') return new IpvsProxier(node, configuration.ipvs, log, health, family)

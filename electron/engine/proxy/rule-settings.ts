@@ -9,6 +9,8 @@ export interface RuleSettings {
   clusterCIDR?: readonly string[]
   /** Instead: what comes in by this interface, or by those whose names begin so ("veth+"). iptables and ipvs. */
   podInterface?: string
+  /** minSyncPeriod (ms): so long there is between two syncs when many changes come; a second without it. */
+  minSync?: number
 }
 
 export const DEFAULT_RULES: RuleSettings = { masqueradeAll: false, localhostNodePorts: true }

@@ -93,7 +93,7 @@ describe('hop fault', () => {
     sh("hop node worker-1 -- sh -c 'echo net.ipv4.tcp_keepalive_time = 600 > /etc/sysctl.d/99-mine.conf; sysctl -w net.ipv4.tcp_fin_timeout=7'")
     sh('hop fault apply node-reboot worker-1; sleep 90')
     expect(sh('hop fault list')).toContain('No fault is active.')
-    expect(sh('hop node worker-1 -- sysctl net.netfilter.nf_conntrack_max net.ipv4.ip_forward net.ipv4.tcp_fin_timeout net.ipv4.tcp_keepalive_time')).toBe('net.netfilter.nf_conntrack_max = 262144\nnet.ipv4.ip_forward = 1\nnet.ipv4.tcp_fin_timeout = 60\nnet.ipv4.tcp_keepalive_time = 600\n')
+    expect(sh('hop node worker-1 -- sysctl net.netfilter.nf_conntrack_max net.ipv4.ip_forward net.ipv4.tcp_fin_timeout net.ipv4.tcp_keepalive_time')).toBe('net.netfilter.nf_conntrack_max = 131072\nnet.ipv4.ip_forward = 1\nnet.ipv4.tcp_fin_timeout = 60\nnet.ipv4.tcp_keepalive_time = 600\n')
     expect(sh(TRACE)).toBe('delivered -\n')
   })
 

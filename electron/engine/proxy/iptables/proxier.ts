@@ -61,7 +61,7 @@ export class IptablesProxier implements Agent {
     this.#family = family
     const { client, clock, network, name } = context
     if (family === 4 && settings.localhostNodePorts) network.setSysctl('net.ipv4.conf.all.route_localnet', '1')
-    this.#runner = new BoundedRunner(clock, MIN_SYNC, BURST, () => this.#sync())
+    this.#runner = new BoundedRunner(clock, settings.minSync ?? MIN_SYNC, BURST, () => this.#sync())
     this.#cache = new ServiceCache(client, family, () => this.#queue())
     this.#stopNode = client.watch<Node>('nodes', { fieldSelector: `metadata.name=${name}` }, (event) => {
       if (event.type !== 'ADDED' && event.type !== 'MODIFIED') return

@@ -34,6 +34,8 @@ export interface IpvsSettings {
   nodePortAddresses?: readonly string[]
   clusterCIDR?: readonly string[]
   podInterface?: string
+  /** minSyncPeriod (ms). */
+  minSync?: number
   /** Seconds; 0: as the kernel has it. */
   timeouts: { tcp: number; tcpFin: number; udp: number }
 }
@@ -72,7 +74,7 @@ export class IpvsProxier implements Agent {
     this.#scheduler = settings.scheduler === '' ? 'rr' : settings.scheduler
     this.#prepare()
     this.#graceful = new GracefulTermination(this.#ipvs, clock, (message) => log('I', 'graceful_termination.go:102', message))
-    this.#runner = new BoundedRunner(clock, MIN_SYNC, BURST, () => this.#sync())
+    this.#runner = new BoundedRunner(clock, settings.minSync ?? MIN_SYNC, BURST, () => this.#sync())
     this.#cache = new ServiceCache(client, family, () => this.#queue())
     this.#stopNode = client.watch<Node>('nodes', { fieldSelector: `metadata.name=${name}` }, (event) => {
       if ((event.type !== 'ADDED' && event.type !== 'MODIFIED') || event.object.metadata.name !== name) return

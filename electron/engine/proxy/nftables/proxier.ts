@@ -54,7 +54,7 @@ export class NftablesProxier implements Agent {
     this.#health = health
     this.#family = family
     const { client, clock, name } = context
-    this.#runner = new BoundedRunner(clock, MIN_SYNC, BURST, () => this.#sync())
+    this.#runner = new BoundedRunner(clock, settings.minSync ?? MIN_SYNC, BURST, () => this.#sync())
     this.#cache = new ServiceCache(client, family, () => this.#queue())
     this.#stopNode = client.watch<Node>('nodes', { fieldSelector: `metadata.name=${name}` }, (event) => {
       if (event.type !== 'ADDED' && event.type !== 'MODIFIED') return
