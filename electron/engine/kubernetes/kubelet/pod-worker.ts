@@ -18,11 +18,12 @@ import { MountError, PodVolumes } from './volumes.ts'
 const SANDBOX_LATENCY = 120
 /** Until the kubelet's relist notices that a container ended. */
 export const RELIST = 1_000
-/** Of sandboxes and configuration (the pod workers' queue), and of volumes (volume/util exponentialbackoff). */
-const RETRY = { first: 1_000, most: 60_000 }
+/** Of volumes: volume/util exponentialbackoff. */
 const MOUNT_RETRY = { first: 500, most: 122_000 }
-/** After a look that ended with an error (a container in back-off, an image that cannot be had) comes the next: backOffPeriod, with up to half of it besides. */
+/** After a look that ended with an error (a sandbox that cannot be made, a container in back-off) comes the next: backOffPeriod, with up to half of it besides. */
 const RESYNC = { least: 10_000, jitter: 5_000 }
+/** The same where the network is not ready: backOffOnTransientErrorPeriod. */
+const NETWORK_RESYNC = { least: 1_000, jitter: 500 }
 
 /** Directories of the host of which a part is made when somebody looks. */
 const LOOKED_AT = /^\/(etc(\/kubernetes\/?)?|var(\/log(\/(pods|containers)(\/.*)?)?\/?)?)?$/
@@ -55,7 +56,8 @@ export class PodWorker {
   #killing: Killing | undefined
   #deleted = false
   #initialized = false
-  #retry = RETRY.first
+  /** Its sandbox could not be made, and it was tried again. */
+  #tried = false
   #mountRetry = MOUNT_RETRY.first
   #over = false
   #lost = false
@@ -133,16 +135,16 @@ export class PodWorker {
   }
 
   /** completeWork of pod_workers.go: the queue has a Pod once, whatever of it failed. */
-  resyncLater(): void {
+  resyncLater({ least, jitter } = RESYNC, background = true): void {
     this.#jitter ??= this.clock.random.fork(`resync ${this.pod.metadata.uid}`)
     this.clock.cancel(this.#resync)
-    this.#resync = this.clock.schedule(Math.round(RESYNC.least + this.#jitter.float() * RESYNC.jitter), () => this.wake(), { background: true })
+    this.#resync = this.clock.schedule(Math.round(least + this.#jitter.float() * jitter), () => this.wake(), { background })
   }
 
-  /** A failure that may mend itself: tried again, at growing distances. */
-  retryLater(): void {
-    this.later(this.#retry, this.#retry > RETRY.first)
-    this.#retry = Math.min(this.#retry * 2, RETRY.most)
+  /** There is no sandbox yet. Who waits for a cluster waits for the second try, too. */
+  #sandboxLater(period: typeof RESYNC): void {
+    this.resyncLater(period, this.#tried)
+    this.#tried = true
   }
 
   /** The Pod is being deleted. */
@@ -378,7 +380,7 @@ export class PodWorker {
       const problem = host.plugin.status(host.context)
       if (problem) {
         this.event('Warning', 'NetworkNotReady', `network is not ready: container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: ${problem}`)
-        this.retryLater()
+        this.#sandboxLater(NETWORK_RESYNC)
         return false
       }
     }
@@ -402,11 +404,11 @@ export class PodWorker {
     } catch (error) {
       if (!(error instanceof SandboxError)) throw error
       this.event('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${error.message}`)
-      this.retryLater()
+      this.#sandboxLater(RESYNC)
       return false
     }
     this.sandboxes++
-    this.#retry = RETRY.first
+    this.#tried = false
     host.changed(this)
     return true
   }
