@@ -212,6 +212,9 @@ describe('the stub resolver', () => {
             const { name, type } = query.questions[0]!
             seen.push(`${name} ${type} ${asker.protocol}${query.edns ? ` edns ${query.edns.udpSize}` : ''}`)
             const known = name === 'web.b.test.' && type === 'A'
+            if (name.startsWith('silent.')) return undefined
+            if (name.startsWith('broken.')) return replyTo(query, { rcode: 'SERVFAIL' })
+            if (name.startsWith('refused.')) return replyTo(query, { rcode: 'REFUSED' })
             return replyTo(query, { rcode: known || name === 'web.a.test.' ? 'NOERROR' : 'NXDOMAIN', answers: known ? [{ name, class: 'IN', ttl: 5, data: { type: 'A', address: '10.9.9.9' } }] : [] })
           })
           yield* untilSignal(process, ['SIGTERM'])
@@ -238,6 +241,22 @@ describe('the stub resolver', () => {
       ['web.b.test', 'alpine', 'options use-vc edns0 no-aaaa\n', ['10.9.9.9', 'web.b.test. A udp', 'web.b.test. AAAA udp']],
     ])('%s with %s and %j', (name, image, conf, expected) => {
       expect(asked(name, image, conf)).toEqual(expected)
+    })
+
+    // in seconds: glibc goes on at once, musl waits its time out; behind silence glibc tries the name as it is, too
+    test.each<[string, string, string, string | undefined, number, number]>([
+      ['broken', 'debian', '', 'EAI_AGAIN', 0, 4],
+      ['broken', 'alpine', '', 'EAI_AGAIN', 5, 12],
+      ['refused', 'alpine', '', 'EAI_AGAIN', 5, 4],
+      ['silent', 'debian', '', 'EAI_AGAIN', 10, 4],
+      ['silent', 'alpine', '', 'EAI_AGAIN', 5, 4],
+      ['silent', 'debian', 'search a.test b.test\n', 'EAI_AGAIN', 20, 8],
+      ['silent', 'alpine', 'search a.test b.test\n', 'EAI_AGAIN', 5, 4],
+      ['silent', 'debian', 'options timeout:2 attempts:1\n', 'EAI_AGAIN', 2, 2],
+    ])('%s with %s and %j', (name, image, conf, expected, seconds, questions) => {
+      const began = cluster.clock.now
+      const [result, ...all] = asked(name, image, conf)
+      expect([result, Math.floor((cluster.clock.now - began) / 1000), all.length]).toEqual([expected, seconds, questions])
     })
 
     test('one question at a time with single-request', () => {

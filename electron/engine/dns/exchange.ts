@@ -14,8 +14,10 @@ export interface ExchangeOptions {
   protocol?: 'udp' | 'tcp'
   /** The queries; all go out at once and are told apart by their ids. */
   queries: readonly DnsMessage[]
-  /** Which replies are not worth having: the other servers, or the time left, may bring better ones. */
-  reject?: (reply: DnsMessage) => boolean
+  /** Which replies are taken; others are as if they had not come. */
+  takes?: (reply: DnsMessage) => boolean
+  /** How often a query goes out again to a server that said SERVFAIL, of all queries together; only with `takes`. */
+  resends?: number
 }
 
 export interface Exchange {
@@ -38,43 +40,46 @@ export function* exchange(process: Process, options: ExchangeOptions): Task<Exch
 }
 
 function* overUdp(process: Process, options: ExchangeOptions): Task<Exchange> {
-  const { servers, queries, timeout, port = 53, reject } = options
+  const { servers, queries, timeout, port = 53, takes } = options
+  let resends = options.resends ?? 0
   const result: Exchange = { replies: queries.map(() => undefined), server: undefined, error: undefined, size: 0 }
   const arrived = new Signal()
   let failed = 0
-  let rejected: { index: number; reply: DnsMessage } | undefined
   const socket = process.network.sockets.udp({ owner: ownerOf(process) })
   socket.onDatagram = ({ source, sourcePort, data }) => {
     if (sourcePort !== port || !servers.includes(source)) return
     const reply = tryDecode(data)
     const index = reply ? queries.findIndex((q) => q.id === reply.id && sameQuestion(q, reply)) : -1
     if (!reply || index < 0 || result.replies[index]) return
-    if (reject?.(reply)) {
-      rejected = { index, reply }
-      failed++
-    } else {
-      result.replies[index] = reply
-      result.server = source
-      result.size = data.length
+    if (takes && !takes(reply)) {
+      if (reply.rcode === 'SERVFAIL' && resends > 0) {
+        resends--
+        send(source, queries[index]!)
+      }
+      return
     }
+    result.replies[index] = reply
+    result.server = source
+    result.size = data.length
     arrived.notify()
   }
   socket.onError = (error) => {
+    // a socket that is not connected, as musl's, hears of no ICMP error
+    if (takes) return
     result.error = error.code
     failed++
     arrived.notify()
   }
-  try {
-    for (const server of servers) {
-      for (const query of queries) {
-        try {
-          socket.send(encodeDns(query), server, port)
-        } catch (error) {
-          result.error = (error as { code?: string }).code ?? 'ENETUNREACH'
-          failed++
-        }
-      }
+  const send = (server: Ip, query: DnsMessage): void => {
+    try {
+      socket.send(encodeDns(query), server, port)
+    } catch (error) {
+      result.error = (error as { code?: string }).code ?? 'ENETUNREACH'
+      failed++
     }
+  }
+  try {
+    for (const server of servers) for (const query of queries) send(server, query)
     const until = process.clock.now + timeout
     while (result.replies.some((r) => !r) && failed < servers.length * queries.length && process.clock.now < until) {
       yield anyOf(arrived.wait, sleepUntil(process, until))
@@ -82,7 +87,6 @@ function* overUdp(process: Process, options: ExchangeOptions): Task<Exchange> {
   } finally {
     socket.close()
   }
-  if (rejected && !result.replies[rejected.index]) result.replies[rejected.index] = rejected.reply
   if (result.replies.some((r) => r)) result.error = undefined
   return result
 }

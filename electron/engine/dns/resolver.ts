@@ -32,7 +32,7 @@ export interface ResolveOptions {
   server?: string
 }
 
-type Outcome = { kind: 'found'; addresses: string[]; canonicalName: string } | { kind: 'nxdomain' } | { kind: 'nodata' } | { kind: 'servfail' } | { kind: 'silence' }
+type Outcome = { kind: 'found'; addresses: string[]; canonicalName: string } | { kind: 'nxdomain' | 'nodata' | 'servfail' | 'refused' | 'formerr' | 'silence' }
 
 const MESSAGES = {
   glibc: { EAI_NONAME: 'Name or service not known', EAI_NODATA: 'No address associated with hostname', EAI_AGAIN: 'Temporary failure in name resolution' },
@@ -56,8 +56,9 @@ export function candidates(name: string, conf: ResolvConf, libc: Libc): string[]
   if (name.endsWith('.')) return [name]
   const dots = name.split('.').length - 1
   const listed = conf.search.map((domain) => absoluteName(domain === '' ? name : `${name}.${domain}`))
-  if (dots < conf.ndots) return [...listed, absoluteName(name)]
-  return libc === 'musl' ? [absoluteName(name)] : [absoluteName(name), ...listed]
+  // "search a.test .": the name as it is is on the list already
+  if (dots < conf.ndots) return [...new Set([...listed, absoluteName(name)])]
+  return libc === 'musl' ? [absoluteName(name)] : [...new Set([absoluteName(name), ...listed])]
 }
 
 export function* resolveHost(process: Process, name: string, options: ResolveOptions = {}): Task<Resolved | ResolveFailure> {
@@ -76,31 +77,32 @@ export function* resolveHost(process: Process, name: string, options: ResolveOpt
   if (dns < 0 || sources.slice(0, dns).includes('[notfound=return]')) return failure('EAI_NONAME')
 
   const conf = { ...resolvConfOf(process), ...(options.server !== undefined && { nameservers: [options.server] }) }
-  let exists = false
-  let broken = false
-  for (const candidate of candidates(name, conf, libc)) {
-    const outcome = yield* lookUp(process, candidate, conf, libc, options.family)
-    switch (outcome.kind) {
-      case 'found':
-        return { addresses: outcome.addresses, canonicalName: outcome.canonicalName.replace(/\.$/, '') }
-      case 'nxdomain':
-        break
-      case 'nodata':
-        exists = true
-        if (libc === 'musl') return failure('EAI_NODATA')
-        break
-      case 'servfail':
-        broken = true
-        if (libc === 'musl') return failure('EAI_AGAIN')
-        break
-      case 'silence':
-        return failure('EAI_AGAIN')
+  const kinds: Outcome['kind'][] = []
+  const names = candidates(name, conf, libc)
+  for (let i = 0; i < names.length; i++) {
+    const outcome = yield* lookUp(process, names[i]!, conf, libc, options.family)
+    if (outcome.kind === 'found') return { addresses: outcome.addresses, canonicalName: outcome.canonicalName.replace(/\.$/, '') }
+    if (libc === 'musl') {
+      if (outcome.kind === 'nodata') return failure('EAI_NODATA')
+      if (outcome.kind !== 'nxdomain') return failure('EAI_AGAIN')
+    }
+    kinds.push(outcome.kind)
+    // res_search(3): no list goes on behind a server that says nothing or refuses; but the name as it is is tried
+    const asIs = names.indexOf(absoluteName(name))
+    if (['silence', 'refused', 'formerr'].includes(outcome.kind) && i !== asIs) {
+      if (asIs < i) break
+      i = asIs - 1
     }
   }
   // "hosts: dns files"
   if (local) return local
-  return failure(broken ? 'EAI_AGAIN' : exists ? 'EAI_NODATA' : 'EAI_NONAME')
+  if (libc === 'musl') return failure('EAI_NONAME')
+  // what became of the name as it is counts where that was tried first
+  const first = name.split('.').length - 1 >= conf.ndots ? kinds[0] : undefined
+  return failure(ERRORS[first ?? (kinds.includes('nodata') ? 'nodata' : kinds.includes('servfail') ? 'servfail' : kinds.at(-1)!)])
 }
+
+const ERRORS = { found: 'EAI_NONAME', nxdomain: 'EAI_NONAME', formerr: 'EAI_NONAME', nodata: 'EAI_NODATA', servfail: 'EAI_AGAIN', refused: 'EAI_AGAIN', silence: 'EAI_AGAIN' } as const
 
 /** The words of the hosts line of /etc/nsswitch.conf; musl and images without the file: files, then dns. */
 function hostSources(process: Process): string[] {
@@ -139,10 +141,15 @@ function* lookUp(process: Process, name: string, conf: ResolvConf, libc: Libc, f
   }
   if (addresses.length > 0) return { kind: 'found', addresses: inOrder(process.network, addresses, libc), canonicalName }
   if (got.length === 0) return { kind: 'silence' }
-  if (got.some((r) => r.rcode === 'NXDOMAIN')) return { kind: 'nxdomain' }
-  if (got.every((r) => r.rcode === 'NOERROR')) return { kind: 'nodata' }
-  return { kind: 'servfail' }
+  const codes = got.map((r) => r.rcode)
+  if (codes.includes('NXDOMAIN')) return { kind: 'nxdomain' }
+  if (codes.every((code) => code === 'NOERROR')) return { kind: 'nodata' }
+  if (codes.includes('SERVFAIL')) return { kind: 'servfail' }
+  return { kind: codes.some((code) => PASSED_OVER.has(code)) ? 'refused' : 'formerr' }
 }
+
+/** Codes after which the next server is asked (res_send.c). */
+const PASSED_OVER: ReadonlySet<string> = new Set(['SERVFAIL', 'NOTIMP', 'REFUSED'])
 
 /** Addresses at the end of a chain of CNAMEs. */
 function follow(records: readonly DnsRecord[], start: string): { addresses: string[]; name: string } {
@@ -165,28 +172,39 @@ function* ask(process: Process, questions: readonly { name: string; type: string
     const edns = libc === 'glibc' && conf.edns ? { edns: { udpSize: 1200, version: 0, dnssecOk: false, options: [] } } : undefined
     return questions.map((q, i) => dnsQuery((id + i * 7919) % 65_536, q.name, q.type, edns))
   }
-  const isBad = (reply: DnsMessage): boolean => reply.rcode !== 'NOERROR' && reply.rcode !== 'NXDOMAIN'
-  const full = function* (queries: readonly DnsMessage[], replies: (DnsMessage | undefined)[], servers: readonly string[]): Task<(DnsMessage | undefined)[]> {
-    const out = [...replies]
-    for (let i = 0; i < out.length; i++) {
-      if (!out[i]?.truncated) continue
-      const again = yield* exchange(process, { servers, queries: [queries[i]!], timeout: conf.timeout, protocol: 'tcp' })
-      out[i] = again.replies[0] ?? out[i]
-    }
-    return out
-  }
-
   if (libc === 'musl') {
     const queries = fresh()
     let last: (DnsMessage | undefined)[] = []
     for (let attempt = 0; attempt < conf.attempts; attempt++) {
-      const { replies, server } = yield* exchange(process, { servers: conf.nameservers, queries, timeout: conf.timeout / conf.attempts, reject: (r) => r.rcode === 'SERVFAIL' })
+      // whatever is neither an answer nor NXDOMAIN is as if it had not come; after SERVFAIL the server is asked again
+      const { replies, server } = yield* exchange(process, { servers: conf.nameservers, queries, timeout: conf.timeout / conf.attempts, takes: (r) => r.rcode === 'NOERROR' || r.rcode === 'NXDOMAIN', resends: 2 * queries.length })
       last = replies
-      if (replies.every((r) => r)) return yield* full(queries, replies, server ? [server] : conf.nameservers)
+      if (!replies.every((r) => r)) continue
+      const whole = [...replies]
+      for (const [i, reply] of replies.entries()) {
+        if (!reply!.truncated) continue
+        const again = yield* exchange(process, { servers: server ? [server] : conf.nameservers, queries: [queries[i]!], timeout: conf.timeout, protocol: 'tcp' })
+        whole[i] = again.replies[0] ?? reply
+      }
+      return whole
     }
-    return last
+    // half an answer is none
+    return last.map(() => undefined)
   }
 
+  const useful = (reply: DnsMessage | undefined): boolean => reply !== undefined && !PASSED_OVER.has(reply.rcode)
+  const once = function* (server: string, queries: readonly DnsMessage[], timeout: number, single: boolean): Task<(DnsMessage | undefined)[]> {
+    const protocol = conf.useTcp ? 'tcp' : 'udp'
+    if (!single) return (yield* exchange(process, { servers: [server], queries, timeout, protocol })).replies
+    const replies: (DnsMessage | undefined)[] = []
+    for (const query of queries) {
+      const [reply] = (yield* exchange(process, { servers: [server], queries: [query], timeout, protocol })).replies
+      replies.push(reply)
+      // the next question waits for a good answer to this one
+      if (!useful(reply) || reply!.truncated) break
+    }
+    return replies
+  }
   let bad: (DnsMessage | undefined)[] | undefined
   const start = conf.rotate ? random.below(conf.nameservers.length) : 0
   for (let attempt = 0; attempt < conf.attempts; attempt++) {
@@ -195,16 +213,17 @@ function* ask(process: Process, questions: readonly { name: string; type: string
       const queries = fresh()
       // res_send(3): later servers get more time, shared among all.
       const timeout = Math.max(1000, (conf.timeout * 2 ** i) / (i > 0 ? conf.nameservers.length : 1))
-      const replies: (DnsMessage | undefined)[] = []
-      for (const together of conf.singleRequest ? queries.map((q) => [q]) : [queries]) {
-        const part = yield* exchange(process, { servers: [server], queries: together, timeout, protocol: conf.useTcp ? 'tcp' : 'udp' })
-        replies.push(...part.replies)
+      let replies = yield* once(server, queries, timeout, conf.singleRequest)
+      // who answers one of two is asked one by one, and from another port after that
+      for (let again = 0; again < 2 && !conf.singleRequest && replies.some((r) => r) && replies.some((r) => !r); again++) replies = yield* once(server, queries, timeout, true)
+      // what was cut is asked for by TCP, with all that was asked beside it
+      if (replies.some((r) => r?.truncated)) {
+        const whole = yield* exchange(process, { servers: [server], queries, timeout: conf.timeout, protocol: 'tcp' })
+        replies = queries.map((_, at) => whole.replies[at] ?? replies[at])
       }
-      if (replies.every((r) => r && !isBad(r))) return yield* full(queries, replies, [server])
+      if (replies.some(useful)) return queries.map((_, at) => (useful(replies[at]) ? replies[at] : undefined))
       if (replies.some((r) => r)) bad = replies
     }
-    // A server that answered with an error will do so again.
-    if (bad) return bad
   }
-  return questions.map(() => undefined)
+  return bad ?? questions.map(() => undefined)
 }

@@ -179,7 +179,7 @@ function buildReal(options: { ipv6?: boolean }): World {
         const ask = (tcp, data, reply) => { waiting.push(reply); console.log(JSON.stringify([tcp, data.toString('hex')])) }
         require('readline').createInterface({ input: process.stdin }).on('line', (line) => { const hex = JSON.parse(line), reply = waiting.shift(); if (hex !== null) reply(Buffer.from(hex, 'hex')) })
         udp.on('message', (data, from) => ask(false, data, (answer) => udp.send(answer, from.port, from.address)))
-        require('net').createServer((s) => { s.on('error', () => {}); s.on('data', (data) => ask(true, data.subarray(2), (answer) => s.write(Buffer.concat([Buffer.from([answer.length >> 8, answer.length & 255]), answer])))) }).listen(53, '${address}', () => udp.bind(53, '${address}', () => console.log('ready')))`
+        require('net').createServer((s) => { let held = Buffer.alloc(0); s.on('error', () => {}); s.on('data', (data) => { held = Buffer.concat([held, data]); for (let n; held.length > 1 && held.length >= (n = held.readUInt16BE(0) + 2); held = held.subarray(n)) ask(true, held.subarray(2, n), (answer) => s.write(Buffer.concat([Buffer.from([answer.length >> 8, answer.length & 255]), answer]))) }) }).listen(53, '${address}', () => udp.bind(53, '${address}', () => console.log('ready')))`
       const child = spawn('ip', ['netns', 'exec', real(space), process.execPath, '-e', script], { stdio: ['pipe', 'pipe', 'inherit'] })
       createInterface({ input: child.stdout }).on('line', (line) => {
         if (line === 'ready') return
