@@ -42,6 +42,7 @@ export {
 } from './programs/http/message.ts'
 export { CURL_SETTINGS, Http2Client } from './programs/http2/client.ts'
 export { acceptKey, encodeFrame as encodeWebSocketFrame, FrameReader as WebSocketReader } from './programs/http/websocket.ts'
+export { streamProblem, streamStatus } from './kubernetes/http/exec-status.ts'
 export { encodeBase64 as base64Of } from './kubernetes/base64.ts'
 export { TlsClient, TlsServer, type TlsClientOptions, type TlsFailure, type TlsInfo, type TlsTrace } from './programs/tls/socket.ts'
 export { ALERTS, CIPHERS, MESSAGE, RECORD } from './programs/tls/wire.ts'

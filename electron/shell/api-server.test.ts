@@ -96,7 +96,29 @@ sleep 10`)).toBe('')
     const pods = 'https://kubernetes/api/v1/namespaces/default/pods'
     expect(inPod('reader', `curl -s ${AS_POD} ${pods}/nobody/exec?command=ls`).output).toContain('"message": "pods \\"nobody\\" not found"')
     expect(inPod('reader', `curl -s ${AS_POD} "${pods}/client/exec?command=ls&container=x"`).output).toContain('"message": "container x is not valid for pod client"')
-    expect(inPod('reader', `curl -s --http1.1 ${AS_POD} -H Connection:Upgrade -H Upgrade:websocket ${pods}/client/exec?command=ls`).output).toContain("podhop: not simulated: exec over a connection of one's own (use kubectl exec,")
+    expect(inPod('reader', `curl -s --http1.1 ${AS_POD} -H Connection:Upgrade -H Upgrade:SPDY/3.1 ${pods}/client/exec?command=ls`).output).toContain('podhop: not simulated: exec over SPDY (speak WebSocket, or use kubectl exec,')
+  })
+
+  it('takes exec, attach and port-forward over WebSocket from any program', () => {
+    run('kubectl create role talker --verb=get,create --resource=pods/exec,pods/portforward; kubectl create rolebinding talker --role=talker --serviceaccount=default:reader; kubectl run web --image=nginx; kubectl wait --for=condition=Ready pod/web')
+    const pods = 'https://kubernetes/api/v1/namespaces/default/pods'
+    const asked = (path: string, protocol = 'v4.channel.k8s.io'): string => `curl -isN -m 5 --http1.1 ${AS_POD} -H Connection:Upgrade -H Upgrade:websocket -H Sec-WebSocket-Version:13 -H Sec-WebSocket-Key:dGhlIHNhbXBsZSBub25jZQ== -H Sec-WebSocket-Protocol:${protocol} "${pods}/${path}"`
+    // the key is that of RFC 6455, 1.3; between the lines that are looked for are lengths and channels
+    const lines = (path: string, protocol?: string): string[] => inPod('reader', `${asked(path, protocol)} | tr -c "[:print:]" "\\n"`).output.split('\n').filter((line) => line.length > 1)
+    expect(lines('client/exec?command=hostname&stdout=true')).toEqual([
+      'HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=', 'Sec-WebSocket-Protocol: v4.channel.k8s.io',
+      'client', '{"metadata":{},"status":"Success"}',
+    ])
+    expect(lines('client/exec?command=sh&command=-c&command=echo+bad+%3E%262%3Bexit+4&stdout=1&stderr=1', 'v5.channel.k8s.io').slice(5)).toEqual([
+      'bad', expect.stringContaining('"message":"command terminated with non-zero exit code: error executing command [sh -c echo bad >&2;exit 4], exit code 4","reason":"NonZeroExitCode","details":{"causes":[{"reason":"ExitCode","message":"4"}]}}'),
+    ])
+    expect(lines('client/exec?command=hostname&stdout=1', 'base64.channel.k8s.io').slice(5)).toEqual(['1Y2xpZW50Cg=='])
+    expect(inPod('reader', `${asked('client/exec?command=ls')} | tail -20`).output).toContain('"message": "you must specify at least one of stdin, stdout, stderr"')
+    expect(inPod('reader', `${asked('client/exec?stdout=1')} | tail -20`).output).toContain('"message": "you must specify at least one command for the container"')
+    expect(inPod('reader', `${asked('client/exec?command=ls&stdout=1', 'v9.channel.k8s.io')} | tail -20`).output).toContain('unable to negotiate protocol: client supports [v9.channel.k8s.io]')
+    // channels of data and of errors begin with the port
+    expect(inPod('reader', `${asked('web/portforward?ports=80')} | tail -c 10 | od -An -tx1`).output).toBe(' 82 03 00 50 00 82 03 01 50 00\n')
+    expect(inPod('reader', `${asked('web/portforward?ports=81')} | tr -c "[:print:]" "\\n"`).output).toMatch(/error forwarding port 81 to pod .*: connect: connection refused/)
   })
 
   it('streams a watch, and is gone with its container', () => {

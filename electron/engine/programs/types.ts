@@ -30,10 +30,10 @@ export interface Image {
   /** "80/tcp" */
   readonly exposedPorts: readonly string[]
   /**
-   * What it does when it is started without arguments of its own, whatever its environment: it comes to wait for signals
-   * and connections without asking anything of anybody. Such a container is made when somebody looks at it.
+   * What it does when it is started without arguments of its own: it comes to wait for signals and connections without asking
+   * anything of anybody. Such a container is made when somebody looks at it. With a list: not where one of these variables is set.
    */
-  readonly quiet?: boolean
+  readonly quiet?: boolean | readonly string[]
   /** What ends a container politely; SIGTERM if absent (nginx says SIGQUIT). */
   readonly stopSignal?: 'SIGTERM' | 'SIGQUIT' | 'SIGINT' | 'SIGWINCH'
 }

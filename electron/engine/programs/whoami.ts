@@ -50,6 +50,11 @@ export const whoami: Program = function* (process) {
   const log = (text: string): void => out.write(`${goLogTime(process.clock.wall())} ${text}\n`)
   log(`Starting up ${chain ? 'with TLS ' : ''}on port ${port}`)
   const answers = new Answers(process, name, stdout)
+  if (!(/^\d+$/.test(port) && Number(port) <= 65_535)) {
+    log(`listen tcp: ${/^\d+$/.test(port) ? `address ${port}: invalid port` : `lookup tcp/${port}: unknown port`}`)
+    yield* out.flush()
+    return 1
+  }
   try {
     serveGo(process, 'whoami', Number(port), undefined, (request) => {
       if (verbose) log(`${joinHostPort(request.remoteAddress, request.remotePort)} - - [${accessTime(process.clock.wall())}] "${request.method} ${splitTarget(request.target).path} HTTP/${request.version}" - -`)

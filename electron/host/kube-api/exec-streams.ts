@@ -1,3 +1,4 @@
+import { streamStatus } from '../../engine/cluster.ts'
 import type { ApiSession, ApiSessionEnd } from '../../lab/api.ts'
 import type { KubeApi, RemoteSession } from '../session/api-calls.ts'
 import type { RemoteRequest } from './remote-request.ts'
@@ -26,13 +27,6 @@ export function sessionOf({ kind, namespace, pod, query }: RemoteRequest): ApiSe
   }
 }
 
-/** What is wrong with the options, as the API server says it; undefined: nothing. */
-export function sessionProblem(session: ApiSession): string | undefined {
-  if (session.command?.length === 0) return 'you must specify at least one command for the container'
-  if (!session.stdin && !session.stdout && !session.stderr) return 'you must specify at least one of stdin, stdout, stderr'
-  return undefined
-}
-
 export function beginSession(api: KubeApi, session: ApiSession, streams: ExecStreams): RemoteSession {
   return api.session(session, {
     output: (descriptor, data) => streams.output(descriptor, data),
@@ -40,25 +34,10 @@ export function beginSession(api: KubeApi, session: ApiSession, streams: ExecStr
   })
 }
 
-/** The error stream's document: k8s.io/kubelet/pkg/cri/streaming/remotecommand, v4WriteStatusFunc. */
-export function statusOf(session: ApiSession, end: ApiSessionEnd, translated = false): object {
+/** The error stream's document. */
+function statusOf({ command }: ApiSession, end: ApiSessionEnd, translated = false): object {
   if ('status' in end) return end.status
-  if ('error' in end || 'unreachable' in end) {
-    const why = 'error' in end ? end.error : end.unreachable
-    // a kubelet without the container refuses the upgrade; everything later is its internal error
-    const message = !translated && why.startsWith('unable to upgrade connection') ? why : `Internal error occurred: ${why}`
-    return { metadata: {}, status: 'Failure', message, reason: 'InternalError', details: { causes: [{ message: why }] }, code: 500 }
-  }
-  // who attaches only looks on: how the container ended is in the Pod's status
-  if (end.code === 0 || !session.command) return { metadata: {}, status: 'Success' }
-  const command = session.command.join(' ')
-  return {
-    metadata: {},
-    status: 'Failure',
-    message: `command terminated with non-zero exit code: error executing command [${command}], exit code ${end.code}`,
-    reason: 'NonZeroExitCode',
-    details: { causes: [{ reason: 'ExitCode', message: String(end.code) }] },
-  }
+  return streamStatus(command, 'unreachable' in end ? { error: end.unreachable } : end, translated)
 }
 
 /** TerminalSize: {"Width": columns, "Height": rows}. */

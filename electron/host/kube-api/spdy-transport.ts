@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Forward, ForwardSession, KubeApi, RemoteSession } from '../session/api-calls.ts'
-import { beginSession, parseSize, sessionOf, sessionProblem } from './exec-streams.ts'
+import { streamProblem } from '../../engine/cluster.ts'
+import { beginSession, parseSize, sessionOf } from './exec-streams.ts'
 import { reject } from './reject.ts'
 import type { RemoteRequest, Transport } from './remote-request.ts'
 import { SpdyConnection, type SpdyStream } from './spdy-connection.ts'
@@ -21,7 +22,7 @@ export class SpdyTransport implements Transport {
     const known = remote.kind === 'portforward' ? [FORWARD_PROTOCOL] : EXEC_PROTOCOLS
     const protocol = known.find((p) => offered.includes(p))
     if (!protocol) return reject(socket, 403, `unable to upgrade: unable to negotiate protocol: client supports [${offered.join(' ')}], server accepts [${known.join(' ')}]`)
-    const problem = remote.kind === 'portforward' ? undefined : sessionProblem(sessionOf(remote))
+    const problem = remote.kind === 'portforward' ? undefined : streamProblem(sessionOf(remote))
     if (problem) return reject(socket, 400, problem)
     this.#open.add(socket)
     socket.on('close', () => this.#open.delete(socket))

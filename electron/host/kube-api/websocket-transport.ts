@@ -2,7 +2,8 @@ import type { IncomingMessage } from 'node:http'
 import { Duplex } from 'node:stream'
 import { WebSocketServer, type WebSocket } from 'ws'
 import type { KubeApi } from '../session/api-calls.ts'
-import { beginSession, parseSize, sessionOf, sessionProblem } from './exec-streams.ts'
+import { streamProblem } from '../../engine/cluster.ts'
+import { beginSession, parseSize, sessionOf } from './exec-streams.ts'
 import { ForwardChannels } from './forward-channels.ts'
 import { reject } from './reject.ts'
 import type { RemoteRequest, Transport } from './remote-request.ts'
@@ -36,7 +37,7 @@ export class WebSocketTransport implements Transport {
     const protocol = known.find((p) => offered.includes(p)) ?? (offered.length === 0 ? '' : undefined)
     if (protocol === undefined) return reject(socket, 400, `unable to upgrade: unable to negotiate protocol: client supports [${offered.join(' ')}], server accepts [${known.join(' ')}]`)
     const session = remote.kind === 'portforward' ? undefined : sessionOf(remote)
-    const problem = session && sessionProblem(session)
+    const problem = session && streamProblem(session)
     if (problem) return reject(socket, 400, problem)
     // the name of the tunnel is no token of RFC 6455: the answer's header is written here
     delete request.headers['sec-websocket-protocol']

@@ -54,7 +54,7 @@ export class PodContainerSetup implements ContainerSetup {
     this.image = image
     this.id = id
     this.sandbox = worker.sandbox!
-    this.quiet = image.quiet === true && isQuiet(worker, record)
+    this.quiet = isQuietIn(image, record) && isQuiet(worker, record)
     this.#worker = worker
     this.#record = record
     this.#surroundings = surroundings
@@ -106,6 +106,11 @@ export class PodContainerSetup implements ContainerSetup {
   exited(status: ExitStatus): void {
     this.#onExit(this.#worker, this.#record, status)
   }
+}
+
+function isQuietIn({ quiet = false }: Image, { spec: { env = [], envFrom = [] } }: ContainerRecord): boolean {
+  if (typeof quiet === 'boolean') return quiet
+  return envFrom.length === 0 && !env.some(({ name }) => quiet.includes(name))
 }
 
 /** Nobody looks into it, and nothing but its program's own ways decide what it does. */

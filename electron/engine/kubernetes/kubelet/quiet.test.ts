@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createCluster, decodeUtf8, parseClusterConfig, type Cluster, type Machine, type NetworkNamespace } from '../../cluster.ts'
+import { createCluster, decodeUtf8, parseClusterConfig, type Cluster, type Machine, type NetworkNamespace, type Pod } from '../../cluster.ts'
 import type { SimulatedCluster } from '../../assembly/simulated-cluster.ts'
 
 /** Pods of images that only wait are made when somebody looks. Nobody may ever be able to tell. */
@@ -110,5 +110,16 @@ describe('a Pod that nobody has looked at', () => {
     expect(network.hasDeferred).toBe(true)
     expect([...network.links.keys()].filter((name) => name.startsWith('veth'))).toHaveLength(3 + 1)
     expect(network.hasDeferred).toBe(false)
+  })
+
+  it('has died where a variable is wrong with which its program does not come to wait', () => {
+    const cluster = createCluster(parseClusterConfig({ nodes: 2 }))
+    cluster.settle()
+    const whoami = (name: string, value: string): void => void cluster.client.create('pods', 'default', { apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'traefik/whoami', env: [{ name: 'WHOAMI_PORT_NUMBER', value }] }] } } as never)
+    whoami('wrong', 'abc')
+    whoami('right', '8080')
+    cluster.settle()
+    const phase = (name: string): string | undefined => cluster.client.get<Pod>('pods', 'default', name).status.phase
+    expect([phase('wrong'), phase('right')]).toEqual(['Failed', 'Running'])
   })
 })

@@ -21,7 +21,7 @@ function helloApp(tag: string): ImageContent | undefined {
 function whoami(tag: string): ImageContent | undefined {
   const parts = versionParts(tag)
   if (tag !== 'latest' && !(parts && parts[0] === 1 && (parts[1] ?? 0) <= 11)) return undefined
-  return { size: 2_783_417, directories: ['/etc', '/proc', '/sys', '/dev'], programs: { '/whoami': 'whoami-server' }, entrypoint: ['/whoami'], quiet: true, exposedPorts: ['80/tcp'] }
+  return { size: 2_783_417, directories: ['/etc', '/proc', '/sys', '/dev'], programs: { '/whoami': 'whoami-server' }, entrypoint: ['/whoami'], quiet: ['WHOAMI_PORT_NUMBER'], exposedPorts: ['80/tcp'] }
 }
 
 function httpbin(tag: string): ImageContent | undefined {

@@ -14,6 +14,7 @@ import { concatBytes, encodeUtf8 } from '../../text.ts'
 import { headerOf, type Headers } from '../http/message.ts'
 import { serveHttp, type AnswerBody, type HttpRequest, type HttpResponse, type HttpServer } from '../http/server.ts'
 import { httpDate } from '../http/status.ts'
+import { streamOverWebSocket } from './channels.ts'
 import { readCertificates, type Certificate } from '../tls/x509.ts'
 import type { SystemServices } from '../types.ts'
 
@@ -86,9 +87,11 @@ function answer(process: Process, { client }: SystemServices, http: HttpRequest,
       if (info.subresource === 'portforward') checkAssigned(pod)
       else checkExecTarget(pod, info.query.get('container'))
       if (headerOf(http.headers, 'upgrade') === undefined) return sendStatus(exchange, failure(400, 'BadRequest', 'Upgrade request required'))
+      const upgraded = streamOverWebSocket(clock, client, info, http)
+      if (upgraded) return respond(upgraded)
       const verb = info.subresource === 'portforward' ? 'port-forward' : info.subresource
-      const instead = `use kubectl ${verb}, on the laptop or in a Pod of an image that has it, such as bitnami/kubectl`
-      return sendStatus(exchange, failure(501, 'NotImplemented', `podhop: not simulated: ${verb} over a connection of one's own (${instead})`))
+      const instead = `speak WebSocket, or use kubectl ${verb}, on the laptop or in a Pod of an image that has it, such as bitnami/kubectl`
+      return sendStatus(exchange, failure(501, 'NotImplemented', `podhop: not simulated: ${verb} over SPDY (${instead})`))
     }
     sink.stop = answerRequest({ clock, client, user }, plain, sink)
   } catch (error) {
