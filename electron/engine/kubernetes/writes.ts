@@ -139,7 +139,7 @@ export function updateObject(
   }
   if (subresource && !kind.parts?.[subresource] && !['status', 'scale', 'finalize'].includes(subresource)) throw unserved(resource, subresource)
   if (subresource === 'scale') return updateScale(server, kind, old, body, options)
-  if (options.canonical && subresource === 'status' && server.admission?.any !== true && (body as KubeObject).metadata === old.metadata) return writeStatus(server, kind, old, body as KubeObject, options)
+  if (options.canonical && subresource === 'status' && server.admission?.judgesUpdatesOf(kind, subresource) !== true && (body as KubeObject).metadata === old.metadata) return writeStatus(server, kind, old, body as KubeObject, options)
   const submitted = decodeBody(kind, body, old, options)
   checkNames(submitted, name, resource.namespaced ? (namespace ?? 'default') : undefined)
   setNamespace(kind, submitted.metadata, namespace)

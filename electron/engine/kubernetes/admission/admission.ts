@@ -1,13 +1,13 @@
 import type { Clock, Timer } from '../../clock.ts'
 import type { Random } from '../../random.ts'
 import type { NodeAgents } from '../node-agents.ts'
-import type { Kind } from '../kinds/kind.ts'
+import { storeKey, type Kind } from '../kinds/kind.ts'
 import { ADMIN } from '../rbac/authorizer.ts'
 import type { Store } from '../store.ts'
 import type { KubeObject } from '../types.ts'
 import { agentOf } from './agents.ts'
 import { PolicyCheck } from './policies/check.ts'
-import { BINDINGS, MUTATING, POLICIES, VALIDATING, type Webhook, type WebhookConfiguration } from './registration.ts'
+import { BINDINGS, MUTATING, POLICIES, VALIDATING, type Policy, type Webhook, type WebhookConfiguration } from './registration.ts'
 import { isExempt, matchesRule, type Request } from './request.ts'
 import { Review, type Hook } from './webhooks/review.ts'
 
@@ -34,6 +34,8 @@ export class Admission {
   readonly #reviews = new Map<string, Review>()
   readonly #policies: PolicyCheck
   #configurations: { [resource: string]: { list: readonly KubeObject[]; hooks: readonly Hook[] } } = {}
+  /** What {@link judgesUpdatesOf} has found out, as long as these lists are. */
+  #judged: { lists: readonly (readonly KubeObject[])[]; of: Map<string, boolean> } = { lists: [], of: new Map() }
   #count = 0
   #sweep: Timer | undefined
 
@@ -46,6 +48,23 @@ export class Admission {
   get any(): boolean {
     const { store } = this.#host
     return store.count(VALIDATING) > 0 || store.count(MUTATING) > 0 || (store.count(POLICIES) > 0 && store.count(BINDINGS) > 0)
+  }
+
+  /** Whether anybody's rules can mean an update of this part of objects of a kind. Cheap: asked at each heartbeat and each step of a Pod. */
+  judgesUpdatesOf(kind: Kind, subresource: string): boolean {
+    if (!this.any) return false
+    const { store } = this.#host
+    const lists = [store.list(VALIDATING, ''), store.list(MUTATING, ''), store.list(POLICIES, '')]
+    if (lists.some((list, i) => list !== this.#judged.lists[i] && (list.length > 0 || this.#judged.lists[i]?.length !== 0))) this.#judged = { lists, of: new Map() }
+    const key = `${storeKey(kind)} ${subresource}`
+    let known = this.#judged.of.get(key)
+    if (known === undefined) {
+      const [validating, mutating, policies] = lists as [readonly WebhookConfiguration[], readonly WebhookConfiguration[], readonly Policy[]]
+      const rules = policies.flatMap(({ spec }) => spec.matchConstraints?.resourceRules ?? [])
+      known = [...validating, ...mutating].some(({ webhooks }) => webhooks?.some((hook) => this.#kindFor(hook, kind, 'UPDATE', subresource) !== undefined)) || kind.storedVersion !== undefined || rules.some((rule) => matchesRule(rule, kind, 'UPDATE', subresource))
+      this.#judged.of.set(key, known)
+    }
+    return known
   }
 
   /** What is to be found out about a write of `object`, as it was sent; undefined: nothing. */
