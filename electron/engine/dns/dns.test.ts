@@ -190,6 +190,18 @@ describe('the stub resolver', () => {
     expect(resolve('web', alpine)).toMatchObject({ addresses: ['10.96.0.20'] })
   })
 
+  test('finds more addresses than a datagram has, by TCP; the musl of Alpine 3.17 does not', () => {
+    const many = Array.from({ length: 40 }, (_, i) => ({ ip: `10.244.4.${i + 1}` }))
+    putService(cluster.store, 'default', 'crowd', 'None', [{ port: 80 }])
+    putSlice(cluster.store, 'default', 'crowd', [{ port: 80 }], many)
+    cluster.clock.runFor(1000)
+    const found = (image: string): number => {
+      const pod = cluster.pod(`crowd-${image.replace(/[:.]/g, '-')}`, 'worker-2', image, { command: ['/bin/sleep', 'infinity'] })
+      return new Set((resolve('crowd.default.svc.cluster.local.', pod) as { addresses: string[] }).addresses).size
+    }
+    expect([found('debian'), found('alpine'), found('alpine:3.18'), found('alpine:3.17')]).toEqual([40, 40, 40, 28])
+  })
+
   test('gives up after two times five seconds when no server answers', () => {
     const lost = cluster.pod('lost', 'worker-1', 'busybox', { command: ['sleep', 'infinity'], files: { '/etc/resolv.conf': 'nameserver 10.244.1.250\n' } })
     const began = cluster.clock.now

@@ -45,6 +45,12 @@ export function libcOf(process: Process): Libc {
   return process.fs.exists('/lib/ld-musl-x86_64.so.1') ? 'musl' : 'glibc'
 }
 
+/** musl asks by TCP for what was cut since 1.2.4, which Alpine has since 3.18; before, what fits into a datagram is all. */
+function knowsTcp({ fs }: Process): boolean {
+  const [major, minor] = (fs.exists('/etc/alpine-release') ? fs.readText('/etc/alpine-release') : '').split('.').map(Number)
+  return major !== 3 || minor === undefined || minor >= 18
+}
+
 /** /etc/resolv.conf of the process. */
 export function resolvConfOf(process: Process): ResolvConf {
   const text = process.fs.exists('/etc/resolv.conf') ? process.fs.readText('/etc/resolv.conf') : ''
@@ -180,6 +186,7 @@ function* ask(process: Process, questions: readonly { name: string; type: string
       const { replies, server } = yield* exchange(process, { servers: conf.nameservers, queries, timeout: conf.timeout / conf.attempts, takes: (r) => r.rcode === 'NOERROR' || r.rcode === 'NXDOMAIN', resends: 2 * queries.length })
       last = replies
       if (!replies.every((r) => r)) continue
+      if (!knowsTcp(process)) return replies
       const whole = [...replies]
       for (const [i, reply] of replies.entries()) {
         if (!reply!.truncated) continue
