@@ -50,6 +50,27 @@ describe('a Service that changes its type', () => {
     expect(last([{ ...lb, externalTrafficPolicy: 'Local', healthCheckNodePort: 32_000 }])).toMatchObject({ healthCheckNodePort: 32_000 })
   })
 
+  it('keeps a node port by the name of its port, whatever else changes: patchAllocatedValues', () => {
+    const node = (...list: object[]): object => ({ type: 'NodePort', ports: list })
+    const of = (...specs: object[]): unknown => {
+      const spec = last(specs)
+      return typeof spec === 'string' ? spec : spec.ports!.map((p) => p.nodePort)
+    }
+    expect(of(node({ port: 80, nodePort: 30_080 }), node({ port: 8080, protocol: 'UDP' }))).toEqual([30_080])
+    expect(of(node({ name: 'a', port: 80, nodePort: 30_080 }, { name: 'b', port: 81, nodePort: 30_081 }), node({ name: 'b', port: 80 }, { name: 'a', port: 81 }))).toEqual([30_081, 30_080])
+    // a port of another name is another one, and what another port has by now is not given twice
+    expect((of(node({ name: 'a', port: 80, nodePort: 30_080 }), node({ name: 'b', port: 80 })) as number[])[0]).not.toBe(30_080)
+    expect((of(node({ name: 'a', port: 80, nodePort: 30_080 }), node({ name: 'a', port: 80 }, { name: 'b', port: 81, nodePort: 30_080 })) as number[])[1]).toBe(30_080)
+  })
+
+  it('loses externalTrafficPolicy when nobody outside meets it any more', () => {
+    const open = { ports, externalIPs: ['192.0.2.1'] }
+    expect(last([open])).toMatchObject({ externalTrafficPolicy: 'Cluster' })
+    expect(last([open, { externalIPs: null }], true)).not.toHaveProperty('externalTrafficPolicy')
+    expect(last([{ ...open, type: 'NodePort' }, { type: 'ClusterIP' }], true)).toMatchObject({ externalTrafficPolicy: 'Cluster' })
+    expect(last([{ ...open, externalTrafficPolicy: 'Local' }, { type: 'ExternalName', externalName: 'db.example.com' }], true)).not.toHaveProperty('externalTrafficPolicy')
+  })
+
   it('leaves out node ports where nobody wants them', () => {
     expect((last([{ ...lb, allocateLoadBalancerNodePorts: false }]) as Service['spec']).ports).toEqual([{ port: 80, protocol: 'TCP', targetPort: 80 }])
   })
@@ -59,6 +80,8 @@ describe('a Service is refused', () => {
   it.each<[string, object[], string]>([
     ['an address outside the range', [{ clusterIP: '192.168.1.1', ports }], 'spec.clusterIPs: Invalid value: []string{"192.168.1.1"}: failed to allocate IP 192.168.1.1: the provided network does not match the current range'],
     ['a node port out of range', [{ type: 'NodePort', ports: [{ port: 80, nodePort: 29_999 }] }], 'spec.ports[0].nodePort: Invalid value: 29999: provided port is not in the valid range. The range of valid ports is 30000-32767'],
+    ['a new node port when it becomes a ClusterIP, with the one that it had', [{ type: 'NodePort', ports: [{ name: 'a', port: 80, nodePort: 30_080 }] }, { externalTrafficPolicy: null, ports: [{ name: 'a', port: 80, nodePort: 30_080 }, { name: 'b', port: 81, nodePort: 30_081 }] }], "[spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP', spec.ports[1].nodePort: Forbidden: may not be used when `type` is 'ClusterIP']"],
+    ['another address in the place of the one that it has', [{ ports, clusterIP: '10.96.0.20' }, { ports, clusterIP: '10.96.0.21' }], 'spec.clusterIPs[0]: Invalid value: []string{"10.96.0.20"}: first value must match `clusterIP`'],
     ['a node port for a ClusterIP', [{ ports: [{ port: 80, nodePort: 30_080 }] }], "spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'"],
     ['source ranges without a load balancer', [{ ports, loadBalancerSourceRanges: ['10.0.0.0/8'] }], "spec.LoadBalancerSourceRanges: Forbidden: may only be used when `type` is 'LoadBalancer'"],
     ['a source range that is none', [{ ...lb, loadBalancerSourceRanges: ['10.0.0.300/8'] }], 'spec.LoadBalancerSourceRanges[0]: Invalid value: "10.0.0.300/8": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'],

@@ -98,6 +98,8 @@ function normalizeClusterIps({ spec }: Service, { spec: old }: Service): void {
 
 const needsClusterIp = ({ spec }: Service): boolean => spec.type !== 'ExternalName'
 const needsNodePorts = ({ spec }: Service): boolean => spec.type === 'NodePort' || spec.type === 'LoadBalancer'
+/** pkg/api/service ExternallyAccessible. */
+const isMetFromOutside = (service: Service): boolean => needsNodePorts(service) || (service.spec.type === 'ClusterIP' && (service.spec.externalIPs?.length ?? 0) > 0)
 export const needsHealthCheck = ({ spec }: Service): boolean => spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local'
 
 /** What was allocated before and is left out now is taken over: a manifest need not name it. */
@@ -105,14 +107,15 @@ function patchAllocated(object: Service, old: Service): void {
   const { spec } = object
   if (needsClusterIp(old) && needsClusterIp(object)) {
     if (!spec.clusterIP && old.spec.clusterIP) spec.clusterIP = old.spec.clusterIP
-    if (!spec.clusterIPs?.length && spec.clusterIP === old.spec.clusterIP && old.spec.clusterIPs) spec.clusterIPs = old.spec.clusterIPs
+    if (!spec.clusterIPs?.length && old.spec.clusterIPs) spec.clusterIPs = old.spec.clusterIPs
   }
   if (needsNodePorts(old) && needsNodePorts(object)) {
+    // by name: all else of a port may have changed
     const taken = new Set((spec.ports ?? []).map((p) => p.nodePort))
+    const before = new Map((old.spec.ports ?? []).map((p) => [p.name ?? '', p.nodePort]))
     for (const port of spec.ports ?? []) {
-      if (port.nodePort) continue
-      const before = old.spec.ports?.find((p) => p.protocol === port.protocol && p.port === port.port)?.nodePort
-      if (before && !taken.has(before)) port.nodePort = before
+      const had = before.get(port.name ?? '')
+      if (!port.nodePort && had && !taken.has(had)) port.nodePort = had
     }
   }
   if (needsHealthCheck(old) && needsHealthCheck(object) && !spec.healthCheckNodePort) spec.healthCheckNodePort = old.spec.healthCheckNodePort
@@ -122,17 +125,20 @@ function patchAllocated(object: Service, old: Service): void {
 function dropTypeDependent(object: Service, old: Service): void {
   const { spec } = object
   if (needsClusterIp(old) && !needsClusterIp(object)) {
-    if (spec.clusterIP === old.spec.clusterIP) delete spec.clusterIP
-    if (deepEqual(spec.clusterIPs, old.spec.clusterIPs)) delete spec.clusterIPs
+    if (spec.clusterIP === old.spec.clusterIP && deepEqual(spec.clusterIPs, old.spec.clusterIPs)) {
+      delete spec.clusterIP
+      delete spec.clusterIPs
+    }
     if (deepEqual(spec.ipFamilies, old.spec.ipFamilies)) delete spec.ipFamilies
     if (spec.ipFamilyPolicy === old.spec.ipFamilyPolicy) delete spec.ipFamilyPolicy
     if (spec.internalTrafficPolicy === old.spec.internalTrafficPolicy) delete spec.internalTrafficPolicy
   }
   if (needsNodePorts(old) && !needsNodePorts(object)) {
+    // ports may come and go, as long as none has a node port of its own choice: that is refused with all of them
     const before = new Set((old.spec.ports ?? []).map((p) => p.nodePort))
-    for (const port of spec.ports ?? []) if (port.nodePort && before.has(port.nodePort)) delete port.nodePort
-    if (spec.externalTrafficPolicy === old.spec.externalTrafficPolicy && !spec.externalIPs?.length) delete spec.externalTrafficPolicy
+    if ((spec.ports ?? []).every((port) => !port.nodePort || before.has(port.nodePort))) for (const port of spec.ports ?? []) delete port.nodePort
   }
+  if (isMetFromOutside(old) && !isMetFromOutside(object) && spec.externalTrafficPolicy === old.spec.externalTrafficPolicy) delete spec.externalTrafficPolicy
   if (needsHealthCheck(old) && !needsHealthCheck(object) && spec.healthCheckNodePort === old.spec.healthCheckNodePort) delete spec.healthCheckNodePort
   if (old.spec.type === 'LoadBalancer' && spec.type !== 'LoadBalancer') {
     if (spec.allocateLoadBalancerNodePorts === old.spec.allocateLoadBalancerNodePorts) delete spec.allocateLoadBalancerNodePorts
