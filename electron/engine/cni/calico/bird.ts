@@ -10,6 +10,7 @@ import type { NodeContext } from '../types.ts'
 import { wantedPeers, type BgpNode, type BgpPeerObject, type PeerKind, type WantedPeer } from './bgp-peers.ts'
 import { calicoResource, type BlockAffinity, type IpPool } from './datastore.ts'
 import { versionsOf } from './felix.ts'
+import { serviceCidrs, ServiceRoutes } from './service-routes.ts'
 import { IPIP_DEVICE, isVersion, WORKLOAD_PREFIX, type Version } from './names.ts'
 
 /**
@@ -26,7 +27,7 @@ export const ADDRESS_ANNOTATIONS = { 4: 'projectcalico.org/IPv4Address', 6: 'pro
 
 const NODE_ANNOTATION = { as: 'projectcalico.org/ASNumber', clusterId: 'projectcalico.org/RouteReflectorClusterID' } as const
 
-interface BgpConfiguration extends KubeObject { spec: { nodeToNodeMeshEnabled?: boolean; asNumber?: number } }
+interface BgpConfiguration extends KubeObject { spec: { nodeToNodeMeshEnabled?: boolean; asNumber?: number } & Parameters<typeof serviceCidrs>[0] }
 
 export class Bird {
   readonly version: Version
@@ -46,6 +47,7 @@ export class Bird {
   readonly #pools = new Map<string, IpPool['spec']>()
   readonly #configurations = new Map<string, BgpConfiguration['spec']>()
   readonly #programmed = new Map<Cidr, Route>()
+  readonly #services: ServiceRoutes
   #network: Cidr | undefined
   #own: Ip | undefined
   #speaker: { as: number; address: Ip; speaker: BgpSpeaker } | undefined
@@ -59,6 +61,7 @@ export class Bird {
     this.startedAt = node.clock.now
     this.#pid = pid
     this.#log = log
+    this.#services = new ServiceRoutes(node, () => this.#changed())
     log('device1: Initializing')
     log('direct1: Initializing')
     log('device1: Starting')
@@ -78,7 +81,10 @@ export class Bird {
     this.#watch<BgpPeerObject>(calicoResource('bgppeers'), (name, object) => this.#set(this.#objects, name, object))
     this.#watch<BlockAffinity>(calicoResource('blockaffinities'), (name, object) => this.#set(this.#blocks, name, object?.spec.node === node.name && object.spec.state === 'confirmed' && isVersion(version)(object.spec.cidr) ? object.spec.cidr : undefined))
     this.#watch<IpPool>(calicoResource('ippools'), (name, object) => this.#set(this.#pools, name, object?.spec))
-    this.#watch<BgpConfiguration>(calicoResource('bgpconfigurations'), (name, object) => this.#set(this.#configurations, name, object?.spec))
+    this.#watch<BgpConfiguration>(calicoResource('bgpconfigurations'), (name, object) => {
+      this.#set(this.#configurations, name, object?.spec)
+      this.#services.configure(serviceCidrs(this.#configurations.get('default')))
+    })
   }
 
   /** In the order of their addresses. */
@@ -117,6 +123,7 @@ export class Bird {
   stop(): void {
     this.#stopped = true
     for (const stop of this.#stops) stop()
+    this.#services.stop()
     for (const timer of [this.#due, this.#scan]) this.#node.clock.cancel(timer)
     this.#speaker?.speaker.stop()
   }
@@ -126,7 +133,7 @@ export class Bird {
     const exported = (ip: Ip): boolean => [...this.#pools.values()].some((p) => cidrContains(p.cidr, ip) && !p.disableBGPExport)
     // borrowed addresses, which no block of ours covers
     const single = this.#routes().filter((r) => r.device?.startsWith(WORKLOAD_PREFIX) && r.destination.endsWith(this.version === 4 ? '/32' : '/128')).map((r) => r.destination)
-    return [...blocks, ...single.filter((cidr) => !blocks.some((b) => cidrContains(b, cidr.split('/')[0]!)))].filter((cidr) => exported(cidr.split('/')[0]!))
+    return [...blocks, ...single.filter((cidr) => !blocks.some((b) => cidrContains(b, cidr.split('/')[0]!)))].filter((cidr) => exported(cidr.split('/')[0]!)).concat(this.#services.announced(this.version))
   }
 
   #changed(): void {
@@ -261,6 +268,7 @@ export class Bird {
   }
 
   #kernelRoute(destination: Cidr, via?: Ip): 'reject' | 'tunnel' | 'direct' {
+    if (this.#services.ranges.some((cidr) => isVersion(this.version)(cidr) && cidrContains(cidr, destination.split('/')[0]!))) return 'reject'
     const pool = [...this.#pools.values()].find((p) => cidrContains(p.cidr, destination.split('/')[0]!))
     if ((pool?.vxlanMode ?? 'Never') !== 'Never') return 'reject'
     const mode = pool?.ipipMode ?? 'Never'
