@@ -37,8 +37,8 @@ export interface BgpOptions {
   dynamic?(address: Ip): RemoteAs | undefined
   /** Whether a neighbour may announce something to us; without it everybody may. */
   accepts?(peer: BgpPeer): boolean
-  /** Whether a neighbour is told anything. */
-  tells?(peer: BgpPeer): boolean
+  /** Whether a neighbour is told of a prefix. */
+  tells?(peer: BgpPeer, prefix: Cidr): boolean
   /** Passes what one neighbour outside the AS says on to the others (RFC 4271 9.2). */
   transit?: boolean
   /** The best route to a prefix changed; undefined: there is none any more. `ways` has those that are as good, the best one first. */
@@ -146,6 +146,12 @@ export class BgpSpeaker {
   ways(prefix: Cidr): readonly BgpRoute[] {
     const best = this.#best.get(prefix)
     return this.#ways.get(prefix) ?? (best ? [best] : [])
+  }
+
+  /** What of our own a neighbour is told. */
+  announcedTo(address: Ip): [Cidr, Ip][] {
+    const peer = this.#peers.get(address)
+    return [...this.#own].filter(([prefix]) => peer && this.#options.tells?.(peer, prefix) !== false)
   }
 
   get announced(): ReadonlyMap<Cidr, Ip> {
@@ -328,7 +334,7 @@ export class BgpSpeaker {
   }
 
   #tell(peer: Peer, session: BgpSession, prefix: Cidr, nextHop: Ip): void {
-    if (this.#options.tells?.(peer) === false) return
+    if (this.#options.tells?.(peer, prefix) === false) return
     const inside = peer.asn === this.#options.asn
     session.update({ withdrawn: [], announced: [prefix], nextHop, asPath: inside ? [] : [this.#options.asn], ...(inside ? { localPreference: 100 } : {}) })
   }
@@ -336,8 +342,7 @@ export class BgpSpeaker {
   /** What a neighbour outside the AS says goes to the others as it is, with our number in front for those outside; on one wire the next hop stays who it is. */
   #pass(peer: Peer, session: BgpSession, old: BgpRoute | undefined, route: BgpRoute | undefined): void {
     const { asn, tells } = this.#options
-    if (tells?.(peer) === false) return
-    const passes = (r: BgpRoute | undefined): r is BgpRoute => r !== undefined && !this.#own.has(r.prefix) && r.peer !== peer.address && (peer.asn !== asn || this.#peers.get(r.peer)?.asn !== asn)
+    const passes = (r: BgpRoute | undefined): r is BgpRoute => r !== undefined && tells?.(peer, r.prefix) !== false && !this.#own.has(r.prefix) && r.peer !== peer.address && (peer.asn !== asn || this.#peers.get(r.peer)?.asn !== asn)
     if (passes(route)) {
       const { prefix, nextHop, asPath, localPreference, communities } = route
       session.update({ withdrawn: [], announced: [prefix], nextHop, ...(peer.asn === asn ? { asPath, localPreference } : { asPath: [asn, ...asPath] }), ...(communities ? { communities } : {}) })

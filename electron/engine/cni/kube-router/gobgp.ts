@@ -103,8 +103,9 @@ function neighbor(speaker: BgpSpeaker, clock: Clock, words: readonly string[], f
   if (!peer) throw new GobgpError(`not found neighbor ${address}`)
   if (what === undefined) return describe(speaker, clock, peer)
   if (!['local', 'adj-in', 'adj-out', 'accepted'].includes(what)) throw new GobgpError(`podhop: not simulated: gobgp neighbor ${address} ${what} (use adj-in, adj-out or local)`, 69)
+  const inside = peer.asn === speaker.options.asn
   if (what === 'local') return rib(speaker, clock, family ?? (address.includes(':') ? 6 : 4), undefined)
-  const rows = what === 'adj-out' ? [...speaker.announced].map(([prefix, nextHop]) => ({ prefix, nextHop, asPath: '', age: undefined, attrs: '[{Origin: i} {LocalPref: 100}]' })) : received(speaker, address, clock)
+  const rows = what === 'adj-out' ? speaker.announcedTo(address).map(([prefix, nextHop]) => ({ prefix, nextHop, asPath: inside ? '' : String(speaker.options.asn), age: undefined, attrs: inside ? '[{Origin: i} {LocalPref: 100}]' : '[{Origin: i}]' })) : received(speaker, address, clock)
   const own = rows.filter((row) => row.prefix.includes(':') === (family === 6))
   if (own.length === 0) {
     if (peer.state !== 'Established') throw new GobgpError(`neighbor ${address}'s BGP session is not established`)
@@ -161,7 +162,7 @@ function describe(speaker: BgpSpeaker, clock: Clock, peer: BgpPeer): string {
     '  Message statistics:\n                         Sent       Rcvd\n',
     messages.map((name, i) => `    ${name.padEnd(15)}${ten(sent[i]!)} ${ten(got[i]!)}\n`).join(''),
     '  Route statistics:\n',
-    `    Advertised:    ${ten(established ? speaker.announced.size : 0)}\n    Received:      ${ten(details.routes.length)}\n    Accepted:      ${ten(details.routes.length)}\n`,
+    `    Advertised:    ${ten(established ? speaker.announcedTo(peer.address).length : 0)}\n    Received:      ${ten(details.routes.length)}\n    Accepted:      ${ten(details.routes.length)}\n`,
   ].join('')
 }
 

@@ -9,6 +9,7 @@ import { BRIDGE, writeConf } from './conf.ts'
 import type { Settings } from './flags.ts'
 import { setName, type Family } from './names.ts'
 import { refreshSet } from './sets.ts'
+import { ServiceAddresses } from './vips.ts'
 
 const speakers = new WeakMap<object, BgpSpeaker>()
 
@@ -24,12 +25,16 @@ const PROTOCOL = '17'
 const GRACEFUL_RESTART = 90
 /** --injected-routes-sync-period */
 const ROUTES_SYNC = 60_000
+/** Services that change together are told of together, ms. */
+const VIPS_DELAY = 10
 const POD_SUBNETS = 'kube-router-pod-subnets'
 const NODE_IPS = 'kube-router-node-ips'
 
 const NODE_ANNOTATIONS = [
   'node.asn', 'node.bgp.communities', 'node.bgp.customimportreject', 'node.bgp-local-addresses', 'peer.asns', 'peer.ips', 'peer.localips', 'peer.passwords', 'peer.ports', 'peers', 'path-prepend.as', 'path-prepend.repeat-n', 'rr.client', 'rr.server', 'pod-cidr', 'pod-cidrs',
 ]
+
+type RoutesSettings = Pick<Settings, 'asn' | 'gracefulRestart' | 'podEgress' | 'peers' | 'advertise' | 'ibgp'>
 
 interface NodeInfo { ip: Ip; ips: readonly Ip[]; subnets: readonly Cidr[] }
 
@@ -41,17 +46,21 @@ export class NetworkRoutesController {
   readonly #context: NodeContext
   readonly #log: Log
   readonly #owner: SocketOwner | undefined
-  readonly #settings: Pick<Settings, 'asn' | 'gracefulRestart' | 'podEgress'>
+  readonly #settings: RoutesSettings
   readonly #nodes = new Map<string, NodeInfo>()
   readonly #stopWatch: () => void
   #speaker: BgpSpeaker | undefined
   /** What BGP has brought: routes that somebody deletes are written again (pkg/routes RouteSync). */
   readonly #injected = new Map<Cidr, Route>()
   #routesTimer: Timer | undefined
+  #vips: ServiceAddresses | undefined
+  #vipsDue: Timer | undefined
+  /** What of the speaker's announcements are Services'. */
+  readonly #serviceRoutes = new Set<Cidr>()
   readonly #told = new Set<string>()
   #stopped = false
 
-  constructor(context: NodeContext, log: Log, owner: SocketOwner | undefined, settings: Pick<Settings, 'asn' | 'gracefulRestart' | 'podEgress'>) {
+  constructor(context: NodeContext, log: Log, owner: SocketOwner | undefined, settings: RoutesSettings) {
     this.#settings = settings
     this.#context = context
     this.#log = log
@@ -67,7 +76,8 @@ export class NetworkRoutesController {
   stop(): void {
     this.#stopped = true
     this.#stopWatch()
-    this.#context.clock.cancel(this.#routesTimer)
+    this.#vips?.stop()
+    for (const timer of [this.#routesTimer, this.#vipsDue]) this.#context.clock.cancel(timer)
     this.#speaker?.stop()
     if (speakers.get(this.#context.network) === this.#speaker) speakers.delete(this.#context.network)
   }
@@ -106,7 +116,7 @@ export class NetworkRoutesController {
       if (!this.#speaker) this.#start(info)
     } else {
       if (old && old.ip !== ip) this.#speaker?.removePeer(old.ip)
-      this.#speaker?.addPeer(ip, this.#settings.asn)
+      if (this.#settings.ibgp) this.#speaker?.addPeer(ip, this.#settings.asn)
     }
     if (this.#speaker) this.#syncSets()
   }
@@ -146,6 +156,8 @@ export class NetworkRoutesController {
     this.#speaker = new BgpSpeaker({
       network, clock, asn: this.#settings.asn, routerId: own.ip, address: own.ip, ipv6: this.#families.includes('IPv6'), ...(this.#settings.gracefulRestart ? { gracefulRestart: GRACEFUL_RESTART } : {}),
       ...(this.#owner ? { owner: this.#owner } : {}),
+      // nodes know the Services by themselves (kube_router_export)
+      tells: (peer, prefix) => !this.#serviceRoutes.has(prefix) || this.#settings.peers.some((p) => p.ip === peer.address),
       onRoute: (prefix, route) => this.#route(prefix, route),
       onPeer: (peer, why) => this.#log('logger.go:47', peer.state === 'Established' ? `Peer Up Key=${peer.address} State=BGP_FSM_OPENCONFIRM Topic=Peer` : `Peer Down Key=${peer.address} Reason=${why} State=BGP_FSM_ESTABLISHED Topic=Peer`),
     })
@@ -155,7 +167,31 @@ export class NetworkRoutesController {
       const nextHop = own.ips.find((ip) => ipVersion(ip) === (subnet.includes(':') ? 6 : 4))
       if (nextHop !== undefined) this.#speaker.announce(subnet, nextHop)
     }
-    for (const [name, { ip }] of this.#nodes) if (name !== this.#context.name) this.#speaker.addPeer(ip, this.#settings.asn)
+    for (const [name, { ip }] of this.#nodes) if (name !== this.#context.name && this.#settings.ibgp) this.#speaker.addPeer(ip, this.#settings.asn)
+    if (this.#settings.peers.length === 0) return
+    this.#vips = new ServiceAddresses(this.#context, this.#settings, () => {
+      this.#vipsDue ??= clock.schedule(VIPS_DELAY, () => {
+        this.#vipsDue = undefined
+        this.#announceServices(own)
+      })
+    })
+    for (const { ip, asn } of this.#settings.peers) this.#speaker.addPeer(ip, asn)
+  }
+
+  #announceServices({ ips }: NodeInfo): void {
+    if (this.#stopped || !this.#vips || !this.#speaker) return
+    const wanted = new Set(this.#vips.announced)
+    for (const cidr of this.#serviceRoutes) {
+      if (wanted.has(cidr)) continue
+      this.#speaker.withdraw(cidr)
+      this.#serviceRoutes.delete(cidr)
+    }
+    for (const cidr of wanted) {
+      const nextHop = ips.find((ip) => ipVersion(ip) === (cidr.includes(':') ? 6 : 4))
+      if (nextHop === undefined) continue
+      this.#serviceRoutes.add(cidr)
+      this.#speaker.announce(cidr, nextHop)
+    }
   }
 
   #syncRoutesLater(): void {

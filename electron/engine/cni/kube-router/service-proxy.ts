@@ -132,7 +132,6 @@ export class NetworkServicesController {
     const local = endpoints.filter((e) => e.nodeName === this.#context.name)
     const scheduler = this.#scheduler(info.service, annotations?.[`${ANNOTATION}scheduler`])
     if (annotations?.[`${ANNOTATION}dsr`] !== undefined) this.#tell(info.service, 'kube-router.io/service.dsr', 'its addresses are translated as those of other Services')
-    for (const kind of ['clusterip', 'externalip', 'loadbalancerip']) if (annotations?.[`${ANNOTATION}advertise.${kind}`] === 'true') this.#tell(info.service, `kube-router.io/service.advertise.${kind}`, 'BGP announces the nodes’ Pods alone')
     const { protocol, port } = info
     const make = (address: Ip, at: number, onlyLocal: boolean, bind: boolean): Virtual[] =>
       onlyLocal && local.length === 0 ? [] : [{ key: { protocol, address, port: at }, info, servers: onlyLocal ? local : endpoints, scheduler, bind }]
