@@ -60,6 +60,21 @@ beforeAll(() => {
 })
 
 describe('validating webhooks', () => {
+  it('are asked about leases: nodes stay ready and leaders lead while they allow them, and the kubelet says why while they do not', () => {
+    const renewals = (): number[] => run(`for l in kube-node-lease/worker-1 kube-system/kube-scheduler kube-system/kube-controller-manager; do kubectl get lease -n \${l%/*} \${l#*/} -o jsonpath='{.spec.renewTime}{"\\n"}'; done`).output.trim().split('\n').map((text) => Date.parse(text))
+    const options = { path: '/always-allow-delay-5s', group: 'coordination.k8s.io', resources: 'leases', operations: '*', more: { namespaceSelector: {} } }
+    register('leases', options)
+    run('sleep 100')
+    const now = Date.parse(run('date -u +%FT%TZ').output.trim())
+    for (const at of renewals()) expect(now - at).toBeLessThan(20_000)
+    expect(run("kubectl get nodes --no-headers | awk '{print $2}' | sort -u; kubectl get pods -n kube-system -l tier=control-plane --no-headers | awk '{print $4}' | sort -u").output).toBe('Ready\n0\n')
+    register('leases', { ...options, path: '/always-deny', more: { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-node-lease' } } } })
+    run('sleep 30')
+    expect(run('hop node worker-1 -- journalctl -u kubelet | tail -n 1').output).toContain(`controller.go:195] "Failed to update lease" err="admission webhook \\"leases.k8s.io\\" denied the request: this webhook denies all requests"`)
+    forget('leases')
+    run('sleep 20')
+    expect(Date.parse(run('date -u +%FT%TZ').output.trim()) - renewals()[0]!).toBeLessThan(20_000)
+  })
   it('deny Pods and ConfigMaps, and what controllers make', () => {
     register('deny-pods', { path: '/pods', resources: 'pods' })
     register('deny-maps', { path: '/configmaps', resources: 'configmaps', operations: 'CREATE,UPDATE,DELETE' })

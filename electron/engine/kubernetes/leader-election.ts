@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../clock.ts'
 import type { KubernetesClient } from './client.ts'
-import { StatusError } from './client.ts'
+import { AdmissionRefusal, ConnectionError, StatusError, Undecided } from './client.ts'
 import { AGENT_WRITE } from './controllers/context.ts'
 import { EventRecorder } from './controllers/events.ts'
 import { ifReached } from './controllers/reach.ts'
@@ -45,6 +45,9 @@ export class LeaderElection {
   #leading = false
   #renewedAt = 0
   #timer: Timer | undefined
+  /** The write that was sent last, which is sent again when webhooks have answered. */
+  #last: (() => boolean) | undefined
+  #stopWaiting: (() => void) | undefined
 
   constructor(clock: Clock, client: KubernetesClient, options: ElectionOptions) {
     this.#clock = clock
@@ -59,6 +62,7 @@ export class LeaderElection {
   stop(): void {
     this.#clock.cancel(this.#timer)
     this.#timer = undefined
+    this.#stopWaiting?.()
     const { lease, identity, release } = this.#options
     if (!this.#leading || !release) return
     this.#leading = false
@@ -72,10 +76,28 @@ export class LeaderElection {
 
   #try(): void {
     this.#timer = this.#clock.schedule(this.#timing.retry, () => this.#try(), { background: true })
+    // while webhooks are asked about a write, there is no other one
+    if (this.#stopWaiting) this.#learn(false)
+    else this.#attempt(() => this.#acquireOrRenew())
+  }
+
+  #attempt(write: () => boolean): void {
     let renewed = false
-    ifReached(() => {
-      renewed = this.#acquireOrRenew()
-    })
+    try {
+      renewed = write()
+    } catch (error) {
+      if (error instanceof Undecided) {
+        const again = this.#last!
+        this.#stopWaiting = error.settle(() => {
+          this.#stopWaiting = undefined
+          if (this.#timer) this.#attempt(again)
+        })
+      } else if (!(error instanceof ConnectionError || error instanceof AdmissionRefusal)) throw error
+    }
+    this.#learn(renewed)
+  }
+
+  #learn(renewed: boolean): void {
     const { now } = this.#clock
     if (renewed) {
       this.#renewedAt = now
@@ -116,13 +138,17 @@ export class LeaderElection {
   }
 
   #write(name: string, present: Lease | undefined, spec: Lease['spec']): boolean {
-    try {
-      if (present) this.#client.update('leases', this.#namespace, name, { ...present, spec }, AGENT_WRITE)
-      else this.#client.create('leases', this.#namespace, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace: this.#namespace }, spec }, AGENT_WRITE)
-      return true
-    } catch (error) {
-      if (error instanceof StatusError) return false
-      throw error
+    const send = (): boolean => {
+      try {
+        if (present) this.#client.update('leases', this.#namespace, name, { ...present, spec }, AGENT_WRITE)
+        else this.#client.create('leases', this.#namespace, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace: this.#namespace }, spec }, AGENT_WRITE)
+        return true
+      } catch (error) {
+        if (error instanceof StatusError) return false
+        throw error
+      }
     }
+    this.#last = send
+    return send()
   }
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts'
 import type { NodeContext } from '../../cni/types.ts'
 import { HARDWARE } from '../../machine/hardware.ts'
 import { KERNEL } from '../../machine/kernel.ts'
-import { ConnectionError, StatusError, type KubernetesClient } from '../client.ts'
+import { ConnectionError, StatusError, Undecided, type KubernetesClient } from '../client.ts'
 import { AGENT_STATUS, AGENT_WRITE } from '../controllers/context.ts'
 import type { EventRecorder } from '../controllers/events.ts'
 import { NODE_LEASES } from '../controllers/node-lifecycle.ts'
@@ -75,12 +75,20 @@ export class NodeStatus {
     for (const timer of this.#timers) this.#clock.cancel(timer)
   }
 
-  /** False: the API server cannot be reached, and the log says so. */
-  #reach(act: () => void, what?: 'register' | 'lease'): boolean {
+  /** False: the API server cannot be reached, or refuses, and the log says so. What webhooks are asked about is written when they have answered: then `later` is told whether it was. */
+  #reach(act: () => void, what?: 'register' | 'lease', later?: (done: boolean) => void): boolean | undefined {
     try {
       act()
       return true
     } catch (error) {
+      if (error instanceof Undecided && later) {
+        error.settle(() => {
+          const done = this.#stopped ? undefined : this.#reach(act, what, later)
+          if (done !== undefined) later(done)
+        })
+        return undefined
+      }
+      if (later && error instanceof StatusError && error.status.code === 409) return false
       if (!(error instanceof ConnectionError)) throw error
       if (what) this.#logBreak(error.message, what)
       return false
@@ -94,6 +102,8 @@ export class NodeStatus {
     const server = /^dial tcp (\S+): /.exec(problem)?.[1] ?? ''
     const failed = (verb: string, path: string): string => `${verb} ${JSON.stringify(`https://${server}${path}`)}: ${problem}`
     if (what === 'register') return log?.line('E', 'kubelet_node_status.go:107', () => `"Unable to register node with API server" err=${JSON.stringify(failed('Post', '/api/v1/nodes'))} node=${JSON.stringify(name)}`)
+    // a refusal is the server's own word
+    if (/denied|failed calling webhook|forbidden/.test(problem)) return log?.line('E', 'controller.go:195', () => `"Failed to update lease" err=${JSON.stringify(problem)}`)
     log?.line('E', 'controller.go:195', () => `"Failed to update lease" err=${JSON.stringify(failed('Put', `/apis/coordination.k8s.io/v1/namespaces/${NODE_LEASES}/leases/${name}?timeout=10s`))}`)
     log?.line('E', 'kubelet_node_status.go:548', () => `"Error updating node status, will retry" err=${JSON.stringify(`error getting node ${JSON.stringify(name)}: ${failed('Get', `/api/v1/nodes/${name}?timeout=10s`)}`)}`)
     log?.line('E', 'kubelet_node_status.go:535', () => '"Unable to update node status" err="update node status exceeds retry count"')
@@ -129,10 +139,15 @@ export class NodeStatus {
     const isRebooted = node.status.nodeInfo !== undefined && node.status.nodeInfo.bootID !== bootID
     if (deepEqual(conditions, node.status.conditions) && deepEqual(images, node.status.images) && !isRebooted) return
     const nodeInfo = isRebooted ? { nodeInfo: { ...node.status.nodeInfo!, bootID } } : {}
-    this.#client.update('nodes', undefined, name, { ...node, status: { ...node.status, conditions, images, ...nodeInfo } }, AGENT_STATUS)
-    if (isRebooted) this.#events.event(this.#reference(), 'Warning', 'Rebooted', `Node ${name} has been rebooted, boot id: ${bootID}`)
-    const after = conditions.find((c) => c.type === 'Ready')!
-    if (before?.status !== after.status) this.#event(after.status === 'True' ? 'NodeReady' : 'NodeNotReady')
+    const body = { ...node, status: { ...node.status, conditions, images, ...nodeInfo } }
+    const write = (): void => {
+      this.#client.update('nodes', undefined, name, body, AGENT_STATUS)
+      if (isRebooted) this.#events.event(this.#reference(), 'Warning', 'Rebooted', `Node ${name} has been rebooted, boot id: ${bootID}`)
+      const after = conditions.find((c) => c.type === 'Ready')!
+      if (before?.status !== after.status) this.#event(after.status === 'True' ? 'NodeReady' : 'NodeNotReady')
+    }
+    // what has changed since is found by the next look
+    if (this.#reach(write, undefined, (done) => void (done || this.reportSoon())) === false) this.reportSoon()
   }
 
   #event(status: string): void {
@@ -214,20 +229,24 @@ export class NodeStatus {
     return [...former.filter((c) => !own.has(c.type)), ...conditions]
   }
 
-  #renewLease(): void {
+  #renewLease(): () => void {
     const { name } = this.#facts.context
     const spec = { holderIdentity: name, leaseDurationSeconds: LEASE.seconds, renewTime: microTimestamp(this.#clock.wall()) }
     const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace: NODE_LEASES }, spec }
-    this.#client.update('leases', NODE_LEASES, name, lease, AGENT_WRITE)
+    return () => void this.#client.update('leases', NODE_LEASES, name, lease, AGENT_WRITE)
   }
 
   #renewLeaseLater(delay: number): void {
     const renew = (): void => {
       if (this.#stopped) return
-      const wasCutOff = this.#cutOff
-      this.#cutOff = !this.#reach(() => this.#renewLease(), 'lease')
-      // meanwhile the node controller may have called the node silent
-      if (wasCutOff && !this.#cutOff) this.report(true)
+      const learn = (renewed: boolean): void => {
+        const wasCutOff = this.#cutOff
+        this.#cutOff = !renewed
+        // meanwhile the node controller may have called the node silent
+        if (wasCutOff && !this.#cutOff) this.report(true)
+      }
+      const renewed = this.#reach(this.#renewLease(), 'lease', learn)
+      if (renewed !== undefined) learn(renewed)
       this.#renewLeaseLater(LEASE.renew)
     }
     if (delay === 0) renew()
