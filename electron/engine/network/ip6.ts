@@ -75,7 +75,7 @@ export class Ip6Layer {
     if (group === 'ff02::1' || group === 'ff01::1') return true
     if (group === 'ff02::2') return link.conf.forwarding6
     const anycast = (a: LinkAddress): boolean => link.conf.forwarding6 && solicitedNode(networkOf(`${a.address}/${a.prefixLength}`).split('/')[0]!) === group
-    return link.addresses.some((a) => a.address.includes(':') && (solicitedNode(a.address) === group || anycast(a)))
+    return link.addresses.some((a) => a.address.includes(':') && (solicitedNode(a.address) === group || anycast(a))) || this.#ns.neighbours.joined(group, link)
   }
 
   #deliver(packet: IpPacket, link: BaseLink, unicast: boolean): void {

@@ -50,7 +50,7 @@ const known: Telling<[ip: Ip, mac: Mac, state: NeighbourState, router: boolean |
 export class Neighbours implements NeighbourTable {
   readonly #namespace: Namespace
   readonly #links = new SparseMap<BaseLink, Map<Ip, Neighbour>>()
-  #responders: Set<NeighbourResponder> | undefined
+  #responders: Map<NeighbourResponder, ((group: Ip, device: string) => boolean) | undefined> | undefined
   #proxies: readonly { ip: Ip; device?: string }[] | undefined
 
   constructor(namespace: Namespace) {
@@ -75,15 +75,21 @@ export class Neighbours implements NeighbourTable {
     return this.#proxies ?? []
   }
 
-  answerFor(responder: NeighbourResponder): () => void {
-    const all = (this.#responders ??= new Set())
-    all.add(responder)
+  answerFor(responder: NeighbourResponder, joins?: (group: Ip, device: string) => boolean): () => void {
+    const all = (this.#responders ??= new Map())
+    all.set(responder, joins)
     return () => all.delete(responder)
+  }
+
+  /** Whether a program has joined a group on a link (setsockopt IPV6_JOIN_GROUP). */
+  joined(group: Ip, link: BaseLink): boolean {
+    for (const joins of this.#responders?.values() ?? []) if (joins?.(group, link.name)) return true
+    return false
   }
 
   /** What a program says that answers for an address. */
   responds(ip: Ip, link: BaseLink): ReturnType<NeighbourResponder> {
-    for (const responder of this.#responders ?? []) {
+    for (const responder of this.#responders?.keys() ?? []) {
       const said = responder(ip, link.name)
       if (said) return said
     }

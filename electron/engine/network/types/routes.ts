@@ -121,8 +121,8 @@ export interface NeighbourTable {
   setProxy(proxy: { ip: Ip; device?: string }, on: boolean): void
   /** Keeps a link's place in the list for rows that come later. */
   reserve(device: string): void
-  /** A program with a raw socket answers, on the link `device`, for addresses that the kernel does not have. Returns what ends it. */
-  answerFor(responder: NeighbourResponder): () => void
+  /** A program with a raw socket answers, on the link `device`, for addresses that the kernel does not have; for those of IPv6 it joins their groups of solicited nodes. Returns what ends it. */
+  answerFor(responder: NeighbourResponder, joins?: (group: Ip, device: string) => boolean): () => void
   /** A gratuitous request (RFC 5227's announcement): whoever knows another MAC address for it learns this link's. */
   announce(ip: Ip, device: string): void
 }

@@ -7,6 +7,7 @@ import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
 import { compileLabelSelector, parseSelector } from '../../kubernetes/selectors.ts'
 import type { EndpointSlice, KubeObject, Node, Pod, Service } from '../../kubernetes/types.ts'
 import type { Timer } from '../../clock.ts'
+import { solicitedNode } from '../../network/address.ts'
 import type { Ip, Link } from '../../network/types.ts'
 import { hex, sha256 } from '../../sha256.ts'
 import { encodeUtf8 } from '../../text.ts'
@@ -64,7 +65,7 @@ export class Speaker {
     this.#loop = new SyncLoop(context.clock, DELAY, () => ifReached(() => this.#sync()))
     this.#bgp = new BgpController(context, options.pid, options.log)
     this.#stops.push(() => this.#bgp.stop())
-    this.#stops.push(context.network.neighbours.answerFor((ip, device) => this.#answer(ip, device)))
+    this.#stops.push(context.network.neighbours.answerFor((ip, device) => this.#answer(ip, device), (group, device) => this.#joined(group, device)))
     const home = { namespace: options.namespace }
     this.#watch(BGP_PEERS, this.#peers, (before, now) => !same(before?.spec, now.spec), home)
     this.#watch(BGP_ADVERTISEMENTS, this.#bgpAdvertisements, (before, now) => !same(before?.spec, now.spec), home)
@@ -300,6 +301,12 @@ export class Speaker {
       return { text: `${ip} is an address of the Service ${key}, on no interface. MetalLB's speaker on ${name} announces it, hears the question on a raw socket and answers: it is at ${device} of ${name}.`, decidedBy: `speaker on ${name}: ${ip} of ${key}, protocol layer2` }
     }
     return undefined
+  }
+
+  /** internal/layer2/ndp.go watches the group of each address. */
+  #joined(group: Ip, device: string): boolean {
+    for (const { ips, interfaces } of this.#announced.values()) if ((!interfaces || interfaces.includes(device)) && ips.some((ip) => ip.includes(':') && solicitedNode(ip) === group)) return true
+    return false
   }
 
   #spam(entry: Announced, until: number): void {
