@@ -22,7 +22,9 @@ export function proxyMetrics({ name: node, network, config, clock }: NodeContext
     type: 'gauge',
     samples: mode !== 'iptables' ? [] : families.flatMap(({ name, family }) => {
       const netfilter = family === 4 ? network.netfilter : network.netfilter6
-      return (['filter', 'nat'] as const).map((table) => ({ labels: { ip_family: name, table }, value: ownRules(netfilter.command(['-t', table, '-S']).stdout) }))
+      // Where node ports are served on 127.0.0.1, it writes the kubelet's rule against guests there, too.
+      const firewall = family === 4 && network.sysctl('net.ipv4.conf.all.route_localnet') === '1'
+      return (['filter', 'nat'] as const).map((table) => ({ labels: { ip_family: name, table }, value: ownRules(netfilter.command(['-t', table, '-S']).stdout, firewall) }))
     }),
   }
   const nowhere: MetricFamily = {
@@ -65,7 +67,7 @@ function withoutLocal(state: ServiceState, node: string, policy: 'internal' | 'e
   }).length
 }
 
-/** What stands in its own chains; KUBE-FIREWALL is the kubelet's, and its jumps from the kernel's chains are not counted. */
-function ownRules(listed: string): number {
-  return listed.split('\n').filter((line) => /^-A KUBE-/.test(line) && !line.startsWith('-A KUBE-FIREWALL ')).length
+/** What stands in its own chains; its jumps from the kernel's chains are not counted. */
+function ownRules(listed: string, firewall: boolean): number {
+  return listed.split('\n').filter((line) => /^-A KUBE-/.test(line) && (firewall || !line.startsWith('-A KUBE-FIREWALL '))).length
 }

@@ -74,7 +74,7 @@ export class KernelWorld {
   }
 
   /** Builds the namespaces; rules come in as their own tools read them. */
-  build(): void {
+  build(iptables: 'iptables' | 'iptables-legacy' = 'iptables'): void {
     const spaces = [...this.#names.values(), this.#wires]
     const lines = [...spaces.map((s) => `ip netns add ${s}; ip -n ${s} link set lo up`), `ip -n ${this.#wires} link add underlay type bridge`, `ip -n ${this.#wires} link set underlay up`]
     for (const [namespace, name] of this.#names) lines.push(...this.#links(namespace, name))
@@ -84,7 +84,7 @@ export class KernelWorld {
     for (const [namespace, name] of this.#names) {
       const { netfilter } = namespace
       const rules = netfilter.save()
-      if (rules.includes('\n-A ')) shell(`ip netns exec ${name} iptables-restore`, rules)
+      if (rules.includes('\n-A ')) shell(`ip netns exec ${name} ${iptables}-restore`, rules)
       if (netfilter.hasNftables) shell(`ip netns exec ${name} nft -f -`, netfilter.nftables.run('list ruleset').stdout)
     }
   }

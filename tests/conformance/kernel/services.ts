@@ -3,6 +3,7 @@ import { Random } from '../../../electron/engine/random.ts'
 import { decodeUtf8, encodeUtf8 } from '../../../electron/engine/text.ts'
 import type { NetworkNamespace } from '../../../electron/engine/network/types.ts'
 import { IptablesProxier } from '../../../electron/engine/proxy/iptables/proxier.ts'
+import { DEFAULT_RULES, type RuleSettings } from '../../../electron/engine/proxy/rule-settings.ts'
 import type { Probe } from './namespaces.ts'
 import { NftablesProxier } from '../../../electron/engine/proxy/nftables/proxier.ts'
 import { putService, putSlice, type EndpointSample } from '../../../electron/engine/proxy/services.samples.ts'
@@ -20,7 +21,8 @@ export interface ServiceWorld {
 const PORTS = ['tcp:80', 'tcp:8080', 'udp:53']
 const WAIT = 8000
 
-export function serviceWorld(mode: 'iptables' | 'nftables', plugin: 'flannel' | 'bridge', seed: number, workers = 3): ServiceWorld {
+/** `settings` are those of kube-proxy, by node: then the Services are those whose policies, terminating endpoints and own clients differ. */
+export function serviceWorld(mode: 'iptables' | 'nftables', plugin: 'flannel' | 'bridge', seed: number, workers = 3, settings?: (node: string) => Partial<RuleSettings>): ServiceWorld {
   const random = new Random(seed)
   const pick = <T>(from: readonly T[]): T => from[random.below(from.length)]!
   const nodes = Array.from({ length: workers }, (_, i) => `worker-${i + 1}`)
@@ -54,35 +56,64 @@ export function serviceWorld(mode: 'iptables' | 'nftables', plugin: 'flannel' | 
   }
   const first = (n: string): EndpointSample[] => some(1, pods.filter((p) => p.node === n))
   const local = { externalTrafficPolicy: 'Local' }
-  service({}, some(2))
-  service({}, some(2), { target: 8080 })
-  service({}, some(1, pods.slice(0, 1)))
-  service({}, [])
-  service({}, some(2), { target: 81 })
-  service({ type: 'NodePort' }, some(2))
-  service({ type: 'NodePort', ...local }, [...first('worker-1'), ...first('worker-2')])
-  service({ type: 'NodePort', ...local, internalTrafficPolicy: 'Local' }, first('worker-2'))
-  service({ internalTrafficPolicy: 'Local' }, first('worker-1'))
-  service({ type: 'NodePort' }, [])
-  service({ externalIPs: ['192.0.2.7'] }, some(1))
-  service({ type: 'LoadBalancer', loadBalancerSourceRanges: ['203.0.113.0/24'] }, some(1), { ingress: ['192.0.2.8'] })
-  service({ type: 'LoadBalancer', loadBalancerSourceRanges: ['172.18.0.0/16', '10.244.1.0/24'] }, some(2), { ingress: ['192.0.2.9'] })
-  service({ type: 'LoadBalancer', ...local }, first('worker-2'), { ingress: ['192.0.2.10'] })
-  service({ type: 'LoadBalancer', ...local }, [...first('worker-1'), ...first('worker-2')], { ingress: ['192.0.2.11'], target: 8080 })
-  service({ externalIPs: ['192.0.2.12'] }, [])
-  service({ type: 'NodePort' }, some(2), { udp: true })
-  service({ type: 'NodePort' }, [], { udp: true })
-  service({}, some(3).map((e, i) => (i === 0 ? e : { ...e, ready: false })))
-  service({ type: 'NodePort', ...local }, first('worker-1').map((e) => ({ ...e, ready: false, serving: true, terminating: true })))
-  service({ type: 'NodePort', sessionAffinity: 'ClientIP' }, some(1, [pick(pods)]))
+  const everyKind = (): void => {
+    service({}, some(2))
+    service({}, some(2), { target: 8080 })
+    service({}, some(1, pods.slice(0, 1)))
+    service({}, [])
+    service({}, some(2), { target: 81 })
+    service({ type: 'NodePort' }, some(2))
+    service({ type: 'NodePort', ...local }, [...first('worker-1'), ...first('worker-2')])
+    service({ type: 'NodePort', ...local, internalTrafficPolicy: 'Local' }, first('worker-2'))
+    service({ internalTrafficPolicy: 'Local' }, first('worker-1'))
+    service({ type: 'NodePort' }, [])
+    service({ externalIPs: ['192.0.2.7'] }, some(1))
+    service({ type: 'LoadBalancer', loadBalancerSourceRanges: ['203.0.113.0/24'] }, some(1), { ingress: ['192.0.2.8'] })
+    service({ type: 'LoadBalancer', loadBalancerSourceRanges: ['172.18.0.0/16', '10.244.1.0/24'] }, some(2), { ingress: ['192.0.2.9'] })
+    service({ type: 'LoadBalancer', ...local }, first('worker-2'), { ingress: ['192.0.2.10'] })
+    service({ type: 'LoadBalancer', ...local }, [...first('worker-1'), ...first('worker-2')], { ingress: ['192.0.2.11'], target: 8080 })
+    service({ externalIPs: ['192.0.2.12'] }, [])
+    service({ type: 'NodePort' }, some(2), { udp: true })
+    service({ type: 'NodePort' }, [], { udp: true })
+    service({}, some(3).map((e, i) => (i === 0 ? e : { ...e, ready: false })))
+    service({ type: 'NodePort', ...local }, first('worker-1').map((e) => ({ ...e, ready: false, serving: true, terminating: true })))
+    service({ type: 'NodePort', sessionAffinity: 'ClientIP' }, some(1, [pick(pods)]))
+  }
+  const policies = (): void => {
+    const on = (n: number): EndpointSample[] => pods.filter((p) => p.node === `worker-${n}`).map((p) => ({ ip: p.ip, node: p.node }))
+    const dying = (from: EndpointSample[]): EndpointSample[] => from.map((e) => ({ ...e, ready: false, serving: true, terminating: true }))
+    const dead = (from: EndpointSample[]): EndpointSample[] => from.map((e) => ({ ...e, ready: false, serving: false, terminating: true }))
+    const inside = { internalTrafficPolicy: 'Local' }
+    // its only endpoint is one of its clients, and the other Pod of that node is one, too
+    for (const pod of pods) service({}, [{ ip: pod.ip, node: pod.node }])
+    service({ type: 'NodePort', ...inside }, on(1))
+    service({ type: 'NodePort', ...inside, ...local }, [...on(1), ...on(3)], { target: 8080 })
+    service({ type: 'NodePort', ...local }, on(3), { udp: true })
+    service({ type: 'LoadBalancer', ...local, loadBalancerSourceRanges: ['10.244.0.0/16', '172.18.0.3/32'] }, [...on(1), ...on(2)], { ingress: ['192.0.2.20'] })
+    service({ type: 'LoadBalancer', loadBalancerSourceRanges: ['172.18.0.0/16'] }, on(2), { ingress: ['192.0.2.21'], udp: true })
+    service({ type: 'LoadBalancer', ...inside, loadBalancerSourceRanges: ['10.244.2.0/24'] }, on(2), { ingress: ['192.0.2.22'] })
+    service({ externalIPs: ['192.0.2.23'], ...local }, on(1))
+    service({ externalIPs: ['192.0.2.24'], ...inside }, on(2))
+    service({ type: 'NodePort', externalIPs: ['192.0.2.25'], ...local, ...inside }, [...on(1), ...on(2)], { udp: true })
+    // endpoints that go: the last that still serve are used, those of the node alone where only these may be
+    service({}, dying(on(2)))
+    service({}, [...dying(on(1)), ...on(2)])
+    service({ type: 'NodePort' }, dead(on(1)))
+    service({ type: 'NodePort', ...local }, [...dying(on(1)), ...on(2)])
+    service({ type: 'NodePort', ...local, ...inside }, [...dead(on(1)), ...dying(on(3))])
+    service({ type: 'LoadBalancer', ...local }, [...dying(on(1)), ...dead(on(2))], { ingress: ['192.0.2.26'] })
+  }
+  if (settings) policies()
+  else everyKind()
   for (const pod of pods) targets.push({ protocol: 'tcp', to: pod.ip, port: 80, from: 'inside' }, { protocol: 'tcp', to: pod.ip, port: 82, from: 'inside' }, { protocol: 'udp', to: pod.ip, port: 99, from: 'inside' })
   targets.push(
     { protocol: 'tcp', to: '172.18.0.1', port: 8080, from: 'inside' }, { protocol: 'tcp', to: '172.18.0.2', port: 30999 }, { protocol: 'tcp', to: '10.244.1.200', port: 80, from: 'inside' },
     { protocol: 'tcp', to: '10.96.0.20', port: 81, from: 'inside' }, { protocol: 'tcp', to: '10.96.9.9', port: 80, from: 'inside' },
   )
   for (const node of cluster.nodes.values()) {
-    if (mode === 'iptables') new IptablesProxier(node)
-    else new NftablesProxier(node)
+    const rules = { ...DEFAULT_RULES, ...settings?.(node.name) }
+    if (mode === 'iptables') new IptablesProxier(node, undefined, undefined, 4, rules)
+    else new NftablesProxier(node, undefined, undefined, 4, rules)
   }
   outside.routes.add({ destination: '192.0.2.0/24', via: '172.18.0.2', device: 'eth0' })
   cluster.clock.runFor(1500)
