@@ -210,6 +210,20 @@ describe('streams of real clients', () => {
       await eventually(() => served.open === 0)
     })
 
+    it('a port-forward that does not reach the kubelet is refused with the reason', async () => {
+      const node = (await served.ask(`${PODS}/web`)).json.spec.nodeName as string
+      const rule = (flag: string): Promise<unknown> => served.desk.type(`hop node ${node} -- iptables ${flag} INPUT -p tcp --dport 10250 -j REJECT; echo "rule$((1+1))" ${flag}`, new RegExp(`rule2 ${flag}`))
+      await rule('-A')
+      try {
+        const client = new Channels(served, `${PODS}/web/portforward?ports=80`, 'v4.channel.k8s.io')
+        await served.until(() => client.closed && client.refusal !== '')
+        expect(client.refusal).toMatch(/"message":"error dialing backend: dial tcp 172\.18\.0\.\d:10250: connect: connection refused"/)
+        await eventually(() => served.open === 0)
+      } finally {
+        await rule('-D')
+      }
+    })
+
     it('a torn port-forward leaves no connection in the cluster', async () => {
       const client = await SpdyClient.open(served, `${PODS}/web/portforward`, 'portforward.k8s.io')
       await client.stream({ streamtype: 'error', port: '80', requestid: '0' })
