@@ -72,10 +72,10 @@ export interface WriteOptions {
 }
 /** What agents write all the time and hardly anybody reads (Events); the server keeps it as it is until somebody does. */
 export abstract class LateWrite {
-  /** The server's: which version it makes, when (virtual time), and who writes. */
+  /** The server's: which version it makes, when (virtual time), and who writes, if that was said: of a million events it was of none. */
   version = 0
   at = 0
-  manager: string | undefined = undefined
+  declare manager?: string
 }
 /** A body for `create`, made when somebody looks at its resource. It must be valid and of a name that is free; the answer is empty. */
 export abstract class LateBody extends LateWrite {

@@ -38,7 +38,7 @@ export class LateWrites {
 
   #put(kind: Kind, write: LateWrite, { fieldManager }: WriteOptions): void {
     write.at = this.#server.clock.now
-    write.manager = fieldManager
+    if (fieldManager !== undefined) write.manager = fieldManager
     let make = this.#makers.get(kind)
     if (!make) this.#makers.set(kind, (make = (late) => (late instanceof LateChange ? this.#patched(kind, late) : this.#created(kind, late as LateBody))))
     this.#server.store.putLate(storeKey(kind), write, make, this.#server.freeze ? deepFreeze : undefined)

@@ -3,7 +3,7 @@ import { SparseMap } from '../../sparse.ts'
 import { ConnectionError, LateChange, StatusError, type KubernetesClient } from '../client.ts'
 import type { Event, KubeObject } from '../types.ts'
 import { microTimestamp, timestamp } from '../human-duration.ts'
-import { EventGroup, WrittenEvent, type EventExtras, type ObjectReference, type Remembered, type Reporter } from './written-event.ts'
+import { EventGroup, WrittenEvent, type EventExtras, type EventKind, type ObjectReference, type Remembered, type Reporter } from './written-event.ts'
 
 export type { ObjectReference } from './written-event.ts'
 
@@ -25,13 +25,19 @@ const LOOK_AT = 4096
 
 const UNCHECKED = { fieldValidation: 'Ignore' } as const
 
-/** Names end with the time in ns; two of one moment must differ, whoever writes them. */
-const lastMicros = new WeakMap<Clock, { at: number }>()
+/** What the recorders of one cluster share. */
+interface Shared {
+  /** Names end with the time in ns; two of one moment must differ, whoever writes them. */
+  micros: number
+  /** The last of each reason: the containers of a ReplicaSet say the same of each Pod, and only one text of it need be kept. */
+  readonly texts: Map<string, string>
+}
+const sharedOf = new WeakMap<Clock, Shared>()
 
-function lastMicrosOf(clock: Clock): { at: number } {
-  let last = lastMicros.get(clock)
-  if (!last) lastMicros.set(clock, (last = { at: 0 }))
-  return last
+function shared(clock: Clock): Shared {
+  let found = sharedOf.get(clock)
+  if (!found) sharedOf.set(clock, (found = { micros: 0, texts: new Map() }))
+  return found
 }
 
 /**
@@ -47,7 +53,9 @@ export class EventRecorder {
   readonly #written = new Map<string, Remembered>()
   readonly #notes = new SparseMap<string, WrittenEvent>()
   readonly #actions = new SparseMap<string, EventExtras>()
-  readonly #lastMicros: { at: number }
+  readonly #shared: Shared
+  /** By their reason: of most there is one. */
+  readonly #kinds = new SparseMap<string, EventKind>()
   /** What may still be told of objects that have many events, by their uid. */
   readonly #allowances = new Map<string, Allowance>()
   /** Several events in a row are of one object, and share what they say of it. */
@@ -58,7 +66,7 @@ export class EventRecorder {
     this.#client = client
     this.#clock = clock
     this.#reporter = { component, ...(host !== undefined && { host }), epoch: clock.epoch }
-    this.#lastMicros = lastMicrosOf(clock)
+    this.#shared = shared(clock)
   }
 
   event(object: KubeObject | ObjectReference, type: 'Normal' | 'Warning', reason: string, message: string, options?: { fieldPath?: string; annotations?: Record<string, string> }): void {
@@ -183,7 +191,23 @@ export class EventRecorder {
   }
 
   #make(about: ObjectReference, type: string, reason: string, text: string, extras: EventExtras | undefined): WrittenEvent {
-    return new WrittenEvent(about, this.#reporter, type, reason, text, this.#clock.now, this.#micros(), extras)
+    return new WrittenEvent(about, this.#kind(type, reason, extras), this.#text(reason, text), this.#clock.now, this.#micros())
+  }
+
+  #kind(type: string, reason: string, extras: EventExtras | undefined): EventKind {
+    const known = this.#kinds.get(reason)
+    if (known && known.type === type && known.extras === extras) return known
+    const kind = { reporter: this.#reporter, type, reason, extras }
+    this.#kinds.set(reason, kind)
+    return kind
+  }
+
+  #text(reason: string, text: string): string {
+    const { texts } = this.#shared
+    const last = texts.get(reason)
+    if (last === text) return last
+    texts.set(reason, text)
+    return text
   }
 
   /** Most of them nobody reads: the server has them made when somebody does. Tells whether the server took it. */
@@ -199,7 +223,7 @@ export class EventRecorder {
   }
 
   #micros(): number {
-    return (this.#lastMicros.at = Math.max(Math.round(this.#clock.wall() * 1000), this.#lastMicros.at + 1))
+    return (this.#shared.micros = Math.max(Math.round(this.#clock.wall() * 1000), this.#shared.micros + 1))
   }
 
   /** Seldom, when all of them are young: each look goes through all. */

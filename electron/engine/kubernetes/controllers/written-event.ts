@@ -17,6 +17,9 @@ export interface Reporter { component: string; host?: string; epoch: number }
 /** What few events have. `action`: an event of the new API (events.k8s.io); `related`: who it is about besides. */
 export interface EventExtras { annotations?: Record<string, string> | undefined; action?: string; related?: ObjectReference | undefined }
 
+/** What many events have in common: those of one reporter and reason share it. */
+export interface EventKind { reporter: Reporter; type: string; reason: string; extras: EventExtras | undefined }
+
 /** Of an object's name, that the event's is not longer than a name may be. */
 const LONGEST = 253 - 1 - 16
 
@@ -26,35 +29,37 @@ const LONGEST = 253 - 1 - 16
  */
 export class WrittenEvent extends LateBody {
   readonly #about: ObjectReference
-  readonly #reporter: Reporter
-  readonly type: string
-  readonly reason: string
+  readonly #kind: EventKind
   readonly text: string
   /** Its name's time in µs, less the time at which it was written. */
   readonly #ahead: number
-  readonly #extras: EventExtras | undefined
   count = 1
   /** When it was last seen again, in virtual time. */
   #seen: number | undefined = undefined
   /** What its recorder remembers besides of the same object. */
   next: Remembered | undefined = undefined
 
-  constructor(about: ObjectReference, reporter: Reporter, type: string, reason: string, text: string, now: number, micros: number, extras: EventExtras | undefined) {
+  constructor(about: ObjectReference, kind: EventKind, text: string, now: number, micros: number) {
     super()
     this.at = now
     this.#about = about
-    this.#reporter = reporter
-    this.type = type
-    this.reason = reason
+    this.#kind = kind
     // Put together from pieces, a text stays a tree of them until somebody looks into it.
     text.charCodeAt(0)
     this.text = text
     this.#ahead = micros - this.#writtenMicros()
-    this.#extras = extras
+  }
+
+  get type(): string {
+    return this.#kind.type
+  }
+
+  get reason(): string {
+    return this.#kind.reason
   }
 
   #writtenMicros(): number {
-    return Math.round((this.#reporter.epoch + this.at) * 1000)
+    return Math.round((this.#kind.reporter.epoch + this.at) * 1000)
   }
 
   /** When it was seen last, in virtual time. */
@@ -83,9 +88,10 @@ export class WrittenEvent extends LateBody {
   }
 
   make(): object {
-    const { component, host, epoch } = this.#reporter
-    const { annotations, action, related } = this.#extras ?? {}
-    const { type, reason, text } = this
+    const { reporter, type, reason, extras } = this.#kind
+    const { component, host, epoch } = reporter
+    const { annotations, action, related } = extras ?? {}
+    const { text } = this
     const wall = epoch + this.at
     const metadata = { name: this.name, namespace: this.namespace, ...(annotations ? { annotations } : {}) }
     const head = { apiVersion: 'v1', kind: 'Event', metadata, involvedObject: this.#about, reason, message: text }
