@@ -4,6 +4,8 @@ import type { AddressMatch } from './rule.ts'
 
 /** "10" and "10.1" are filled with zeros, as iptables' numeric_to_ipaddr does. */
 function looseAddress(text: string): number | undefined {
+  const whole = parseIpv4(text)
+  if (whole !== undefined) return whole
   if (!/^[0-9.]+$/.test(text)) return undefined
   const parts = text.split('.')
   return parts.length > 4 ? undefined : parseIpv4([...parts, '0', '0', '0'].slice(0, 4).join('.'))

@@ -310,32 +310,33 @@ function parseInterface(name: string, invert: boolean): InterfaceMatch | undefin
   return name === '+' && !invert ? undefined : { name, invert }
 }
 
+const NO_COMMANDS: CommandOptions<undefined> = { readers: new Map(), state: undefined }
+
+/** The rules of a line without its command, which is known to be a good one. */
+export function readRules(words: readonly string[], scope: RuleScope): Rule[] {
+  const parser = new RuleParser(scope, NO_COMMANDS)
+  parser.read(words)
+  return parser.finish()
+}
+
 /** Words of a line; double quotes keep blanks together, a backslash in them keeps the next character. */
 export function splitLine(line: string): string[] {
   const words: string[] = []
-  let word = ''
-  let begun = false
-  let quoted = false
   for (let i = 0; i < line.length; i++) {
-    const c = line[i]!
-    if (quoted) {
-      if (c === '\\' && i + 1 < line.length) word += line[++i]!
-      else if (c === '"') quoted = false
-      else word += c
-    } else if (c === '"') {
-      quoted = begun = true
-    } else if (c === ' ' || c === '\t' || c === '\n') {
-      if (begun) words.push(word)
-      word = ''
-      begun = false
-    } else {
-      word += c
-      begun = true
+    if (isBlank(line[i]!)) continue
+    const begin = i
+    while (i < line.length && line[i] !== '"' && !isBlank(line[i]!)) i++
+    let word = line.slice(begin, i)
+    for (let quoted = false; i < line.length && (quoted || !isBlank(line[i]!)); i++) {
+      if (line[i] === '"') quoted = !quoted
+      else word += quoted && line[i] === '\\' && i + 1 < line.length ? line[++i]! : line[i]!
     }
+    words.push(word)
   }
-  if (begun) words.push(word)
   return words
 }
+
+const isBlank = (c: string): boolean => c === ' ' || c === '\t' || c === '\n'
 
 export function checkChainName(name: string): void {
   if (name.length >= 29) throw new UsageError(`chain name \`${name}' too long (must be under 29 chars)`)

@@ -1,6 +1,6 @@
 import type { ChainBlock } from '../types.ts'
 import { KernelError, OperationError, restoreFailure, RestoreError, toolOf, UsageError } from './errors.ts'
-import { splitLine } from './parse.ts'
+import { readRules, splitLine } from './parse.ts'
 import { sameRule } from './rule.ts'
 import { jumpsIn, type ChainContent } from './shared-chain.ts'
 import type { Rule, TableName } from './rule.ts'
@@ -169,13 +169,9 @@ class UnreadBlock implements ReadBlock {
   }
 
   #read(): readonly Rule[] {
-    const { chain, rules } = this.#block
-    const scratch = new Table(this.table)
-    scratch.declare(chain, undefined)
-    for (const words of rules) {
-      applyCommand(splitLine(words), { family: this.family, inRestore: true, line: 0, table: () => scratch, tableName: this.table, hasSet: () => false, print: () => {} })
-    }
-    return scratch.chain(chain).rules
+    const scope = { family: this.family, table: this.table, hasSet: () => false }
+    // "-A" and the chain come first.
+    return this.#block.rules.flatMap((line) => readRules(splitLine(line).slice(2), scope))
   }
 }
 
