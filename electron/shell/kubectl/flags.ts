@@ -272,7 +272,7 @@ export const GLOBAL_FLAGS = flags(`
 
 export const FILENAME_FLAGS = `
   -f --filename slice
-  -k --kustomize string ~
+  -k --kustomize string
   -R --recursive bool
 `
 export const TEMPLATE_FLAGS = `

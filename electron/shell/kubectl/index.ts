@@ -35,7 +35,8 @@ import { run } from './run.ts'
 import { scale } from './scale.ts'
 import { set } from './set.ts'
 import { top } from './top.ts'
-import { autoscale, certificate, kustomize } from './unsimulated.ts'
+import { kustomize } from './kustomize.ts'
+import { autoscale, certificate } from './unsimulated.ts'
 import { wait } from './wait.ts'
 
 /** Every verb of kubectl v1.33, in the order of its help. */

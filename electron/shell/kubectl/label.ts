@@ -53,8 +53,8 @@ function* run(k: Kubectl, what: What): Task<number> {
   if (local) {
     if (dryRun === 'server') throw new KubectlError('cannot specify --local and --dry-run=server - did you mean --dry-run=client?')
     if (resources.length > 0) throw new KubectlError(`can only use local files by -f ${example[0]} or --filename=${example[1]} when --local=true is set`)
-    if (f.list('filename').length === 0) throw new KubectlError(`one or more files must be specified as -f ${example[0]} or --filename=${example[1]}`)
-  } else if (resources.length === 0 && f.list('filename').length === 0) {
+    if (f.list('filename').length === 0 && !f.string('kustomize')) throw new KubectlError(`one or more files must be specified as -f ${example[0]} or --filename=${example[1]}`)
+  } else if (resources.length === 0 && f.list('filename').length === 0 && !f.string('kustomize')) {
     throw new KubectlError('one or more resources must be specified as <resource> <name> or <resource>/<name>')
   }
   if (changes.set.size === 0 && changes.remove.length === 0 && !listing) throw new KubectlError(`at least one ${what} update is required`)
@@ -63,7 +63,7 @@ function* run(k: Kubectl, what: What): Task<number> {
     if (both.length > 0) throw new KubectlError(`can not both modify and remove the following annotation(s) in the same command: ${both.join(', ')}`)
   }
   const result = yield* resolve(k, local
-    ? { filenames: f.list('filename'), recursive: f.bool('recursive'), local }
+    ? { filenames: f.list('filename'), kustomize: f.string('kustomize'), recursive: f.bool('recursive'), local }
     : queryOf(k, { args: resources, latest: true, all: false, everything: f.bool('all') }))
   if (!result.single && f.string('resource-version')) throw new KubectlError('--resource-version may only be used with a single resource')
   const errors = [...result.errors]

@@ -1,3 +1,4 @@
+import type { ScalarTag } from 'yaml'
 import { readJsonValue } from '../../engine/kubernetes/json-syntax.ts'
 import { KubectlError, messageOf } from './errors.ts'
 import { goJson } from './json.ts'
@@ -11,7 +12,7 @@ export interface StreamValue { raw: string; value: unknown; /** Why no value cou
  * The values of a stream that is JSON or YAML: YAMLOrJSONDecoder of apimachinery's util/yaml v0.33. What begins with a
  * brace is read as JSON; after nothing or one value YAML may follow where JSON ends. Throws what is wrong, and then is at an end.
  */
-export function* decodeStream(content: string): Generator<StreamValue> {
+export function* decodeStream(content: string, tags?: readonly ScalarTag[]): Generator<StreamValue> {
   let at = 0
   if (/^\s*\{/.test(content)) {
     let problem: string | undefined
@@ -32,7 +33,7 @@ export function* decodeStream(content: string): Generator<StreamValue> {
     if (content.slice(at).trim() === '') throw new KubectlError(problem)
     let begun = false
     try {
-      for (const value of yamlValues(content.slice(at))) {
+      for (const value of yamlValues(content.slice(at), tags)) {
         begun = true
         yield value
       }
@@ -41,7 +42,7 @@ export function* decodeStream(content: string): Generator<StreamValue> {
     }
     return
   }
-  yield* yamlValues(content)
+  yield* yamlValues(content, tags)
 }
 
 function jsonValue(raw: string): StreamValue {
@@ -52,17 +53,17 @@ function jsonValue(raw: string): StreamValue {
   return { raw, value, unreadable: `json: cannot unmarshal number ${number} into Go value of type float64` }
 }
 
-function* yamlValues(content: string): Generator<StreamValue> {
+function* yamlValues(content: string, tags?: readonly ScalarTag[]): Generator<StreamValue> {
   for (const part of yamlDocuments(content)) {
-    const value = sortKeys(parseYaml(part))
+    const value = sortKeys(parseYaml(part, tags))
     yield { raw: value === undefined ? '' : goJson(value), value }
   }
 }
 
 /** One YAML document as JSON, in sigs.k8s.io/yaml's words where it is none. */
-export function parseYaml(part: string): unknown {
+export function parseYaml(part: string, tags?: readonly ScalarTag[]): unknown {
   try {
-    return yamlToJson(part)
+    return yamlToJson(part, tags)
   } catch (error) {
     throw error instanceof KubectlError ? new KubectlError(`error converting YAML to JSON: ${messageOf(error)}`) : error
   }

@@ -14,7 +14,11 @@ export function withHash(k: Kubectl, object: JsonObject): JsonObject {
   const hashed: JsonObject = { data: object['data'] ?? {}, kind: object['kind'], name }
   if (object['kind'] === 'Secret') hashed['type'] = object['type'] ?? ''
   if (isObject(object['binaryData'])) hashed['binaryData'] = object['binaryData']
+  return { ...object, metadata: { ...(object['metadata'] as JsonObject), name: `${name}-${tenLetters(hashed)}` } }
+}
+
+/** Ten letters of the hash of an object. */
+export function tenLetters(hashed: JsonObject): string {
   const hex = [...sha256(encodeUtf8(sortedGoJson(hashed)))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
-  const suffix = [...hex.slice(0, 10)].map((c) => INSTEAD[c] ?? c).join('')
-  return { ...object, metadata: { ...(object['metadata'] as JsonObject), name: `${name}-${suffix}` } }
+  return [...hex.slice(0, 10)].map((c) => INSTEAD[c] ?? c).join('')
 }

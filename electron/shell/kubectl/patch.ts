@@ -61,7 +61,7 @@ function* run(k: Kubectl): Task<number> {
   const local = f.bool('local')
   if (local && k.args.length !== 0) throw new KubectlError('cannot specify --local and server resources')
   if (local && dryRun === 'server') throw new KubectlError('cannot specify --local and --dry-run=server - did you mean --dry-run=client?')
-  const { infos, errors } = yield* resolve(k, local ? { filenames: f.list('filename'), recursive: f.bool('recursive'), local } : queryOf(k, { args: k.args }))
+  const { infos, errors } = yield* resolve(k, local ? { filenames: f.list('filename'), kustomize: f.string('kustomize'), recursive: f.bool('recursive'), local } : queryOf(k, { args: k.args }))
   if (infos.length === 0 && errors.length === 0) throw new KubectlError('no objects passed to patch')
   for (const info of infos) {
     try {

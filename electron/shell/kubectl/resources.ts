@@ -5,6 +5,7 @@ import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import { Signal, type Task } from '../../engine/machine/task.ts'
 import type { Kubectl } from './command.ts'
 import { aggregate, isNotFound, KubectlError, NoSuchResourceError, NotSimulatedError, quote } from './errors.ts'
+import { kustomized } from './kustomize.ts'
 import { documents, readManifests } from './manifests.ts'
 import { type JsonObject, nameOf, namespaceOf } from './objects.ts'
 import { byFiles } from './resource-files.ts'
@@ -24,6 +25,8 @@ export interface Query {
   /** Names (or type/name) of one default type, as `exec` and `logs` take them. */
   names?: { type: string; names: readonly string[] }
   filenames?: readonly string[]
+  /** A folder with a kustomization (-k). */
+  kustomize?: string
   recursive?: boolean
   allNamespaces?: boolean
   labelSelector?: string
@@ -77,6 +80,7 @@ export function queryOf(k: Kubectl, more: Query = {}): Query {
   const f = k.flags
   return {
     filenames: f.has('filename') ? f.list('filename') : [],
+    kustomize: f.has('kustomize') ? f.string('kustomize') : '',
     recursive: f.has('recursive') && f.bool('recursive'),
     labelSelector: f.has('selector') ? f.string('selector') : '',
     fieldSelector: f.has('field-selector') ? f.string('field-selector') : '',
@@ -148,14 +152,16 @@ function shortNames(k: Kubectl, query: Query): string[] {
 function* find(k: Kubectl, query: Query): Task<Result> {
   const selector = (query.labelSelector ?? '').trim()
   const fields = (query.fieldSelector ?? '').trim()
-  if (k.flags.has('kustomize') && k.flags.changed('kustomize')) throw new NotSimulatedError('-k', 'use -f with plain manifests')
   const args = normalize(query.args ?? [])
   const tuples: { type: string; name: string }[] = []
   let types: string[] = []
   let names: string[] = []
   if (query.all && (selector || fields)) throw new KubectlError("setting 'all' parameter but found a non empty selector. ")
-  if (query.local && (query.filenames?.length ?? 0) === 0) throw new KubectlError(LOCAL_ONLY)
-  const files = query.filenames && query.filenames.length > 0 ? yield* readManifests(k.process, query.filenames, query.recursive ?? false) : undefined
+  const folder = query.kustomize ?? ''
+  if (folder !== '' && (query.filenames ?? []).length > 0) throw new KubectlError('only one of -f or -k can be specified')
+  if (query.local && query.filenames?.length === 0 && folder === '') throw new KubectlError(LOCAL_ONLY)
+  if (folder !== '' && query.recursive) throw new KubectlError("the -k flag can't be used with -f or -R")
+  const files = query.filenames && query.filenames.length > 0 ? yield* readManifests(k.process, query.filenames, query.recursive ?? false) : folder === '' ? undefined : yield* kustomized(k, folder)
   if (query.names) {
     for (const name of query.names.names) tuples.push(name.includes('/') ? split(name) : { type: query.names.type, name })
   }

@@ -39,7 +39,7 @@ function* run(k: Kubectl): Task<number> {
   const { resources, words } = split(k.args)
   const dryRun = yield* k.dryRun()
   if (f.bool('local') && dryRun === 'server') throw new KubectlError('cannot specify --local and --dry-run=server - did you mean --dry-run=client?')
-  if (resources.length === 0 && f.list('filename').length === 0) throw new KubectlError('one or more resources must be specified as <resource> <name> or <resource>/<name>')
+  if (resources.length === 0 && f.list('filename').length === 0 && !f.string('kustomize')) throw new KubectlError('one or more resources must be specified as <resource> <name> or <resource>/<name>')
   if (f.bool('list') && f.string('output')) throw new KubectlError('--list and --output may not be specified together')
   if (f.list('keys').length > 0 && !f.string('from')) throw new KubectlError('when specifying --keys, a configmap or secret must be provided with --from')
   const variables = yield* parse(k, [...f.list('env'), ...words])
@@ -116,7 +116,7 @@ function* fromStdin(k: Kubectl): Task<JsonObject[]> {
 
 /** --from configmap/x or secret/x: a reference for each of its keys. */
 function* importFrom(k: Kubectl, from: string): Task<JsonObject[]> {
-  const { infos, errors } = yield* chosen(k, [from], { filenames: [], labelSelector: '' })
+  const { infos, errors } = yield* chosen(k, [from], { filenames: [], kustomize: '', labelSelector: '' })
   throwAll(errors)
   const wanted = k.flags.list('keys')
   const found: JsonObject[] = []

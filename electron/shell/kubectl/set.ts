@@ -36,10 +36,10 @@ function* run(k: Kubectl): Task<number> {
   const problems: unknown[] = []
   const local = f.bool('local')
   if (f.bool('all') && f.string('selector')) problems.push(new KubectlError('cannot set --all and --selector at the same time'))
-  if (resources.length === 0 && f.list('filename').length === 0) {
+  if (resources.length === 0 && f.list('filename').length === 0 && !f.string('kustomize')) {
     if (images.size > 0) problems.push(new KubectlError('one or more resources must be specified as <resource> <name> or <resource>/<name>'))
   }
-  if (images.size === 0 && (resources.length > 0 || f.list('filename').length > 0)) {
+  if (images.size === 0 && (resources.length > 0 || f.list('filename').length > 0 || f.string('kustomize') !== '')) {
     throwAll((yield* chosen(k, resources)).errors)
     problems.push(new KubectlError('at least one image update is required'))
   }

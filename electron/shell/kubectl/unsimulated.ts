@@ -22,28 +22,6 @@ export const autoscale: Command = {
   instead: 'use kubectl scale',
 }
 
-export const kustomize: Command = {
-  name: 'kustomize',
-  short: 'Build a kustomization target from a directory or URL',
-  use: 'kustomize DIR [flags]',
-  flags: flags(`
-    --as-current-user bool
-    --enable-alpha-plugins bool
-    --enable-helm bool
-    -e --env array
-    --helm-api-versions slice
-    --helm-command string=helm
-    --helm-debug bool
-    --helm-kube-version string
-    --load-restrictor string=LoadRestrictionsRootOnly
-    --mount array
-    --network bool
-    --network-name string=bridge
-    -o --output string
-  `),
-  instead: 'use plain manifests',
-}
-
 function decider(name: 'approve' | 'deny', short: string): Command {
   return {
     name,

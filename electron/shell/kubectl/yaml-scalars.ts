@@ -44,3 +44,6 @@ export const GO_TAGS: ScalarTag[] = [
   tag('float', FLOAT, number, (value) => typeof value === 'number'),
   tag('float', INFINITE, number, (value) => typeof value === 'number' && !Number.isFinite(value)),
 ]
+
+/** The same for go-yaml v3, which kustomize reads resources with: "yes" and "n" are text. */
+export const GO_TAGS_3: ScalarTag[] = GO_TAGS.map((one) => (one.test === TRUE ? { ...one, test: /^(?:true|True|TRUE)$/ } : one.test === FALSE ? { ...one, test: /^(?:false|False|FALSE)$/ } : one))

@@ -1,4 +1,4 @@
-import { type Document, isScalar, parseAllDocuments, visit } from 'yaml'
+import { type Document, isScalar, parseAllDocuments, type ScalarTag, visit } from 'yaml'
 import { decodeUtf8 } from '../../engine/text.ts'
 import { KubectlError, messageOf, quote } from './errors.ts'
 import { define, type JsonObject } from './objects.ts'
@@ -6,10 +6,10 @@ import { GO_TAGS } from './yaml-scalars.ts'
 import { yamlError } from './yaml-syntax.ts'
 
 /** A YAML document as sigs.k8s.io/yaml makes JSON of it, by way of go-yaml v2; undefined where nothing is written. */
-export function yamlToJson(part: string): unknown {
+export function yamlToJson(part: string, tags: readonly ScalarTag[] = GO_TAGS): unknown {
   const wrong = yamlError(part)
   if (wrong !== undefined) throw new KubectlError(`yaml: ${wrong}`)
-  const parsed = parseAllDocuments(part, { version: '1.1', schema: 'failsafe', customTags: ['merge', 'binary', ...GO_TAGS], uniqueKeys: false, logLevel: 'silent' })
+  const parsed = parseAllDocuments(part, { version: '1.1', schema: 'failsafe', customTags: ['merge', 'binary', ...tags], uniqueKeys: false, logLevel: 'silent' })
   const document = (Array.isArray(parsed) ? parsed[0] : undefined) as Document.Parsed | undefined
   if (!document) return undefined
   const error = document.errors[0]

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { parseClusterConfig } from '../../../electron/engine/cluster.ts'
 import { serveKubeApi, type KubeApiServer } from '../../../electron/host/kube-api/server.ts'
 import { ApiCalls } from '../../../electron/host/session/api-calls.ts'
@@ -113,6 +113,9 @@ export class TwoClusters {
 
   /** A file in the student's home, for both. */
   write(name: string, content: string): void {
+    const folder = dirname(name)
+    mkdirSync(join(this.#home, folder), { recursive: true })
+    if (folder !== '.') runScript(this.#ours, `mkdir -p ${folder}`)
     writeFileSync(join(this.#home, name), content)
     this.#ours.laptop.fs.writeFile(`/home/student/${name}`, content)
   }
