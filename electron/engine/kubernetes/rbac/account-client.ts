@@ -77,27 +77,7 @@ export function accountClient(client: KubernetesClient, { clock, user, seed, onF
     for (const each of reflectors.values()) each.check()
   }
   const stopRights = rights.onLoss(check)
-  const wayTo = (resources: readonly string[]): Way => {
-    const base = client.way
-    const parts = resources.map((resource) => reflector(resource, {}))
-    const isSilent = (): boolean => (base?.silent ?? false) || parts.some((part) => !part.open)
-    return {
-      server,
-      get silent() {
-        return isSilent()
-      },
-      reads: wayTo,
-      onSilence(listener) {
-        const stops = [base?.onSilence(listener), ...parts.map((part) => part.onSilence(listener))]
-        return () => stops.forEach((stop) => stop?.())
-      },
-      onResume(listener) {
-        const told = (): void => void (isSilent() || listener())
-        const stops = [base?.onResume(told), ...parts.map((part) => part.onResume(told))]
-        return () => stops.forEach((stop) => stop?.())
-      },
-    }
-  }
+  const wayTo = (resources: readonly string[]): Way => new AccountWay(server, client.way, resources.map((resource) => reflector(resource, {})), wayTo)
   return {
     ...client,
     way: wayTo([]),
@@ -134,6 +114,36 @@ export function accountClient(client: KubernetesClient, { clock, user, seed, onF
     deleteCollection(resource, list, options) {
       write({ verb: 'deletecollection', resource, namespace: list.namespace }, () => client.deleteCollection(resource, list, options), () => undefined)
     },
+  }
+}
+
+/** The way to the server, as far as the rights to some resources let it be one. */
+class AccountWay implements Way {
+  readonly server: KubernetesClient
+  readonly reads: (resources: readonly string[]) => Way
+  readonly #base: Way | undefined
+  readonly #parts: readonly AccountReflector[]
+
+  constructor(server: KubernetesClient, base: Way | undefined, parts: readonly AccountReflector[], reads: (resources: readonly string[]) => Way) {
+    this.server = server
+    this.reads = reads
+    this.#base = base
+    this.#parts = parts
+  }
+
+  get silent(): boolean {
+    return (this.#base?.silent ?? false) || this.#parts.some((part) => !part.open)
+  }
+
+  onSilence(listener: () => void): () => void {
+    const stops = [this.#base?.onSilence(listener), ...this.#parts.map((part) => part.onSilence(listener))]
+    return () => stops.forEach((stop) => stop?.())
+  }
+
+  onResume(listener: () => void): () => void {
+    const told = (): void => void (this.silent || listener())
+    const stops = [this.#base?.onResume(told), ...this.#parts.map((part) => part.onResume(told))]
+    return () => stops.forEach((stop) => stop?.())
   }
 }
 

@@ -6,6 +6,7 @@ import { endOfWatch } from './watch-term.ts'
 /** tools/cache NewReflector's back-off without its jitter, in ms. */
 const FIRST = 800
 const MOST = 30_000
+const NOBODY: readonly (() => void)[] = []
 
 export interface ReflectorFailure {
   /** "*v1.Service" */
@@ -29,8 +30,9 @@ export interface AccountReflectorOptions {
 /** One reflector of an agent, as far as rights are concerned: open while what it watches reaches it. */
 export class AccountReflector {
   readonly #options: AccountReflectorOptions
-  readonly #silenced = new Set<() => void>()
-  readonly #resumed = new Set<() => void>()
+  /** Of a handful of them each node has a few: an array takes a tenth of a set. */
+  #silenced: readonly (() => void)[] = NOBODY
+  #resumed: readonly (() => void)[] = NOBODY
   #wait = FIRST
   /** The next try, or the end of the watch that is not allowed any more. */
   #timer: Timer | undefined
@@ -48,13 +50,13 @@ export class AccountReflector {
   }
 
   onSilence(listener: () => void): () => void {
-    this.#silenced.add(listener)
-    return () => void this.#silenced.delete(listener)
+    this.#silenced = [...this.#silenced, listener]
+    return () => void (this.#silenced = this.#silenced.filter((one) => one !== listener))
   }
 
   onResume(listener: () => void): () => void {
-    this.#resumed.add(listener)
-    return () => void this.#resumed.delete(listener)
+    this.#resumed = [...this.#resumed, listener]
+    return () => void (this.#resumed = this.#resumed.filter((one) => one !== listener))
   }
 
   /** A right may have gone. */
@@ -81,7 +83,7 @@ export class AccountReflector {
     const { group, name } = client.resources().find((each) => resourceKey(each) === resource) ?? { group: '', name: resource }
     this.#tell(`unknown (get ${group ? `${name}.${group}` : name})`)
     this.#later()
-    for (const listener of [...this.#silenced]) listener()
+    for (const listener of this.#silenced) listener()
   }
 
   #try(): void {
@@ -96,7 +98,7 @@ export class AccountReflector {
     this.#open = true
     this.#wait = FIRST
     this.#since = this.#options.clock.now
-    for (const listener of [...this.#resumed]) listener()
+    for (const listener of this.#resumed) listener()
   }
 
   #later(): void {
