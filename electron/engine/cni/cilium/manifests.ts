@@ -124,7 +124,8 @@ export function ciliumManifests(config: ClusterConfig): object[] {
         },
       },
     },
-    ...account('cilium', l2 ? [{ apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'update', 'list', 'delete'] }] : []),
+    // As the chart has them with l2announcements.enabled: here `cilium config set` alone switches that on.
+    ...account('cilium', [{ apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'update', 'list', 'delete'] }]),
     ...account('cilium-operator', [{ apiGroups: [''], resources: ['services/status'], verbs: ['update', 'patch'] }]),
   ]
 }
