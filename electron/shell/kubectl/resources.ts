@@ -4,12 +4,16 @@ import { isPreferred, resourceKey } from '../../engine/kubernetes/kinds/kind.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import { Signal, type Task } from '../../engine/machine/task.ts'
 import type { Kubectl } from './command.ts'
+import type { FlagSet } from './flags.ts'
 import { aggregate, isNotFound, KubectlError, NoSuchResourceError, NotSimulatedError, quote } from './errors.ts'
 import { kustomized } from './kustomize.ts'
 import { documents, readManifests } from './manifests.ts'
 import { type JsonObject, nameOf, namespaceOf } from './objects.ts'
 import { byFiles } from './resource-files.ts'
 import { notRegistered, TYPED } from './scheme.ts'
+
+/** What -k names, if a verb has it. */
+export const folderOf = (f: FlagSet): string => (f.has('kustomize') ? f.string('kustomize') : '')
 
 /** Resource arguments, as cli-runtime's resource.Builder understands them. */
 export interface Info {
@@ -80,7 +84,7 @@ export function queryOf(k: Kubectl, more: Query = {}): Query {
   const f = k.flags
   return {
     filenames: f.has('filename') ? f.list('filename') : [],
-    kustomize: f.has('kustomize') ? f.string('kustomize') : '',
+    kustomize: folderOf(f),
     recursive: f.has('recursive') && f.bool('recursive'),
     labelSelector: f.has('selector') ? f.string('selector') : '',
     fieldSelector: f.has('field-selector') ? f.string('field-selector') : '',

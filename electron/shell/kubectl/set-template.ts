@@ -10,7 +10,7 @@ import { KubectlError, messageOf } from './errors.ts'
 import { at, equal, isObject, type JsonObject, list, map, text } from './objects.ts'
 import { typedPrinter } from './printers/typed.ts'
 import { recorded } from './record.ts'
-import { type Info, keyOf, LOCAL_ONLY, NO_RESOURCE, type Query, queryOf, resolve } from './resources.ts'
+import { folderOf, type Info, keyOf, LOCAL_ONLY, NO_RESOURCE, type Query, queryOf, resolve } from './resources.ts'
 
 /* What the subcommands of `set` share: kubectl's pkg/cmd/set/helper.go. */
 
@@ -24,9 +24,9 @@ export function* chosen(k: Kubectl, args: readonly string[], more: Query = {}): 
   const { flags: f } = k
   const local = f.bool('local')
   if (local && args.length > 0 && REFUSING.includes(k.command.name)) throw new KubectlError(LOCAL_ONLY)
-  if (local && f.list('filename').length === 0 && !f.string('kustomize') && (args.length === 0 || HEEDLESS.includes(k.command.name))) throw new KubectlError(NO_RESOURCE)
+  if (local && f.list('filename').length === 0 && folderOf(f) === '' && (args.length === 0 || HEEDLESS.includes(k.command.name))) throw new KubectlError(NO_RESOURCE)
   return yield* resolve(k, local
-    ? { filenames: f.list('filename'), kustomize: f.string('kustomize'), recursive: f.bool('recursive'), local }
+    ? { filenames: f.list('filename'), kustomize: folderOf(f), recursive: f.bool('recursive'), local }
     : queryOf(k, { args, latest: true, all: false, everything: f.has('all') && f.bool('all'), ...more }))
 }
 
