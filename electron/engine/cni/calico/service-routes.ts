@@ -1,6 +1,7 @@
 import type { KubeObject, Node, Service } from '../../kubernetes/types.ts'
 import { cidrContains, ipVersion, networkOf, prefixLength, tryParseCidr } from '../../network/address.ts'
 import type { Cidr, Ip } from '../../network/types.ts'
+import { mirror } from '../mirror.ts'
 import type { NodeContext } from '../types.ts'
 
 /**
@@ -42,17 +43,7 @@ export class ServiceRoutes {
     if (!wanted) return this.stop()
     if (this.#stops.length > 0) return
     const { client, name } = this.#node
-    const watch = <T extends Service | Endpoints>(resource: string, into: Map<string, T>): void => {
-      this.#stops.push(client.watch<T>(resource, {}, (event) => {
-        if (!('object' in event)) return
-        const key = `${event.object.metadata.namespace}/${event.object.metadata.name}`
-        if (event.type === 'DELETED') into.delete(key)
-        else into.set(key, event.object)
-        this.#changed()
-      }))
-    }
-    watch<Service>('services', this.#services)
-    watch<Endpoints>('endpoints', this.#endpoints)
+    this.#stops.push(mirror(client, 'services', this.#services, this.#changed), mirror(client, 'endpoints', this.#endpoints, this.#changed))
     this.#stops.push(client.watch<Node>('nodes', { fieldSelector: `metadata.name=${name}` }, (event) => {
       if (!('object' in event)) return
       const excluded = event.object.metadata.labels?.[EXCLUDED] !== undefined

@@ -1,5 +1,6 @@
 import type { KubeObject, Service } from '../../kubernetes/types.ts'
 import type { Cidr } from '../../network/types.ts'
+import { mirror } from '../mirror.ts'
 import type { NodeContext } from '../types.ts'
 import type { Settings } from './flags.ts'
 
@@ -13,22 +14,12 @@ export class ServiceAddresses {
   readonly #settings: Pick<Settings, 'advertise'>
   readonly #services = new Map<string, Service>()
   readonly #endpoints = new Map<string, Endpoints>()
-  readonly #stops: (() => void)[] = []
+  readonly #stops: readonly (() => void)[]
 
   constructor({ client, name }: NodeContext, settings: Pick<Settings, 'advertise'>, changed: () => void) {
     this.#node = name
     this.#settings = settings
-    const watch = <T extends Service | Endpoints>(resource: string, into: Map<string, T>): void => {
-      this.#stops.push(client.watch<T>(resource, {}, (event) => {
-        if (!('object' in event)) return
-        const key = `${event.object.metadata.namespace}/${event.object.metadata.name}`
-        if (event.type === 'DELETED') into.delete(key)
-        else into.set(key, event.object)
-        changed()
-      }))
-    }
-    watch<Service>('services', this.#services)
-    watch<Endpoints>('endpoints', this.#endpoints)
+    this.#stops = [mirror(client, 'services', this.#services, changed), mirror(client, 'endpoints', this.#endpoints, changed)]
   }
 
   stop(): void {
