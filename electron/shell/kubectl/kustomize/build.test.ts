@@ -61,6 +61,9 @@ describe('a folder with a kustomization', () => {
   it('is not read outside of itself, and says what is wrong', () => {
     expect(kubectl('echo "resources: [../base/site.yaml]" > over/kustomization.yaml; kubectl apply -k over').stderr).toMatch(/^error: accumulating resources: .*security; file '\/home\/student\/base\/site\.yaml' is not in or below '\/home\/student\/over'/)
     expect(kubectl('echo "namePrefx: x" > over/kustomization.yaml; kubectl kustomize over').stderr).toBe('error: invalid Kustomization: json: unknown field "namePrefx"\n')
+    expect(kubectl('echo "{resources: [../base], namespace: there, patches: [{target: {kinds: Service}, patch: x}]}" > over/kustomization.yaml; kubectl kustomize over').stderr).toBe('error: invalid Kustomization: json: unknown field "kinds"\n')
+    const twice = '{apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: Pod, metadata: {name: p}}, {apiVersion: v1, kind: Pod, metadata: {name: p, namespace: a}}]}'
+    expect(kubectl(`echo '${twice}' > over/twice.yaml; echo '{resources: [twice.yaml], namespace: there}' > over/kustomization.yaml; kubectl kustomize over`).stderr).toMatch(/^error: namespace transformation produces ID conflict: \[\{"apiVersion":"v1","kind":"Pod"/)
     expect(kubectl('echo "helmCharts: [{name: x}]" > over/kustomization.yaml; kubectl kustomize over').stderr).toBe('podhop: not simulated: helmCharts in a kustomization (write plain resources and patches)\n')
   })
 })

@@ -87,6 +87,8 @@ export function readKustomization(loader: Loader, warn: (line: string) => void):
   const kustomization = file as Kustomization
   if (!Object.keys(file).some((key) => !['apiVersion', 'kind'].includes(key) && !isEmpty(file[key]))) throw new KubectlError('kustomization.yaml is empty')
   enforce(kustomization, loader)
+  const { order } = kustomization.sortOptions ?? {}
+  if (order !== undefined && order !== 'fifo' && order !== 'legacy') throw new KubectlError("the field 'sortOptions.order' must be one of [fifo, legacy]")
   return kustomization
 }
 
@@ -114,6 +116,7 @@ function check(key: string, value: unknown): void {
   }
   if (type === 'string' && typeof value !== 'string') wrong(value, 'string')
   if ((type === '[]string' || type === 'list') && !Array.isArray(value)) wrong(value, type === 'list' ? goList(key) : key === 'patchesStrategicMerge' ? '[]types.PatchStrategicMerge' : '[]string')
+  if (type === 'object') checkBelow(key, value)
   if (type === 'list') for (const item of value as unknown[]) checkItem(key, item)
   if (type === '[]string') for (const item of value as unknown[]) if (typeof item !== 'string') wrong(item, key === 'patchesStrategicMerge' ? 'types.PatchStrategicMerge' : 'string')
   if (type === 'map[string]string') {
@@ -134,12 +137,57 @@ const BELOW: Readonly<Record<string, Readonly<Record<string, string>>>> = byName
   replicas: { name: 'name', count: '' }, replacements: { path: 'path', source: '', sourceValue: 'sourceValue', targets: '' },
 })
 
+const SELECTOR = ['group', 'version', 'kind', 'name', 'namespace', 'labelSelector', 'annotationSelector']
+const OPTIONS = ['labels', 'annotations', 'disableNameSuffixHash', 'immutable']
+const OF_PATCH = ['allowNameChange', 'allowKindChange']
+const OF_FIELD = ['delimiter', 'index', 'encoding', 'create']
+
+/** The fields of what is deeper, by its path; lists have those of their items. */
+const DEEPER: Readonly<Record<string, readonly string[]>> = byName({
+  generatorOptions: OPTIONS, 'configMapGenerator.options': OPTIONS, 'secretGenerator.options': OPTIONS,
+  'patches.target': SELECTOR, 'patchesJson6902.target': SELECTOR, 'patches.options': OF_PATCH, 'patchesJson6902.options': OF_PATCH,
+  'labels.fields': ['path', 'kind', 'group', 'version', 'create'],
+  'replacements.source': [...SELECTOR, 'fieldPath', 'options'], 'replacements.source.options': OF_FIELD,
+  'replacements.targets': ['select', 'reject', 'fieldPaths', 'options'], 'replacements.targets.select': SELECTOR, 'replacements.targets.reject': SELECTOR, 'replacements.targets.options': OF_FIELD,
+  sortOptions: ['order', 'legacySortOptions'], 'sortOptions.legacySortOptions': ['orderFirst', 'orderLast'],
+})
+const STRINGS = ['labels.pairs', 'generatorOptions.labels', 'generatorOptions.annotations', ...['configMapGenerator', 'secretGenerator'].flatMap((of) => ['labels', 'annotations'].map((what) => `${of}.options.${what}`))]
+
+/** Nobody's misspelt field means nothing: a target without its kind would be everything. */
+function checkBelow(path: string, value: unknown): void {
+  const wrong = (given: unknown): never => {
+    throw new KubectlError(`invalid Kustomization: json: cannot unmarshal ${goKind(given as Json)} into Go struct field ${goPath(path)}`)
+  }
+  if (value === null) return
+  if (STRINGS.includes(path)) {
+    if (!isObject(value)) wrong(value)
+    for (const item of Object.values(value as JsonObject)) if (typeof item !== 'string') throw new KubectlError(`invalid Kustomization: json: cannot unmarshal ${goKind(item as Json)} into Go struct field ${goPath(path)} of type string`)
+  }
+  const fields = DEEPER[path]
+  if (!fields) return
+  for (const item of Array.isArray(value) ? (value as unknown[]) : [value]) {
+    if (!isObject(item)) wrong(item)
+    for (const [name, below] of Object.entries(item as JsonObject)) {
+      if (!fields.includes(name)) throw new KubectlError(`invalid Kustomization: json: unknown field "${name}"`)
+      if (name === 'encoding') throw new NotSimulatedError('encoding in a replacement', 'delimiter and index are')
+      checkBelow(`${path}.${name}`, below)
+    }
+  }
+}
+
+/** "labels.pairs" → Label.labels.pairs */
+function goPath(path: string): string {
+  const go = LISTS[path.split('.')[0]!]
+  return `${go ?? 'Kustomization'}.${path}`
+}
+
 function checkItem(key: string, item: unknown): void {
   const go = LISTS[key]!
   if (!isObject(item)) throw new KubectlError(`invalid Kustomization: json: cannot unmarshal ${goKind(item as Json)} into Go struct field Kustomization.${key} of type types.${go}`)
   for (const [name, value] of Object.entries(item)) {
     const known = own(BELOW[key]!, name)
     if (known === undefined) throw new KubectlError(`invalid Kustomization: json: unknown field "${name}"`)
+    checkBelow(`${key}.${name}`, value)
     if (known !== '' && value !== null && typeof value !== 'string') throw new KubectlError(`invalid Kustomization: json: cannot unmarshal ${goKind(value as Json)} into Go struct field ${go}.${key}.${known} of type string`)
   }
 }

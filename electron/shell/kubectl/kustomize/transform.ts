@@ -3,12 +3,17 @@ import { at, define, isObject, type JsonObject, map } from '../objects.ts'
 import { ANNOTATIONS, type FieldSpec, METADATA_LABELS, REPLICAS, SELECTING_LABELS, TEMPLATE_LABELS } from './field-specs.ts'
 import { changeField } from './fields.ts'
 import type { ImageArgs, Kustomization, LabelArgs } from './kustomization.ts'
-import { gvkText, isClusterScoped, type Resource } from './resource.ts'
+import { goJson } from '../json.ts'
+import { gvkText, isClusterScoped, type Resource, sameId } from './resource.ts'
 
 /** The transformers that change all resources, in kustomize's order after patches; replacements come last and are not here. */
 export function transform(resources: readonly Resource[], { namespace, namePrefix, nameSuffix, labels, commonLabels, commonAnnotations }: Kustomization): void {
+  if (namespace) for (const resource of resources) {
+    setNamespace(resource, namespace)
+    const same = resources.filter((one) => sameId(one.id, resource.id))
+    if (same.length > 1) throw new KubectlError(`namespace transformation produces ID conflict: ${goJson(same.map((one) => one.object))}`)
+  }
   for (const resource of resources) {
-    if (namespace) setNamespace(resource, namespace)
     if (namePrefix && isNamed(resource)) {
       resource.rename({ name: namePrefix + resource.id.name })
       resource.prefixes.push(namePrefix)
