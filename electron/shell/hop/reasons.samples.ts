@@ -170,6 +170,16 @@ spec:
 `,
     trace: ['default/client', '192.0.2.53:80'],
   },
+  {
+    reason: 'drop-cilium-host-policy', verdict: 'dropped', config: { cni: { plugin: 'cilium', hostFirewall: true } },
+    manifests: `
+apiVersion: cilium.io/v2
+kind: CiliumClusterwideNetworkPolicy
+metadata: {name: nodes}
+spec: {nodeSelector: {}, ingress: [{fromEntities: [cluster]}]}
+`,
+    trace: ['external', '172.18.0.3:22'],
+  },
   // ---- Antrea ----------------------------------------------------------------------------------------------------------------
   { reason: 'reject-ovs-no-endpoint', verdict: 'rejected', config: { cni: 'antrea' }, trace: ['default/client', '10.96.0.90:80'] },
   { reason: 'drop-ovs-flow', verdict: 'dropped', config: { cni: 'antrea' }, trace: ['default/client', '10.244.2.250:80'] },

@@ -33,6 +33,8 @@ export interface BgpOptions {
   clusterId?(): Ip | undefined
   /** Seconds that a neighbour's routes outlive its session (RFC 4724); undefined: not at all. */
   gracefulRestart?: number
+  /** A neighbour's routes outlive its session for as long as it asked for itself: a speaker that never restarts so, but waits for those that do. */
+  helper?: boolean
   /** Whoever connects without being a neighbour becomes one for as long as the session lasts ("bgp listen range"); undefined: he is sent away. */
   dynamic?(address: Ip): RemoteAs | undefined
   /** Whether a neighbour may announce something to us; without it everybody may. */
@@ -299,7 +301,7 @@ export class BgpSpeaker {
     if (wasEstablished) peer.flops++
     this.#later(peer)
     this.#options.onPeer?.(peer, why)
-    const { gracefulRestart } = this.#options
+    const gracefulRestart = this.#options.helper ? peer.open?.gracefulRestart : this.#options.gracefulRestart
     if (!wasEstablished || peer.routes.size === 0) return
     // RFC 4724 4.2: only who went without a NOTIFICATION, in either direction, may be restarting
     if (gracefulRestart === undefined || why.startsWith('received NOTIFICATION') || why === HOLD_TIMER_EXPIRED) return this.#forget(peer)

@@ -1,15 +1,17 @@
 import { StatusError, type KubernetesClient } from '../../kubernetes/client.ts'
 import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
-import type { KubeObject, Namespace, Node, Pod } from '../../kubernetes/types.ts'
+import type { ConfigMap, KubeObject, Namespace, Node, Pod } from '../../kubernetes/types.ts'
 import type { Process } from '../../machine/types.ts'
 import { nodeIps } from '../../config.ts'
 import { ipVersion, networkOf } from '../../network/address.ts'
 import type { Cidr, Ip } from '../../network/types.ts'
 import { internalIp, podSubnets } from '../bridge-link.ts'
 import type { Agent, NodeContext, Sandbox } from '../types.ts'
+import { BgpController } from './bgp/controller.ts'
 import type { Datapath } from './datapath.ts'
 import { forgetEndpoint, LocalEndpoints } from './endpoints.ts'
 import { EgressGateway, egressGatewayEnabled, EgressMap } from './egress-gateway.ts'
+import { HostEndpoint } from './host-firewall.ts'
 import { startDnsProxy } from './dns-proxy.ts'
 import { addTunnel, addDirectRoute, addPodRoute, ensureDatapath, removeRoute } from './devices.ts'
 import { L2Announcer, l2Settings } from './l2-announcer.ts'
@@ -17,7 +19,7 @@ import { HOST, identityOf, KUBE_APISERVER, REMOTE_NODE, reservedIdentity, UNMANA
 import { CILIUM_ENDPOINTS, CILIUM_IDENTITIES, CILIUM_NODES, IdentityAllocator, type CiliumEndpoint, type CiliumIdentity, type CiliumNode } from './objects.ts'
 import { localRedirectEnabled, LocalRedirects } from './local-redirect.ts'
 import { singleAddress, type Endpoint } from './maps.ts'
-import type { ProxyPorts } from './policy-map.ts'
+import { EndpointPolicy, type ProxyPorts } from './policy-map.ts'
 import { PolicyRepository } from './repository.ts'
 import { sctpEnabled } from './sctp.ts'
 import { ServiceSync } from './services.ts'
@@ -39,6 +41,13 @@ const agents = new WeakMap<object, CiliumAgent>()
 /** The agent that runs on the node, if one does. */
 export function agentOf(network: object): CiliumAgent | undefined {
   return agents.get(network)
+}
+
+/** Those that run in a cluster, by their nodes' names: whoever asks each of them knows the cluster's clock. */
+const running = new WeakMap<object, Map<string, CiliumAgent>>()
+
+export function agentsOf(clock: object): ReadonlyMap<string, CiliumAgent> {
+  return running.get(clock) ?? new Map<string, CiliumAgent>()
 }
 
 export class CiliumAgent implements Agent {
@@ -63,6 +72,8 @@ export class CiliumAgent implements Agent {
   #l2: L2Announcer | undefined
   #egress: EgressGateway | undefined
   #redirects: LocalRedirects | undefined
+  /** With enable-bgp-control-plane. */
+  bgp: BgpController | undefined
   #regenerating: ReturnType<NodeContext['clock']['schedule']> | undefined
   #collecting: ReturnType<NodeContext['clock']['schedule']> | undefined
   #validating: ReturnType<NodeContext['clock']['schedule']> | undefined
@@ -78,6 +89,8 @@ export class CiliumAgent implements Agent {
     this.#identities = new IdentityAllocator(this.#client, context.clock.random.fork(`cilium identities ${context.name}`))
     this.#startedAt = context.clock.now
     agents.set(context.network, this)
+    const others = running.get(context.clock) ?? new Map<string, CiliumAgent>()
+    running.set(context.clock, others.set(context.name, this))
     this.#watch<Node>('nodes', (node) => this.#onNode(node), () => undefined, `metadata.name=${context.name}`)
   }
 
@@ -90,9 +103,12 @@ export class CiliumAgent implements Agent {
     this.#l2?.stop()
     this.#egress?.stop()
     this.#redirects?.stop()
+    this.bgp?.stop()
     this.datapath?.l2.alive(false)
     for (const timer of [this.#regenerating, this.#collecting, this.#validating]) this.context.clock.cancel(timer)
     if (agents.get(this.context.network) === this) agents.delete(this.context.network)
+    const others = running.get(this.context.clock)
+    if (others?.get(this.context.name) === this) others.delete(this.context.name)
   }
 
   get nodes(): ReadonlyMap<string, CiliumNode> {
@@ -110,7 +126,10 @@ export class CiliumAgent implements Agent {
   // ---- the own node --------------------------------------------------------------------------------------------
 
   #onNode(node: Node): void {
-    if (this.datapath) return
+    if (this.datapath) {
+      if (this.datapath.self?.label(node.metadata.labels ?? {})) this.#regenerateSoon()
+      return
+    }
     const { ipFamilies, podCIDR: clusterCidrs } = this.context.config
     const own = ([4, 6] as const).filter((version) => ipFamilies.includes(version === 4 ? 'IPv4' : 'IPv6')).flatMap((version) => {
       const of = (cidrs: readonly Cidr[]): Cidr | undefined => cidrs.find((c) => ipVersion(c.split('/')[0]!) === version)
@@ -149,7 +168,7 @@ export class CiliumAgent implements Agent {
     this.repository = new PolicyRepository(dp, this.#client, proxyPorts, () => this.#regenerateSoon())
     this.repository.namedPorts = (name) => this.#namedPorts(name)
     this.#services = dp.families.map((family) => new ServiceSync(dp, family, this.#process))
-    this.#startFeatures(dp)
+    this.#startFeatures(dp, node)
     this.#announce(node, dp)
     this.#regenerate()
     this.#collect()
@@ -161,13 +180,19 @@ export class CiliumAgent implements Agent {
     this.#log('info', 'Daemon initialization completed', 'daemon', `bootstrapTime=${((this.context.clock.now - this.#startedAt) / 1000).toFixed(3)}s`)
   }
 
-  #startFeatures(dp: Datapath): void {
-    const settings = l2Settings(this.#client)
-    if (settings) this.#l2 = new L2Announcer(this.context, dp, this.#client, settings, this.#log)
+  #startFeatures(dp: Datapath, node: Node): void {
+    const settings = readConfig(this.#client)
+    const self = (dp.self ??= new HostEndpoint(dp, this.hostEndpoint))
+    self.firewall = settings['enable-host-firewall'] === 'true'
+    dp.audit = settings['policy-audit-mode'] === 'true'
+    self.label(node.metadata.labels ?? {})
+    const l2 = l2Settings(this.#client)
+    if (l2) this.#l2 = new L2Announcer(this.context, dp, this.#client, l2, this.#log)
     else dp.l2.set(new Set())
     dp.egress = egressGatewayEnabled(this.#client) ? (dp.egress ?? new EgressMap()) : undefined
     if (dp.replacesProxy && localRedirectEnabled(this.#client)) this.#redirects = new LocalRedirects(this.context, this.#client, dp.lb)
     else dp.lb.setRedirects([])
+    if (settings['enable-bgp-control-plane'] === 'true') this.bgp = new BgpController(dp, this.#client, this.#process.pid, this.#log)
     if (dp.egress) addTunnel(dp)
     if (dp.egress) this.#egress = new EgressGateway(this.context, this.#client, dp.egress)
   }
@@ -291,6 +316,7 @@ export class CiliumAgent implements Agent {
     this.datapath!.identities.set(id, identityOf(id, labels))
     // what was decided about the number before its labels were known
     for (const endpoint of this.datapath!.endpoints.values()) endpoint.policy.forget()
+    this.datapath!.self?.endpoint.policy.forget()
   }
 
   #identityGone(object: CiliumIdentity): void {
@@ -362,6 +388,7 @@ export class CiliumAgent implements Agent {
   #regenerate(): void {
     const dp = this.datapath!
     for (const endpoint of dp.endpoints.values()) endpoint.policy = this.repository!.policyFor(endpoint, dp.identity(endpoint.identity))
+    if (dp.self) dp.self.endpoint.policy = dp.self.firewall ? this.repository!.policyFor(dp.self.endpoint, dp.self.identity) : new EndpointPolicy()
   }
 
   #collect(): void {
@@ -378,6 +405,16 @@ export class CiliumAgent implements Agent {
 function factsOf(node: CiliumNode): { ips: Ip[]; routers: Ip[]; cidrs: readonly Cidr[] } {
   const addresses = (type: string): Ip[] => (node.spec?.addresses ?? []).filter((a) => a.type === type).map((a) => a.ip)
   return { ips: addresses('InternalIP'), routers: addresses('CiliumInternalIP'), cidrs: node.spec?.ipam?.podCIDRs ?? [] }
+}
+
+/** cilium-config, as it is now. */
+export function readConfig(client: Pick<KubernetesClient, 'get'>): Readonly<Record<string, string>> {
+  try {
+    return client.get<ConfigMap>('configmaps', 'kube-system', 'cilium-config').data ?? {}
+  } catch (error) {
+    if (error instanceof StatusError) return {}
+    throw error
+  }
 }
 
 function addressesOf({ status }: CiliumEndpoint): Ip[] {

@@ -1,13 +1,16 @@
+import type { Clock } from '../../clock.ts'
 import { ConnectionError, StatusError, type KubernetesClient } from '../../kubernetes/client.ts'
 import type { ConfigMap, DaemonSet, Deployment, Pod } from '../../kubernetes/types.ts'
 import type { Program } from '../../machine/types.ts'
 import type { SystemServices } from '../../programs/types.ts'
+import { agentsOf } from './agent.ts'
+import { nodesPeersTable, nodesRoutesTable, readRouteQuery } from './bgp/tables.ts'
 import { CILIUM_VERSION } from './manifests.ts'
 import { CILIUM_ENDPOINTS } from './objects.ts'
 
 /** cilium, the administrator's command line outside of the cluster (cilium/cilium-cli v0.18: status/status.go, config/config.go): what it tells of the cluster's own Pods, and the agents' settings. */
 const CLI_VERSION = 'v0.18.3'
-const INSTEAD = 'use cilium status, cilium config, or kubectl -n kube-system exec ds/cilium -- cilium-dbg …'
+const INSTEAD = 'use cilium status, cilium config, cilium bgp, or kubectl -n kube-system exec ds/cilium -- cilium-dbg …'
 /** How often, and how long, --wait looks. */
 const EVERY = 2_000
 const WAIT = 5 * 60_000
@@ -58,7 +61,7 @@ function statusText(client: KubernetesClient, all: readonly Part[]): string {
 }
 
 /** The keys of cilium-config that the agents heed when they start. */
-const HEEDED = ['enable-sctp', 'enable-ipv4-egress-gateway', 'enable-local-redirect-policy', 'enable-l2-announcements', 'l2-announcements-lease-duration', 'l2-announcements-renew-deadline', 'l2-announcements-retry-period']
+const HEEDED = ['enable-sctp', 'enable-host-firewall', 'policy-audit-mode', 'enable-bgp-control-plane', 'enable-ipv4-egress-gateway', 'enable-local-redirect-policy', 'enable-l2-announcements', 'l2-announcements-lease-duration', 'l2-announcements-renew-deadline', 'l2-announcements-retry-period']
 
 /** `cilium config`: what it prints on stdout and stderr, and its exit code. */
 function config(client: KubernetesClient, args: readonly string[]): { out?: string; error?: string; code: number } {
@@ -89,6 +92,22 @@ function config(client: KubernetesClient, args: readonly string[]): { out?: stri
   return { error: `podhop: not simulated: cilium config ${words.join(' ')} (use cilium config view, set KEY VALUE or delete KEY)\n`, code: 69 }
 }
 
+/** `cilium bgp`: asks the agent in each of its Pods (bgp/*.go of cilium-cli). */
+function bgp(client: KubernetesClient, clock: Clock, [verb, ...args]: readonly string[]): { out?: string; error?: string; code: number } {
+  const flag = args.find((a) => a.startsWith('-'))
+  if ((verb !== 'peers' && verb !== 'routes') || flag !== undefined) return { error: `podhop: not simulated: cilium bgp ${[verb, flag].filter(Boolean).join(' ')} (use cilium bgp peers or cilium bgp routes, as tables)\n`, code: 69 }
+  const asked = verb === 'routes' ? readRouteQuery(args) : undefined
+  if (typeof asked === 'string') return { error: `Error: ${asked}\n`, code: 1 }
+  const agents = agentsOf(clock)
+  const pods = client.list<Pod>('pods', { namespace: 'kube-system', labelSelector: 'k8s-app=cilium' }).items.filter((pod) => pod.status.phase === 'Running')
+  const nodes = pods.flatMap(({ spec: { nodeName = '' } }) => {
+    const controller = agents.get(nodeName)?.bgp
+    return controller ? [[nodeName, controller] as const] : []
+  }).sort(([a], [b]) => (a < b ? -1 : 1))
+  if (nodes.length === 0) return { out: 'BGP Control Plane is disabled\n', code: 0 }
+  return { out: asked ? `${asked.said}${nodesRoutesTable(nodes, clock.now, asked.query)}` : nodesPeersTable(nodes, clock.now), code: 0 }
+}
+
 export function ciliumCli(services: SystemServices): Program {
   return function* (process) {
     const { client } = services
@@ -99,8 +118,8 @@ export function ciliumCli(services: SystemServices): Program {
         yield* process.print(`cilium-cli: ${CLI_VERSION} compiled with go1.24.2 on linux/amd64\ncilium image (default): v1.17.2\ncilium image (stable): ${CILIUM_VERSION}\ncilium image (running): ${CILIUM_VERSION.slice(1)}\n`)
         return 0
       }
-      if (command === 'config') {
-        const { out, error, code } = config(client, flags)
+      if (command === 'config' || command === 'bgp') {
+        const { out, error, code } = command === 'bgp' ? bgp(client, process.clock, flags) : config(client, flags)
         if (out !== undefined) yield* process.print(out)
         if (error !== undefined) yield* process.printError(error)
         return code

@@ -1,3 +1,5 @@
+import { BGP_KINDS } from './bgp/definitions.ts'
+
 /** Cilium's CustomResourceDefinitions, as far as this simulation reads and writes them (pkg/k8s/apis/cilium.io/client/crds of v1.17). */
 
 type Schema = Record<string, unknown>
@@ -169,11 +171,13 @@ const DEFINITIONS: readonly Definition[] = [
   },
 ]
 
+const DEFINED: readonly Definition[] = [...DEFINITIONS, ...BGP_KINDS]
+
 /** Kinds that are known to be missing: who makes one is told, and not that there is no such kind. */
 const MISSING: readonly (readonly [plural: string, kind: string, short: string[], instead: string, version?: string, scope?: 'Namespaced'])[] = [
   ['ciliumenvoyconfigs', 'CiliumEnvoyConfig', ['cec'], "use a CiliumNetworkPolicy's http rules", 'v2', 'Namespaced'], ['ciliumclusterwideenvoyconfigs', 'CiliumClusterwideEnvoyConfig', ['ccec'], "use a CiliumNetworkPolicy's http rules"],
-  ['ciliumcidrgroups', 'CiliumCIDRGroup', ['ccg'], 'use cidrSet', 'v2alpha1'], ['ciliumbgpclusterconfigs', 'CiliumBGPClusterConfig', ['cbgpcluster'], 'use calico or kube-router for BGP', 'v2alpha1'], ['ciliumbgppeerconfigs', 'CiliumBGPPeerConfig', ['cbgppeer'], 'use calico or kube-router for BGP', 'v2alpha1'],
-  ['ciliumbgpadvertisements', 'CiliumBGPAdvertisement', ['cbgpadvert'], 'use calico or kube-router for BGP', 'v2alpha1'], ['ciliumpodippools', 'CiliumPodIPPool', ['cpip'], 'use podCIDR in the cluster file', 'v2alpha1'],
+  ['ciliumcidrgroups', 'CiliumCIDRGroup', ['ccg'], 'use cidrSet', 'v2alpha1'], ['ciliumbgppeeringpolicies', 'CiliumBGPPeeringPolicy', ['bgpp'], 'use CiliumBGPClusterConfig, CiliumBGPPeerConfig and CiliumBGPAdvertisement', 'v2alpha1'],
+  ['ciliumpodippools', 'CiliumPodIPPool', ['cpip'], 'use podCIDR in the cluster file', 'v2alpha1'],
 ]
 
 function missing([plural, kind, short, instead, version = 'v2', scope]: (typeof MISSING)[number]): Definition {
@@ -184,7 +188,7 @@ function missing([plural, kind, short, instead, version = 'v2', scope]: (typeof 
 }
 
 export function ciliumDefinitions(): object[] {
-  return [...DEFINITIONS, ...MISSING.map(missing)].map(({ version = 'v2', plural, singular, kind, short, scope, schema, columns, status, categories }) => ({
+  return [...DEFINED, ...MISSING.map(missing)].map(({ version = 'v2', plural, singular, kind, short, scope, schema, columns, status, categories }) => ({
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
     metadata: { name: `${plural}.cilium.io`, labels: { 'io.cilium.k8s.crd.schema.version': '1.31.11' } },

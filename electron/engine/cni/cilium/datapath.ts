@@ -8,6 +8,7 @@ import { isLoopbackIp, joinHostPort } from '../../network/address.ts'
 import { HOST, identityOf, RESERVED, reservedIdentity, WORLD, WORLD_IPV4, WORLD_IPV6, type Identity } from './identity.ts'
 import { NameManager } from './fqdn.ts'
 import type { EgressMap } from './egress-gateway.ts'
+import type { HostEndpoint } from './host-firewall.ts'
 import { L2Responder } from './l2-responder.ts'
 import { LbMap } from './lb-map.ts'
 import { FlowLog, worthReporting, type FlowVerdict, type ObservationPoint } from './hubble/flows.ts'
@@ -76,6 +77,10 @@ export class Datapath {
   readonly l2: L2Responder
   /** With egress gateways on. */
   egress: EgressMap | undefined
+  /** The node itself among the endpoints. */
+  self: HostEndpoint | undefined
+  /** policy-audit-mode of cilium-config: what policies deny is only reported. */
+  audit = false
   readonly names: NameManager
   readonly flows: FlowLog
   /** enable-sctp of cilium-config, as the agent found it at its last start: without it the programs drop SCTP. */
@@ -203,7 +208,7 @@ export class Datapath {
     metric.packets++
     metric.bytes += ipLength(packet)
     this.metrics.set(key, metric)
-    if (this.monitored) this.tell('drop', hop.endpoint ?? 0, `xx drop (${reason}) flow ${flowText(packet)} to endpoint ${hop.endpoint ?? 0}, ifindex ${link.index}, file bpf_lxc.c:0, , identity ${hop.identities ?? 'unknown->unknown'}: ${packetText(packet)}`)
+    if (this.monitored) this.tell('drop', hop.endpoint ?? 0, `xx drop (${reason}) flow ${flowText(packet)} to endpoint ${hop.endpoint ?? 0}, ifindex ${link.index}, file ${hop.endpoint !== undefined && hop.endpoint === this.self?.endpoint.id ? 'bpf_host.c' : 'bpf_lxc.c'}:0, , identity ${hop.identities ?? 'unknown->unknown'}: ${packetText(packet)}`)
     if (this.flows.enabled) this.flows.packet(packet, { event: 'drop', what: reason, verdict: 'DROPPED', interface: link.name, direction: (hop.endpoint ?? 0) === 0 ? undefined : direction })
     if (packet.meta.trail) {
       recorder.fail(this.network, packet, hop.verdict ?? 'dropped', hop.explanation, {

@@ -63,12 +63,13 @@ function decide(dp: Datapath, packet: IpPacket, link: Link, endpoint: Endpoint, 
   const selecting = policy.selecting[direction]
   const asked = protocol === 'icmp' || protocol === 'icmpv6' ? protocolText(protocol) : `${destinationPort}/${protocol.toUpperCase()}`
   const pair = direction === 'egress' ? `${endpoint.identity}->${peer}` : `${peer}->${endpoint.identity}`
-  const action = allowed ? (proxyPort > 0 ? 'redirect' : 'allow') : 'deny'
+  const audited = !allowed && (endpoint.audit ?? dp.audit)
+  const action = allowed ? (proxyPort > 0 ? 'redirect' : 'allow') : audited ? 'audit' : 'deny'
   // of what is allowed the first packet of a connection is reported (send_policy_verdict_notify)
   if (selecting.length > 0 && (!known || !allowed)) {
     const match = !rule ? 'none' : rule.ports ? (rule.peers ? 'L3-L4' : 'L4-Only') : rule.peers ? 'L3-Only' : 'all'
     dp.verdictEvent(packet, `local EP ID ${endpoint.id}, remote ID ${peer}, proto ${PROTOCOLS[protocol]}, ${direction}, action ${action}, auth: disabled, match ${match}`, endpoint.id)
-    dp.observeVerdict(packet, match, allowed ? (proxyPort > 0 ? 'REDIRECTED' : 'FORWARDED') : 'DROPPED', direction === 'egress' ? 'EGRESS' : 'INGRESS')
+    dp.observeVerdict(packet, match, allowed ? (proxyPort > 0 ? 'REDIRECTED' : 'FORWARDED') : audited ? 'AUDIT' : 'DROPPED', direction === 'egress' ? 'EGRESS' : 'INGRESS')
   }
   if (allowed) {
     policy.count(direction, peer, ipLength(packet))
@@ -84,10 +85,14 @@ function decide(dp: Datapath, packet: IpPacket, link: Link, endpoint: Endpoint, 
   const why = rule
     ? `${rule.policy} denies ${asked} ${rule.text}: the other side is ${peerName}.`
     : `${selecting.join(', ')} ${selecting.length === 1 ? 'selects' : 'select'} ${endpoint.pod} for ${direction}, and no rule of ${selecting.length === 1 ? 'it' : 'them'} allows ${asked} ${direction === 'egress' ? 'to' : 'from'} ${peerName}.`
+  if (audited) {
+    dp.hop(packet, { stage: 'filter', interface: link.name, kind: 'policy', decidedBy: rule ? `${rule.policy}: ${direction} ${rule.text}` : selecting.join(', '), text: `${why} It passes all the same: policies are only audited here (PolicyAuditMode).`, explanation: 'cilium-policy-audit' })
+    return undefined
+  }
   return dp.drop(packet, link, rule ? 'Policy denied by denylist' : 'Policy denied', why, {
     kind: 'policy', decidedBy: rule ? `${rule.policy}: ${direction} ${rule.text}` : selecting.join(', '), endpoint: endpoint.id, direction: direction === 'egress' ? 'EGRESS' : 'INGRESS', identities: pair,
     policies: rule ? [rule.policy] : selecting,
-    explanation: 'drop-policy',
+    explanation: endpoint === dp.self?.endpoint ? 'drop-cilium-host-policy' : 'drop-policy',
   })
 }
 

@@ -6,6 +6,7 @@ import { encodeUtf8 } from '../../text.ts'
 import { replacesKubeProxy } from '../options.ts'
 import type { NodeContext, Sandbox } from '../types.ts'
 import { Datapath, datapathOf, setDatapath, type NodeFamily } from './datapath.ts'
+import { toHost } from './host-firewall.ts'
 import { fromContainer, fromHost, fromNetdev, fromOverlay, passing, toNetdev } from './link-programs.ts'
 import { singleAddress, type Endpoint } from './maps.ts'
 import { socketPrograms } from './socket-lb.ts'
@@ -72,7 +73,7 @@ function attachTunnel(dp: Datapath): void {
 function attach(dp: Datapath): void {
   const { network, device, host } = dp
   host.egress = fromHost(dp)
-  host.ingress = passing('cil_to_host')
+  host.ingress = toHost(dp)
   network.links.get(NET_DEVICE)!.ingress = passing('cil_to_host')
   device.ingress = fromNetdev(dp)
   device.egress = toNetdev(dp)

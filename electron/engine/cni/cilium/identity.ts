@@ -47,10 +47,10 @@ export interface Identity {
   readonly cidr?: Cidr
 }
 
-/** The default label filter: `app.kubernetes.io` counts, other labels of Kubernetes itself do not. */
+/** The default label filter: `app.kubernetes.io` counts, labels that begin with Kubernetes' own domains do not; of others only these (pkg/labelsfilter/filter.go). */
 const IGNORED = [
-  /^io\.kubernetes/, /kubernetes\.io/, /^statefulset\.kubernetes\.io\/pod-name/, /^apps\.kubernetes\.io\/pod-index/, /.*beta\.kubernetes\.io/, /k8s\.io/,
-  /^pod-template-generation/, /^pod-template-hash/, /^controller-revision-hash/, /^annotation/, /^controller-uid/, /^etcd_node/,
+  /^io\.kubernetes/, /^kubernetes\.io/, /^statefulset\.kubernetes\.io\/pod-name/, /^apps\.kubernetes\.io\/pod-index/, /^batch\.kubernetes\.io\/job-completion-index/, /^.*beta\.kubernetes\.io/, /^k8s\.io/,
+  /^pod-template-generation/, /^pod-template-hash/, /^controller-revision-hash/, /^annotation/, /^controller-uid/, /^batch\.kubernetes\.io\/controller-uid/, /^etcd_node/,
 ]
 
 export function isSecurityLabel(key: string): boolean {

@@ -4,6 +4,7 @@ import type { LinkProgram, LinkVerdict } from '../../network/programs.ts'
 import type { ArpPacket, Frame, IpPacket, Link } from '../../network/types.ts'
 import { MARK_PROXY_EGRESS, type Datapath } from './datapath.ts'
 import { check, deliverLocally, encapsulate, fibRedirect, isProxyMark, toProxy, undoService, type Checked } from './delivery.ts'
+import { hostEgress, hostIngress } from './host-firewall.ts'
 import { HOST, isWorld, REMOTE_NODE, WORLD } from './identity.ts'
 import { reversed, tupleOf, type Endpoint } from './maps.ts'
 import { isEgressGatewayFor, masquerade, nodePortIn, perPacketService, toEgressGateway, undoServiceOfHost } from './nodeport.ts'
@@ -36,7 +37,7 @@ export function fromContainer(dp: Datapath, endpoint: Endpoint): LinkProgram {
         undoService(dp, packet, link, entry)
         return onwards(dp, frame, packet, link, endpoint, checked)
       }
-      if (target === HOST) return toStack(dp, packet, link, endpoint, checked)
+      if (target === HOST) return hostIngress(dp, packet, link, endpoint.identity) ?? toStack(dp, packet, link, endpoint, checked)
       return onwards(dp, frame, packet, link, endpoint, checked)
     },
   }
@@ -101,6 +102,8 @@ export function fromHost(dp: Datapath): LinkProgram {
       const source = dp.identityAt(packet.source)
       dp.hop(packet, { stage: 'receive', interface: link.name, text: `The program cil_from_host on ${link.name} takes the packet: its sender is ${dp.nameOf(source)}.`, explanation: 'cilium-from-host' })
       if (proxied) rememberProxied(dp, packet)
+      const refused = hostEgress(dp, packet, link)
+      if (refused) return refused
       const local = dp.endpointAt(packet.destination)
       if (local) return deliverLocally(dp, frame, packet, link, local, source)
       const cached = dp.ipcache.lookup(packet.destination)
@@ -165,9 +168,12 @@ export function fromNetdev(dp: Datapath): LinkProgram {
       const packet = frame.payload
       if (packet.kind === 'arp') return dp.l2.answer(frame, packet, link)
       if (frame.destination !== link.mac || !handles(dp, packet)) return 'pass'
-      if (isTunnel(packet)) return 'pass'
       const source = dp.identityAt(packet.source)
+      if (isTunnel(packet)) return hostIngress(dp, packet, link, source) ?? 'pass'
       const handled = nodePortIn(dp, frame, packet, link, source)
+      if (handled !== undefined && handled !== 'pass') return handled
+      const refused = hostIngress(dp, packet, link, source)
+      if (refused) return refused
       if (handled) return handled
       // beside kube-proxy (legacy host routing) the kernel's conntrack sees both ways; its route leads to cilium_host
       const local = dp.replacesProxy ? dp.endpointAt(packet.destination) : undefined
@@ -186,6 +192,8 @@ export function toNetdev(dp: Datapath): LinkProgram {
       const packet = frame.payload
       if (packet.kind === 'arp' || isTunnel(packet) || !handles(dp, packet)) return 'pass'
       if (isProxyMark(packet.meta.mark)) rememberProxied(dp, packet)
+      const refused = hostEgress(dp, packet, link)
+      if (refused) return refused
       if (dp.replacesProxy && undoServiceOfHost(dp, packet, link)) return 'pass'
       const gateway = dp.egress && toEgressGateway(dp, frame, packet, link)
       if (gateway) return gateway

@@ -21,6 +21,8 @@ export interface Endpoint {
   readonly podName: string
   identity: number
   policy: EndpointPolicy
+  /** PolicyAuditMode of `cilium-dbg endpoint config`: what policies deny passes, and is reported. */
+  audit?: boolean
   namedPorts: Readonly<Record<string, { port: number; protocol: string }>>
 }
 

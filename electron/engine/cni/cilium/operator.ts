@@ -2,6 +2,8 @@ import type { Clock, Timer } from '../../clock.ts'
 import { timestamp } from '../../kubernetes/human-duration.ts'
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
+import { BgpOperator } from './bgp/operator.ts'
+import { readConfig } from './agent.ts'
 import { LbIpam } from './lb-ipam.ts'
 import { CILIUM_ENDPOINTS, CILIUM_IDENTITIES, type CiliumEndpoint } from './objects.ts'
 import { refusalsOf } from './policy-validation.ts'
@@ -25,6 +27,10 @@ export class CiliumOperator {
     for (const plural of ['ciliumnetworkpolicies', 'ciliumclusterwidenetworkpolicies']) this.#validate(`${plural}.cilium.io`)
     const lbIpam = new LbIpam(client, clock, families, (level, message) => log(message, level))
     this.#stops.push(() => lbIpam.stop())
+    if (readConfig(client)['enable-bgp-control-plane'] === 'true') {
+      const bgp = new BgpOperator(this.#client, clock, log)
+      this.#stops.push(() => bgp.stop())
+    }
     log('Starting CRD identity garbage collector')
     this.#collect()
   }

@@ -8,7 +8,7 @@ import { fqdnLabel, type FqdnSelector } from './fqdn.ts'
 import { liesIn, type Identity } from './identity.ts'
 import type { ServicePeers } from './policy-services.ts'
 import type { CompiledRule, Direction, HttpRule, PortRange } from './policy-map.ts'
-import { compileEndpointSelector, entity } from './selectors.ts'
+import { compileEndpointSelector, compileNodeSelector, entity } from './selectors.ts'
 
 /** Policies of all three kinds as rules of one form (pkg/k8s/network_policy.go, pkg/policy/api of cilium/cilium v1.17). */
 export interface PortRule { ports?: { port: string; protocol?: string; endPort?: number }[]; rules?: { http?: HttpRule[]; dns?: FqdnSelector[] } }
@@ -56,6 +56,8 @@ export interface PolicyModel {
   /** "default/web" or, clusterwide, "web" */
   readonly name: string
   readonly kind: string
+  /** About nodes, not about Pods (nodeSelector). */
+  readonly host?: boolean
   selects(identity: Identity): boolean
   readonly isolates: Readonly<Record<Direction, boolean>>
   readonly rules: Readonly<Record<Direction, readonly RuleModel[]>>
@@ -104,12 +106,12 @@ export function modelsOfCiliumPolicy(object: CiliumNetworkPolicy, resolve: Resol
   const { namespace, name } = object.metadata
   const specs = [...(object.spec ? [object.spec] : []), ...(object.specs ?? [])]
   const kind = namespace === undefined ? 'CiliumClusterwideNetworkPolicy' : 'CiliumNetworkPolicy'
-  // policies about nodes are the host firewall's, which is off
-  return specs.filter((spec) => spec.endpointSelector).map((spec) => modelOf(spec, namespace, namespace === undefined ? name : `${namespace}/${name}`, kind, resolve))
+  return specs.map((spec) => modelOf(spec, namespace, namespace === undefined ? name : `${namespace}/${name}`, kind, resolve))
 }
 
 function modelOf(spec: CiliumSpec, namespace: string | undefined, name: string, kind: string, resolve: Resolve): PolicyModel {
-  const selector = compileEndpointSelector(spec.endpointSelector!, namespace)
+  const host = spec.endpointSelector === undefined
+  const selector = host ? compileNodeSelector(spec.nodeSelector ?? {}) : compileEndpointSelector(spec.endpointSelector!, namespace)
   const cidrs: string[] = []
   const rulesOf = (direction: Direction): RuleModel[] => {
     const allow = direction === 'ingress' ? spec.ingress : spec.egress
@@ -121,7 +123,7 @@ function modelOf(spec: CiliumSpec, namespace: string | undefined, name: string, 
     egress: spec.enableDefaultDeny?.egress ?? ((spec.egress?.length ?? 0) > 0 || (spec.egressDeny?.length ?? 0) > 0),
   }
   const rules = { ingress: rulesOf('ingress'), egress: rulesOf('egress') }
-  return { name, kind, selects: (i) => selector.matches(i.labels), isolates, rules, cidrs, fqdns: (spec.egress ?? []).flatMap((rule) => rule.toFQDNs ?? []) }
+  return { name, kind, ...(host ? { host } : {}), selects: (i) => selector.matches(i.labels), isolates, rules, cidrs, fqdns: (spec.egress ?? []).flatMap((rule) => rule.toFQDNs ?? []) }
 }
 
 type Peer = (identity: Identity) => boolean

@@ -10,16 +10,18 @@ const PEERS = {
 } as const
 
 /** One message a spec that cannot be; the policy is as if it were not there. */
-export function refusalsOf({ spec, specs }: CiliumNetworkPolicy): string[] {
-  return [...(spec ? [spec] : []), ...(specs ?? [])].flatMap((each) => refusal(each) ?? [])
+export function refusalsOf({ metadata, spec, specs }: CiliumNetworkPolicy): string[] {
+  return [...(spec ? [spec] : []), ...(specs ?? [])].flatMap((each) => refusal(each, metadata.namespace !== undefined) ?? [])
 }
 
-function refusal(spec: CiliumSpec): string | undefined {
+function refusal(spec: CiliumSpec, namespaced: boolean): string | undefined {
+  if (namespaced && spec.nodeSelector) return 'Invalid CiliumNetworkPolicy spec: rule cannot have NodeSelector'
   if (spec.endpointSelector && spec.nodeSelector) return 'rule cannot have both EndpointSelector and NodeSelector'
   for (const [direction, rules] of [['ingress', [...(spec.ingress ?? []), ...(spec.ingressDeny ?? [])]], ['egress', [...(spec.egress ?? []), ...(spec.egressDeny ?? [])]]] as const) {
     for (const rule of rules) {
       const found = ofRule(rule, direction)
       if (found !== undefined) return found
+      if (spec.nodeSelector && rule.toPorts?.some(({ rules: seven }) => (seven?.http?.length ?? 0) + (seven?.dns?.length ?? 0) > 0)) return 'host policies do not support L7 rules yet'
     }
   }
   return undefined

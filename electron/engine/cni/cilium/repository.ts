@@ -2,7 +2,7 @@ import type { KubernetesClient } from '../../kubernetes/client.ts'
 import type { KubeObject, NetworkPolicy } from '../../kubernetes/types.ts'
 import { own } from '../../own.ts'
 import type { Datapath } from './datapath.ts'
-import { cidrIdentity, LOCAL_SCOPE, type Identity } from './identity.ts'
+import { cidrIdentity, HOST, LOCAL_SCOPE, type Identity } from './identity.ts'
 import type { Endpoint } from './maps.ts'
 import { EndpointPolicy, type CompiledRule, type Direction, type PortRange, type ProxyPorts } from './policy-map.ts'
 import { refusalsOf } from './policy-validation.ts'
@@ -123,7 +123,7 @@ export class PolicyRepository {
   }
 
   policyFor(endpoint: Endpoint, identity: Identity): EndpointPolicy {
-    const mine = [...this.#models.values()].flat().filter((model) => model.selects(identity))
+    const mine = [...this.#models.values()].flat().filter((model) => (model.host ?? false) === (identity.id === HOST) && model.selects(identity))
     const rulesOf = (direction: Direction): CompiledRule[] => mine.flatMap((model) => model.rules[direction].map((rule): CompiledRule => ({
       policy: model.name, deny: rule.deny, peers: rule.peers, http: rule.http, dns: rule.dns, text: rule.text,
       ports: rule.ports?.flatMap((port) => this.#numbers(port, direction, endpoint)),

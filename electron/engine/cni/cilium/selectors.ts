@@ -59,6 +59,11 @@ export function compileEndpointSelector(selector: LabelSelector, namespace: stri
   }
 }
 
+/** Of policies about nodes: the labels of the Node that identities have. */
+export function compileNodeSelector(selector: LabelSelector): EndpointSelector {
+  return compileEndpointSelector({ ...selector, matchLabels: { ...selector.matchLabels, 'reserved:host': '' } }, undefined, true)
+}
+
 /** pkg/policy/api/entity.go */
 export const ENTITIES = ['all', 'world', 'world-ipv4', 'world-ipv6', 'cluster', 'host', 'init', 'ingress', 'unmanaged', 'remote-node', 'health', 'none', 'kube-apiserver'] as const
 

@@ -118,7 +118,7 @@ export class Bgpd {
     }
     if (!config) return
     this.speaker ??= new BgpSpeaker({
-      network: this.network, clock: this.clock, asn: config.asn, routerId: id, address: this.#address, holdTime: hold, retry: RETRY, transit: true,
+      network: this.network, clock: this.clock, asn: config.asn, routerId: id, address: this.#address, holdTime: hold, retry: RETRY, transit: true, helper: true,
       dynamic: (address) => (this.settings(address)?.shutdown ? undefined : this.settings(address)?.remoteAs),
       accepts: (peer) => this.#passes(peer, 'in'),
       tells: (peer) => this.#passes(peer, 'out'),

@@ -6,6 +6,7 @@ import { gatewayText } from '../egress-gateway.ts'
 import { protocolText, type CtEntry, type Tuple } from '../maps.ts'
 import type { Datapath } from '../datapath.ts'
 import type { PolicyRow } from '../policy-map.ts'
+import { endpointsOf } from './endpoint.ts'
 import { columns, CommandError, notSimulated, words, type Command, type CommandContext } from './context.ts'
 
 /** `cilium-dbg bpf …`: the maps as they are (cilium-dbg/cmd/bpf_*.go of v1.17). */
@@ -62,7 +63,7 @@ function ipcache(dp: Datapath): string {
 function policyGet({ datapath }: CommandContext, args: readonly string[]): string {
   const header = ['POLICY', 'DIRECTION', 'LABELS (source:key[=value])', 'PORT/PROTO', 'PROXY PORT', 'AUTH TYPE', 'BYTES', 'PACKETS', 'PREFIX', '']
   const table = (rows: readonly PolicyRow[]): string => columns([header, ...rows.flatMap((row) => policyLines(datapath, row))])
-  const all = [...datapath.endpoints.values()].sort((a, b) => a.id - b.id)
+  const all = endpointsOf(datapath)
   const identities = [...datapath.identities.values()].sort((a, b) => a.id - b.id)
   if (args.includes('--all')) return all.map((e) => `Endpoint ID: ${e.id}\nPath: /sys/fs/bpf/tc/globals/cilium_policy_v2_${String(e.id).padStart(5, '0')}\n\n${table(e.policy.rows(identities))}\n`).join('\n')
   const [id] = args

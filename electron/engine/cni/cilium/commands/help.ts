@@ -14,6 +14,7 @@ const TOPICS: ReadonlyMap<string, Topic> = new Map<string, Topic>([
     ['nodeid', 'List node IDs and associated information'], ['policy', 'Manage security policies'], ['prefilter', 'Manage XDP CIDR filters'], ['preflight', 'Cilium upgrade helper'],
     ['recorder', 'Introspect or mangle pcap recorder'], ['service', 'Manage services & loadbalancers'], ['shell', 'Connect to the Cilium shell'], ['statedb', 'Inspect StateDB'], ['status', 'Display status of daemon'], ['version', 'Print version information'],
   ] }],
+  ['bgp', { about: 'Access to BGP control plane', commands: [['peers', 'List current state of all peers'], ['route-policies', 'List all configured route policies'], ['routes', "List routes in the BGP Control Plane's RIBs"]] }],
   ['bpf', { about: 'Direct access to local BPF maps', commands: [
     ['auth', 'Manage authenticated connections between identities'], ['bandwidth', 'BPF datapath bandwidth settings'], ['config', 'Manage runtime config'], ['ct', 'Connection tracking tables'],
     ['egress', 'Manage the egress routing rules'], ['endpoint', 'Local endpoint map'], ['fs', 'BPF filesystem mount'], ['ipcache', 'Manage the IPCache mappings for IP/CIDR <-> Identity'], ['ipmasq', 'ip-masq-agent CIDRs'],

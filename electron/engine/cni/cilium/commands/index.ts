@@ -3,10 +3,12 @@ import { byName } from '../../../own.ts'
 import type { SystemServices } from '../../../programs/types.ts'
 import { agentOf, SOCKET } from '../agent.ts'
 import { CILIUM_VERSION } from '../manifests.ts'
+import { bgp } from './bgp.ts'
 import { bpf } from './bpf.ts'
 import { columns, CommandError, notSimulated, type Command, type CommandContext } from './context.ts'
 import { fqdn } from './fqdn.ts'
-import { endpoints, identities, ipList, nodeList, policy, services as serviceCommand } from './lists.ts'
+import { endpoints } from './endpoint.ts'
+import { identities, ipList, nodeList, policy, services as serviceCommand } from './lists.ts'
 import { commandsOf, helpOf } from './help.ts'
 import { monitor } from './monitor.ts'
 import { status } from './status.ts'
@@ -25,7 +27,7 @@ const shell: Command = ({ datapath }, args) => {
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = byName({
-  status, encrypt, endpoint: endpoints, identity: identities, service: serviceCommand, node: nodeList, policy, bpf, ip: ipList, fqdn, shell,
+  status, encrypt, endpoint: endpoints, identity: identities, service: serviceCommand, node: nodeList, policy, bgp, bpf, ip: ipList, fqdn, shell,
 })
 
 /** The help that is asked for: a group without a command of it, `help …`, or --help anywhere. */
@@ -44,7 +46,7 @@ function askedHelp(args: readonly string[]): string | undefined {
 }
 
 /** What real `cilium-dbg` has besides. */
-const OTHERS = ['bgp', 'build-config', 'cgroups', 'cleanup', 'completion', 'config', 'debuginfo', 'envoy', 'features', 'kvstore', 'lrp', 'map', 'metrics', 'nodeid', 'post-uninstall-cleanup', 'preflight', 'prefilter', 'recorder', 'statedb', 'troubleshoot', 'bpf', 'loadinfo']
+const OTHERS = ['build-config', 'cgroups', 'cleanup', 'completion', 'config', 'debuginfo', 'envoy', 'features', 'kvstore', 'lrp', 'map', 'metrics', 'nodeid', 'post-uninstall-cleanup', 'preflight', 'prefilter', 'recorder', 'statedb', 'troubleshoot', 'bpf', 'loadinfo']
 
 /** `cilium-dbg` in the agent's container: it reads the agent's state and the node's maps. */
 export function ciliumCommand(services: SystemServices): Program {

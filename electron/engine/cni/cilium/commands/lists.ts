@@ -1,6 +1,5 @@
-import { HOST, labelLines } from '../identity.ts'
+import { labelLines } from '../identity.ts'
 import { addressText } from '../lb-map.ts'
-import { addressing } from '../objects.ts'
 import type { Frontend } from '../lb-map.ts'
 import { helpOf } from './help.ts'
 import { cachedSelectors } from './selectors.ts'
@@ -8,7 +7,7 @@ import type { CiliumNetworkPolicy } from '../policy-rules.ts'
 import type { KubeObject, LabelSelector } from '../../../kubernetes/types.ts'
 import { columns, CommandError, notSimulated, words, type Command } from './context.ts'
 
-/** What the agent knows, as lists (cilium-dbg/cmd/{endpoint,identity,service,node,policy}_*.go of v1.17). */
+/** What the agent knows, as lists (cilium-dbg/cmd/{identity,service,node,policy}_*.go of v1.17). */
 function verb(args: readonly string[], command: string, known: readonly string[], flags: readonly string[] = []): { verb: string; rest: string[]; json: boolean; flags: ReadonlySet<string>; values: ReadonlyMap<string, string> } {
   const parsed = words(args, ['-o=', '--output=', ...flags], command)
   const [name, ...rest] = parsed.words.map((word, i) => (i === 0 && word === 'ls' ? 'list' : word))
@@ -18,53 +17,8 @@ function verb(args: readonly string[], command: string, known: readonly string[]
   return { verb: name, rest, json: output === 'json', flags: parsed.flags, values: parsed.values }
 }
 
-export const endpoints: Command = ({ datapath, agent }, args) => {
-  const { json, verb: name, rest, flags, values } = verb(args, 'endpoint', ['list', 'get'], ['--no-headers', '-l=', '--labels='])
-  const rows = [...datapath.endpoints.values()].sort((a, b) => a.id - b.id)
-  const model = (e: (typeof rows)[number]): object => ({
-    id: e.id,
-    status: {
-      'external-identifiers': { 'container-id': e.containerId, 'k8s-namespace': e.podNamespace, 'k8s-pod-name': e.podName, 'pod-name': e.pod },
-      identity: { id: e.identity, labels: labelLines(datapath.identity(e.identity).labels) },
-      networking: { addressing: [addressing(e.ips)], 'host-mac': e.nodeMac, 'interface-index': e.link.index, 'interface-name': e.link.name, mac: e.mac },
-      policy: { realized: { 'policy-enabled': enabled(e.policy.enforces('ingress'), e.policy.enforces('egress')), 'policy-revision': e.policy.revision } },
-      state: 'ready',
-    },
-  })
-  if (name === 'get') {
-    const labels = values.get('-l') ?? values.get('--labels')
-    if (labels !== undefined) {
-      if (rest.length > 0) throw new CommandError(`Error: Cannot provide both endpoint ID and labels arguments concurrently\n\n${helpOf('endpoint get')!}`)
-      const wanted = labels.split(',')
-      const chosen = rows.filter((e) => wanted.every((label) => labelLines(datapath.identity(e.identity).labels).some((line) => line === label || line === `k8s:${label}` || line.startsWith(`${label}=`) || line.startsWith(`k8s:${label}=`))))
-      if (chosen.length === 0) throw new CommandError(`Error: Cannot get endpoints for given list of labels [${wanted.join(' ')}]: [GET /endpoint][404] getEndpointNotFound`)
-      return `${JSON.stringify(chosen.map(model), null, 2)}\n`
-    }
-    const [, namespace, podName] = /^pod-name:([^:]+):(.+)$/.exec(rest[0] ?? '') ?? []
-    const found = rows.find((e) => (podName === undefined ? String(e.id) === rest[0] : e.podNamespace === namespace && e.podName === podName))
-    if (!found) throw new CommandError(`Error: Cannot get endpoint ${rest[0] ?? ''}: [GET /endpoint/{id}][404] getEndpointIdNotFound`)
-    return `${JSON.stringify([model(found)], null, 2)}\n`
-  }
-  if (json) return `${JSON.stringify(rows.map(model), null, 2)}\n`
-  const table: string[][] = flags.has('--no-headers') ? [] : [
-    ['ENDPOINT', 'POLICY (ingress)', 'POLICY (egress)', 'IDENTITY', 'LABELS (source:key[=value])', 'IPv6', 'IPv4', 'STATUS', ''],
-    ['', 'ENFORCEMENT', 'ENFORCEMENT', '', '', '', '', '', ''],
-  ]
-  const add = (id: number, ingress: string, egress: string, identity: number, labels: string[], ips: readonly string[]): void => {
-    labels.forEach((label, i) => table.push(i > 0 ? ['', '', '', '', label, '', '', '', ''] : [String(id), ingress, egress, String(identity), label, ipOf(ips, 6), ipOf(ips, 4), 'ready', '']))
-  }
-  const host = { id: agent.hostEndpoint, labels: labelLines(datapath.identity(HOST).labels) }
-  const all = [...rows.map((e) => ({ id: e.id, print: () => add(e.id, e.policy.enforces('ingress') ? 'Enabled' : 'Disabled', e.policy.enforces('egress') ? 'Enabled' : 'Disabled', e.identity, labelLines(datapath.identity(e.identity).labels), e.ips) })), { id: host.id, print: () => add(host.id, 'Disabled', 'Disabled', HOST, host.labels, []) }]
-  for (const { print } of all.sort((a, b) => a.id - b.id)) print()
-  return columns(table)
-}
-
 function ipOf(ips: readonly string[], version: 4 | 6): string {
   return ips.find((ip) => ip.includes(':') === (version === 6)) ?? ''
-}
-
-function enabled(ingress: boolean, egress: boolean): string {
-  return ingress ? (egress ? 'both' : 'ingress') : egress ? 'egress' : 'none'
 }
 
 export const identities: Command = ({ datapath }, args) => {

@@ -20,7 +20,7 @@ export const status: Command = ({ agent, datapath: dp }, args) => {
     row('Kubernetes', 'Ok         1.33 (v1.33.1) [linux/amd64]'),
     row('Kubernetes APIs', '["EndpointSliceOrEndpoint", "cilium/v2::CiliumClusterwideNetworkPolicy", "cilium/v2::CiliumEndpoint", "cilium/v2::CiliumNetworkPolicy", "cilium/v2::CiliumNode", "core/v1::Namespace", "core/v1::Pods", "core/v1::Service", "networking.k8s.io/v1::NetworkPolicy"]'),
     row('KubeProxyReplacement', dp.replacesProxy ? `True   [${dp.device.name}   ${addresses.join(' ')} (Direct Routing)]` : 'False'),
-    row('Host firewall', 'Disabled'),
+    row('Host firewall', dp.self?.firewall ? `Enabled   [${dp.device.name}]` : 'Disabled'),
     row('SRv6', 'Disabled'),
     row('CNI Chaining', 'none'),
     row('CNI Config file', 'successfully wrote CNI configuration file to /host/etc/cni/net.d/05-cilium.conflist'),

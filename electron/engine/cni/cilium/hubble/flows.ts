@@ -4,7 +4,7 @@ import { protocolText, tupleOf } from '../maps.ts'
 import type { Datapath } from '../datapath.ts'
 
 /** Hubble's ring of flows in the agent (pkg/hubble/container/ring.go, pkg/hubble/parser of cilium/cilium v1.17). */
-export type FlowVerdict = 'FORWARDED' | 'DROPPED' | 'REDIRECTED'
+export type FlowVerdict = 'FORWARDED' | 'DROPPED' | 'AUDIT' | 'REDIRECTED'
 export type ObservationPoint = 'to-endpoint' | 'to-proxy' | 'to-stack' | 'to-overlay' | 'to-network'
 
 export interface FlowEnd {

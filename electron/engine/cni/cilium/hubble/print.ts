@@ -38,7 +38,7 @@ function identityText(id: number): string {
 
 function verdictText({ event, verdict }: Flow): string {
   if (event !== 'policy-verdict') return verdict
-  return verdict === 'DROPPED' ? 'DENIED' : 'ALLOWED'
+  return verdict === 'DROPPED' ? 'DENIED' : verdict === 'AUDIT' ? 'AUDITED' : 'ALLOWED'
 }
 
 export function compact(flow: Flow, dp: Datapath, options: PrintOptions): string {
