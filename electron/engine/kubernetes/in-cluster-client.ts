@@ -4,7 +4,7 @@ import { asUser } from './rbac/as-user.ts'
 import { userOfToken } from './rbac/authenticate.ts'
 import { failure } from './status.ts'
 
-const TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token'
+export const TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token'
 
 /**
  * The API as a Pod's own program may use it: client-go's rest.InClusterConfig, with the token that is mounted there now. A Pod

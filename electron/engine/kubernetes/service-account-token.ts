@@ -1,6 +1,6 @@
 import { hex, sha256 } from '../sha256.ts'
 import { encodeUtf8 } from '../text.ts'
-import type { WriteOptions } from './client.ts'
+import { StatusError, type KubernetesClient, type WriteOptions } from './client.ts'
 import { FieldErrors } from './field-errors.ts'
 import { timestamp } from './human-duration.ts'
 import type { Kind } from './kinds/kind.ts'
@@ -84,6 +84,18 @@ function bind(server: Server, namespace: string, account: string, { kind = '', a
   }
   const node = nodeName ? server.store.get('nodes', '', nodeName) : undefined
   return { ...(node ? { node: { name: nodeName, uid: node.metadata.uid } } : {}), pod: reference }
+}
+
+/** Whose token a Pod has: the account that was there when it was made, though it be gone, or another one of its name be there now. */
+export function accountAt(client: KubernetesClient, { metadata: { namespace, uid }, spec }: Pod, issued: number): KubeObject {
+  const name = spec.serviceAccountName ?? 'default'
+  try {
+    const now = client.get('serviceaccounts', namespace, name)
+    if (Date.parse(now.metadata.creationTimestamp!) <= issued * 1000) return now
+  } catch (error) {
+    if (!(error instanceof StatusError) || error.status.code !== 404) throw error
+  }
+  return { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace, uid: uuidOf(hex(sha256(encodeUtf8(`${uid} account`)))) } } as KubeObject
 }
 
 /** What a kubelet mounts into a Pod; its claims are those of a TokenRequest that is bound to the Pod. */

@@ -32,6 +32,40 @@ test('a running kube-proxy keeps its watches when its right goes, until they end
   expect(run(`${nat('worker-1', 'default/late')}; ${nat('worker-1', 'default/early')}`).output).toMatch(/^[1-9]\n0\n$/)
 })
 
+test('kube-proxy whose ServiceAccount is deleted is nobody any more, also when there is one of its name again, until its Pod is new', () => {
+  const { run } = house()
+  run('kubectl -n kube-system delete serviceaccount kube-proxy; kubectl create service clusterip early --tcp=80')
+  expect(run(`sleep 5; ${nat('worker-1', 'default/early')}`).output).not.toBe('0\n')
+  run('kubectl -n kube-system create serviceaccount kube-proxy; sleep 620; kubectl create service clusterip late --tcp=80')
+  expect(run(`sleep 5; ${nat('worker-1', 'default/late')}`).output).toBe('0\n')
+  const log = run('kubectl -n kube-system logs -l k8s-app=kube-proxy --tail=-1').output
+  expect(log).toContain('reflector.go:200] "Failed to watch" err="the server has asked for the client to provide credentials (get services)" logger="UnhandledError"')
+  expect(log).toContain('"Failed to watch" err="failed to list *v1.Service: Unauthorized" logger="UnhandledError" reflector="k8s.io/client-go/informers/factory.go:160" type="*v1.Service"\n')
+  expect(log).not.toContain('forbidden')
+  expect(run(`kubectl -n kube-system delete pod -l k8s-app=kube-proxy; sleep 20; ${nat('worker-1', 'default/late')}`).output).not.toMatch(/(^|\n)0\n$/)
+})
+
+test('a token is renewed after 48 minutes, and is then of the account that there is now', () => {
+  const { run } = house()
+  run('kubectl -n kube-system delete serviceaccount kube-proxy; kubectl -n kube-system create serviceaccount kube-proxy; sleep 2400; kubectl create service clusterip late --tcp=80; sleep 5')
+  expect(run(nat('worker-1', 'default/late')).output).toBe('0\n')
+  expect(run(`sleep 600; ${nat('worker-1', 'default/late')}`).output).not.toBe('0\n')
+})
+
+test('aws-node without its ClusterRoleBinding waits for its node and is never ready; the controller of policies makes endpoints when it may', () => {
+  const { run } = house({ cni: 'aws-vpc' })
+  run('kubectl delete clusterrolebinding aws-node; kubectl -n kube-system delete pod -l k8s-app=aws-node; sleep 30')
+  expect(run('kubectl -n kube-system get pods -l k8s-app=aws-node --no-headers').output).toMatch(/^(aws-node-\w{5} +[01]\/2 +Running .*\n)+$/)
+  expect(run('kubectl -n kube-system logs -l k8s-app=aws-node -c aws-node --tail=-1').output).toContain(`failed to list *v1.Node: ${FORBIDDEN('kube-system:aws-node', 'list', 'nodes').replaceAll('\\', '')}\n`)
+  run('kubectl create clusterrolebinding aws-node --clusterrole=aws-node --serviceaccount=kube-system:aws-node; sleep 40')
+  expect(run('kubectl -n kube-system get pods -l k8s-app=aws-node --no-headers').output).toMatch(/^(aws-node-\w{5} +2\/2 +Running .*\n)+$/)
+  const policy = '{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: shut}, spec: {podSelector: {}}}'
+  run(`kubectl delete clusterrolebinding amazon-network-policy-controller-k8s; echo '${policy}' | kubectl apply -f -; sleep 10`)
+  expect(run('kubectl get policyendpoints').output).toBe('No resources found in default namespace.\n')
+  run('kubectl create clusterrolebinding mended --clusterrole=amazon-network-policy-controller-k8s --serviceaccount=kube-system:amazon-network-policy-controller-k8s; sleep 31')
+  expect(run('kubectl get policyendpoints --no-headers').output).toMatch(/^shut-\w{5} /)
+})
+
 test('flanneld may not read its Pod: it ends with the line that everybody knows, and starts again', () => {
   const { run } = house()
   run('kubectl delete clusterrolebinding flannel; kubectl -n kube-flannel delete pod --all; sleep 20')
@@ -62,7 +96,7 @@ test('ingress-nginx that may not read Ingresses keeps those that it has, and goe
   expect(run(code('two')).output).toBe('200\n')
 })
 
-for (const cni of ['flannel', 'calico', 'cilium', 'weave', 'kube-router', 'antrea'] as const) {
+for (const cni of ['flannel', 'calico', 'cilium', 'weave', 'kube-router', 'antrea', 'aws-vpc'] as const) {
   test(`who has what a published manifest gives is refused nothing: ${cni}`, () => {
     const { run } = house({ cni, ingressController: cni === 'flannel' ? 'nginx' : cni === 'calico' ? 'traefik' : cni === 'cilium' ? 'haproxy' : 'none' })
     run('kubectl create deployment web --image=nginx; kubectl rollout status deployment web; sleep 60')

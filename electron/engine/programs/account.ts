@@ -1,7 +1,9 @@
-import type { KubernetesClient } from '../kubernetes/client.ts'
+import { ConnectionError, type KubernetesClient } from '../kubernetes/client.ts'
+import { TOKEN } from '../kubernetes/in-cluster-client.ts'
 import { asManager } from '../kubernetes/managed-fields/as-manager.ts'
 import { accountClient, type AccountClient } from '../kubernetes/rbac/account-client.ts'
 import type { ReflectorFailure } from '../kubernetes/rbac/account-reflector.ts'
+import { userOfToken } from '../kubernetes/rbac/authenticate.ts'
 import type { User } from '../kubernetes/rbac/authorizer.ts'
 import type { Pod } from '../kubernetes/types.ts'
 import type { Process } from '../machine/types.ts'
@@ -36,7 +38,7 @@ export function accountOf(process: Process, whose: KubernetesClient, tell: (fail
   const user = userOf(process, whose)
   const client = asManager(whose, options.manager)
   if (!user) return { ...client, refusal: () => undefined, *untilSynced() {}, stopReflectors: () => undefined }
-  const account = accountClient(client, { clock: process.clock, user, seed: process.machine.name, onFailure: tell, ...options })
+  const account = accountClient(client, { clock: process.clock, user, isKnown: tokenCheck(process, whose), seed: process.machine.name, onFailure: tell, ...options })
   process.onExit(() => account.stopReflectors())
   return account
 }
@@ -48,4 +50,17 @@ function userOf({ machine }: Process, client: KubernetesClient): User | undefine
   const pod = (client.way?.server ?? client).list<Pod>('pods', { namespace, fieldSelector: `metadata.name=${name}` }).items[0]
   const account = pod?.spec.serviceAccountName
   return account === undefined ? undefined : { name: `system:serviceaccount:${namespace}:${account}`, groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'] }
+}
+
+/** Whether the token in the container is good now. */
+function tokenCheck({ fs, clock }: Process, client: KubernetesClient): () => boolean {
+  const server = client.way?.server ?? client
+  return () => {
+    try {
+      return !fs.exists(TOKEN) || userOfToken(server, fs.readText(TOKEN).trim(), clock.wall()) !== undefined
+    } catch (error) {
+      if (error instanceof ConnectionError) return true
+      throw error
+    }
+  }
 }

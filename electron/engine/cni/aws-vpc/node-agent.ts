@@ -2,6 +2,7 @@ import { cidrContains } from '../../network/address.ts'
 import type { Namespace } from '../../network/namespace.ts'
 import type { LinkProgram, LinkVerdict } from '../../network/programs.ts'
 import type { Frame, Ip, IpPacket, Link, NetworkNamespace } from '../../network/types.ts'
+import type { KubernetesClient } from '../../kubernetes/client.ts'
 import type { Node } from '../../kubernetes/types.ts'
 import { policyEnforcement } from '../../policy/enforcement.ts'
 import { policyExplainer } from '../../policy/explainer.ts'
@@ -63,8 +64,8 @@ export class NodeAgent {
   readonly #stopWatch: () => void
   #stopped = false
 
-  /** Throws what the API server says. */
-  constructor(context: NodeContext, log: (message: string) => void) {
+  /** Throws what the API server says. `words`: where policies are read of which the agent itself knows nothing. */
+  constructor(context: NodeContext, words: KubernetesClient, log: (message: string) => void) {
     this.#context = context
     this.#log = log
     const { network, client, name } = context
@@ -72,7 +73,7 @@ export class NodeAgent {
     this.#flows = flowMaps.get(network) ?? new FlowMap()
     flowMaps.set(network, this.#flows)
     // for the words alone: what decides is in the maps
-    this.#model = new PolicyModel(client, () => undefined)
+    this.#model = new PolicyModel(words, () => undefined)
     network.policyExplainer = policyExplainer(this.#model.view, { ...policyEnforcement('aws-vpc'), node: name, isPolicyDrop: ({ explanation }) => explanation === 'drop-policy' })
     this.#stopWatch = client.watch<PolicyEndpoint>(POLICY_ENDPOINTS, {}, (event) => {
       if (this.#stopped || (event.type !== 'ADDED' && event.type !== 'MODIFIED' && event.type !== 'DELETED')) return

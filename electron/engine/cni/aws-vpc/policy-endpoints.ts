@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../clock.ts'
 import type { KubernetesClient } from '../../kubernetes/client.ts'
+import type { AccountClient } from '../../kubernetes/rbac/account-client.ts'
 import type { KubeObject, LabelSelector, Service } from '../../kubernetes/types.ts'
 import type { Ip } from '../../network/types.ts'
 import { PolicyModel } from '../../policy/policy-model.ts'
@@ -29,7 +30,7 @@ export interface PolicyEndpoint extends KubeObject {
 const DELAY = 20
 
 export class PolicyEndpointController {
-  readonly #client: KubernetesClient
+  readonly #client: AccountClient
   readonly #clock: Clock
   readonly #model: PolicyModel
   readonly #services = new Map<string, Service>()
@@ -39,7 +40,8 @@ export class PolicyEndpointController {
   #timer: Timer | undefined
   #stopped = false
 
-  constructor(client: KubernetesClient, clock: Clock) {
+  /** `nodes`: where the nodes' addresses are read, which the real one has of its Pods. */
+  constructor(client: AccountClient, nodes: KubernetesClient, clock: Clock) {
     this.#client = client
     this.#clock = clock
     this.#watch<PolicyEndpoint>(POLICY_ENDPOINTS, (object, gone) => {
@@ -55,7 +57,7 @@ export class PolicyEndpointController {
     this.#watch<KubeObject & { status: { addresses?: { type: string; address: Ip }[] } }>('nodes', (node) => {
       const ip = node.status.addresses?.find((a) => a.type === 'InternalIP')?.address
       if (ip !== undefined) this.#hostIps.set(node.metadata.name, ip)
-    })
+    }, nodes)
     this.#model = new PolicyModel(client, () => this.#request())
     this.#request()
   }
@@ -67,8 +69,8 @@ export class PolicyEndpointController {
     this.#clock.cancel(this.#timer)
   }
 
-  #watch<T extends KubeObject>(resource: string, told: (object: T, gone: boolean) => void): void {
-    this.#stops.push(this.#client.watch<T>(resource, {}, (event) => {
+  #watch<T extends KubeObject>(resource: string, told: (object: T, gone: boolean) => void, client: KubernetesClient = this.#client): void {
+    this.#stops.push(client.watch<T>(resource, {}, (event) => {
       if (event.type !== 'ADDED' && event.type !== 'MODIFIED' && event.type !== 'DELETED') return
       told(event.object, event.type === 'DELETED')
       if (resource !== 'nodes' && (this.#objects.size > 0 || resource === POLICY_ENDPOINTS)) this.#request()
@@ -82,7 +84,7 @@ export class PolicyEndpointController {
       try {
         this.#sync()
       } catch {
-        // The API server cannot be reached: the next event, or this, tries again.
+        // The API server cannot be reached, or refuses it: the next event, or this, tries again.
         this.#timer = this.#clock.schedule(5_000, () => {
           this.#timer = undefined
           this.#request()
@@ -98,6 +100,8 @@ export class PolicyEndpointController {
       const spec = this.#specOf(policy)
       const present = this.#objects.get(key)
       if (present && JSON.stringify(normal(present.spec)) === JSON.stringify(normal(spec))) continue
+      const refused = this.#client.refusal({ verb: present ? 'update' : 'create', resource: POLICY_ENDPOINTS, namespace: policy.namespace, name: present?.metadata.name })
+      if (refused) throw refused
       if (present) {
         this.#client.update(POLICY_ENDPOINTS, policy.namespace, present.metadata.name, { ...present, spec })
         continue

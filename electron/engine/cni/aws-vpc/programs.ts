@@ -1,6 +1,9 @@
 import { untilReached } from '../../kubernetes/connection.ts'
-import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
+import type { KubernetesClient } from '../../kubernetes/client.ts'
+import type { AccountClient } from '../../kubernetes/rbac/account-client.ts'
 import type { Process, Program } from '../../machine/types.ts'
+import { accountOf, tellFailure } from '../../programs/account.ts'
+import { klogLine } from '../../programs/klog.ts'
 import { serveGo, splitTarget } from '../../programs/http/go.ts'
 import { Output, untilSignal } from '../../programs/output.ts'
 import type { SystemServices } from '../../programs/types.ts'
@@ -8,7 +11,7 @@ import { networkOf, tryParseCidr } from '../../network/address.ts'
 import { CNI_CONF, Ipamd, ipamdOf, type PoolSettings } from './ipamd.ts'
 import { CNI_VERSION } from './manifests.ts'
 import { NodeAgent } from './node-agent.ts'
-import { PolicyEndpointController } from './policy-endpoints.ts'
+import { POLICY_ENDPOINTS, PolicyEndpointController } from './policy-endpoints.ts'
 
 /** The programs of the images of Amazon's VPC CNI plugin. */
 export function awsVpcPrograms(services: SystemServices): Record<string, Program> {
@@ -27,6 +30,12 @@ const NOT_ON_NODE = 'the Pod does not run on the host network of a node'
 
 function json(process: Process, level: string, caller: string, message: string): string {
   return `${JSON.stringify({ level, ts: new Date(process.clock.wall()).toISOString(), caller, msg: message })}\n`
+}
+
+/** As its ServiceAccount may use the API; klog says on stderr what it may not. */
+function accountFor(process: Process, client: KubernetesClient, manager: string): AccountClient {
+  const out = new Output(process, 2)
+  return accountOf(process, client, (failure) => tellFailure({ minor: 31, patch: 3 }, failure, (severity, source, message) => out.write(klogLine(process.clock.wall(), severity, process.pid, source, message))), { manager })
 }
 
 /** misc/10-aws.conflist as the entrypoint fills it in, without the plugin for IPv6 egress, which is off. */
@@ -78,7 +87,10 @@ function agent(services: SystemServices): Program {
     }
     log('info', 'entrypoint', 'Starting IPAM daemon... ')
     log('info', 'entrypoint', 'Checking for IPAM connectivity... ')
-    const ipamd = yield* untilReached(process.clock, () => new Ipamd({ ...node, client: asManager(node.client, 'aws-k8s-agent') }, settings, log))
+    const client = accountFor(process, node.client, 'aws-k8s-agent')
+    // its cache of nodes is asked first, and waits until it has them
+    yield* client.untilSynced(['nodes'])
+    const ipamd = yield* untilReached(process.clock, () => new Ipamd({ ...node, client }, settings, log))
     process.onExit(() => ipamd.stop())
     log('info', 'entrypoint', 'Copying config file... ')
     const { fs } = node.machine
@@ -115,7 +127,9 @@ function nodeAgent(services: SystemServices): Program {
     }
     const enabled = process.argv.includes('--enable-network-policy=true')
     if (enabled) {
-      const running = yield* untilReached(process.clock, () => new NodeAgent({ ...node, client: asManager(node.client, 'aws-eks-nodeagent') }, log))
+      const client = accountFor(process, node.client, 'aws-eks-nodeagent')
+      yield* client.untilSynced([POLICY_ENDPOINTS])
+      const running = yield* untilReached(process.clock, () => new NodeAgent({ ...node, client }, node.client, log))
       process.onExit(() => running.stop())
     } else log('Network Policy feature is disabled, starting only the metrics server')
     yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
@@ -130,8 +144,10 @@ function controller(services: SystemServices): Program {
     out.write(json(process, 'info', 'controller-runtime', 'Starting the network policy controller'))
     serveGo(process, 'controller', 8081, undefined, ({ target }) => (/^\/(healthz|readyz)$/.test(splitTarget(target).path) ? { status: 200, body: 'ok' } : { status: 404, body: '404 page not found\n' }))
     const node = services.nodeOf(process)
-    const client = asManager(node?.client ?? services.client, 'controller')
-    const running = yield* untilReached(process.clock, () => new PolicyEndpointController(client, process.clock))
+    const reached = node?.client ?? services.client
+    const client = accountFor(process, reached, 'controller')
+    yield* client.untilSynced([POLICY_ENDPOINTS, 'services', 'pods', 'namespaces', 'networkpolicies'])
+    const running = yield* untilReached(process.clock, () => new PolicyEndpointController(client, reached, process.clock))
     process.onExit(() => running.stop())
     yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
     yield* out.flush()

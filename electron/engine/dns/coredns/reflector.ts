@@ -69,7 +69,7 @@ export class Reflector<T extends KubeObject> {
         set((event as Extract<WatchEvent<T>, { object: T }>).object, event.type === 'DELETED')
         changed()
       }, false)
-      this.#stopRights = Rights.of(client.way?.server ?? client).onLoss(() => this.#check())
+      this.#stopRights = Rights.of(client.way?.server ?? client, clock).onLoss(() => this.#check())
     } catch (error) {
       this.#tell(error)
       this.#later()

@@ -9,7 +9,7 @@ import type { NetworkNamespace } from '../../network/types.ts'
 import { writeKubeletRules } from '../../proxy/iptables/jumps.ts'
 import type { Random } from '../../random.ts'
 import { StatusError } from '../client.ts'
-import { podToken } from '../service-account-token.ts'
+import { accountAt, podToken } from '../service-account-token.ts'
 import { EventRecorder } from '../controllers/events.ts'
 import { Informer } from '../controllers/informer.ts'
 import { SharedInformer } from '../controllers/shared-informer.ts'
@@ -265,8 +265,7 @@ export class Kubelet implements PodHost {
 
   token(pod: Pod, audiences: readonly string[] | undefined, issued: number, seconds: number): string {
     const { client, name } = this.context
-    const account = client.get('serviceaccounts', pod.metadata.namespace, pod.spec.serviceAccountName ?? 'default')
-    return podToken(pod, account, client.get('nodes', undefined, name), audiences, issued, seconds)
+    return podToken(pod, accountAt(client, pod, issued), client.get('nodes', undefined, name), audiences, issued, seconds)
   }
 
   execId(): string {

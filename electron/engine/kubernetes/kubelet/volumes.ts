@@ -249,7 +249,7 @@ export class PodVolumes {
 
   /** Made when it is read, and anew as kubelets do it, after 80 % of its life (pkg/kubelet/token/token_manager.go). */
   #token(pod: Pod, { audience, expirationSeconds }: { audience?: string; expirationSeconds?: number }, sources: Sources): () => string {
-    const begun = this.clock.wall()
+    const begun = Math.min(this.clock.wall(), Date.parse(pod.status.startTime ?? pod.metadata.creationTimestamp!))
     const seconds = expirationSeconds ?? 3600
     let known = { issued: 0, token: '' }
     return () => {

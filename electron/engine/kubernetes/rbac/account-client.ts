@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts'
 import { ConnectionError, type KubernetesClient, type ListOptions, type StatusError, type WatchEvent, type WatchOptions, type Way, type WriteOptions } from '../client.ts'
 import { ConnectionWatch } from '../connection.ts'
 import { sleep, type Task } from '../../machine/task.ts'
+import { failure } from '../status.ts'
 import type { KubeObject, Status } from '../types.ts'
 import { named } from './as-user.ts'
 import type { User } from './authorizer.ts'
@@ -21,6 +22,8 @@ export class Refused extends ConnectionError {
 export interface AccountOptions {
   clock: Clock
   user: User
+  /** Whether the token that it has now is good; asked when its ServiceAccount was deleted. */
+  isKnown?: () => boolean
   /** Of how long its watches last: its container's name. */
   seed: string
   /** What a reflector's log says. */
@@ -45,11 +48,11 @@ export interface AccountClient extends KubernetesClient {
  * watch that stands lasts its time; without the right to list, nothing is learned, the log says so, and it is tried again
  * with a back-off. What is written without the right is not written. What it reads besides is what its caches or its files have.
  */
-export function accountClient(client: KubernetesClient, { clock, user, seed, onFailure, selects = false, onlyLists = false }: AccountOptions): AccountClient {
+export function accountClient(client: KubernetesClient, { clock, user, isKnown, seed, onFailure, selects = false, onlyLists = false }: AccountOptions): AccountClient {
   const server = client.way?.server ?? client
-  const rights = Rights.of(server)
+  const rights = Rights.of(server, clock)
   const reflectors = new Map<string, AccountReflector>()
-  const refusal = (wish: Wish): StatusError | undefined => rights.refusal(user, wish)
+  const refusal = (wish: Wish): StatusError | undefined => (isKnown && rights.mayBeUnknown(user) && !isKnown() ? UNAUTHORIZED : rights.refusal(user, wish))
   /** The simulation patches what a program may update, or whose status it may write. */
   const refusedWrite = (wish: Wish): StatusError | undefined => {
     const found = refusal(wish)
@@ -149,4 +152,6 @@ class AccountWay implements Way {
 
 /** cache.WaitForCacheSync looks so often: syncedPollPeriod (ms). */
 const SYNC_POLL = 100
+/** k8s.io/apiserver, Unauthorized of filters/authentication.go. */
+const UNAUTHORIZED = failure(401, 'Unauthorized', 'Unauthorized')
 const GONE: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', message: '', reason: '', code: 200 }

@@ -6,6 +6,8 @@ import { endOfWatch } from './watch-term.ts'
 /** tools/cache NewReflector's back-off without its jitter, in ms. */
 const FIRST = 800
 const MOST = 30_000
+/** What api/errors, NewGenericServerResponse, makes of a 401 whose body a watch cannot read. */
+const ASKED = 'the server has asked for the client to provide credentials'
 const NOBODY: readonly (() => void)[] = []
 
 export interface ReflectorFailure {
@@ -77,11 +79,12 @@ export class AccountReflector {
   /** What it watched is over, and it asks for more of it. */
   #expire(): void {
     this.#timer = undefined
-    if (!this.#refused()) return
+    const refused = this.#refused()
+    if (!refused) return
     this.#open = false
     const { resource, client } = this.#options
     const { group, name } = client.resources().find((each) => resourceKey(each) === resource) ?? { group: '', name: resource }
-    this.#tell(`unknown (get ${group ? `${name}.${group}` : name})`)
+    this.#tell(`${refused.status.code === 401 ? ASKED : 'unknown'} (get ${group ? `${name}.${group}` : name})`)
     this.#later()
     for (const listener of this.#silenced) listener()
   }
