@@ -5,7 +5,7 @@ import { kubernetesOpenApi } from './electron/engine/kubernetes/openapi/publishe
 /** Referees that mostly wait, for real traceroutes, terminals and their timeouts, and long stories: `npm run test:deep` runs them. */
 export const WAITING = [
   'electron/engine/network/referee.test.ts', 'electron/engine/network/ipv6.referee.test.ts', 'electron/engine/proxy/nftables/kernel.referee.test.ts',
-  'tests/conformance/kernel-services.test.ts', 'tests/conformance/kernel-policies.test.ts', 'tests/conformance/nettools.test.ts', 'tests/conformance/nettools-ipv6.test.ts',
+  'tests/conformance/kernel-services.test.ts', 'tests/conformance/kernel-services6.test.ts', 'tests/conformance/kernel-policies.test.ts', 'tests/conformance/nettools.test.ts', 'tests/conformance/nettools-ipv6.test.ts',
   'tests/conformance/nettools-trace.test.ts', 'tests/conformance/nettools-legacy.test.ts', 'tests/conformance/nettools-transfers.test.ts',
   'tests/conformance/nettools-wget.test.ts', 'tests/conformance/nettools-ip.test.ts', 'tests/conformance/nettools-options.test.ts',
   'tests/conformance/nettools-dns.test.ts', 'tests/conformance/nettools-resolver.test.ts', 'tests/conformance/readline.test.ts', 'tests/conformance/userland.test.ts',

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { KernelWorld, kernelMissing, type Probe } from './kernel/namespaces.ts'
+import { compareProbes } from './kernel/compare.ts'
+import { KernelWorld, kernelMissing } from './kernel/namespaces.ts'
 import { serviceWorld, type ServiceWorld } from './kernel/services.ts'
 import { transcriptOf } from './referee/transcript.ts'
 
@@ -28,25 +29,7 @@ describe.skipIf(missing !== undefined).each(CASES)('kube-proxy in %s mode, Pods 
   afterAll(() => kernel?.remove(), 120_000)
 
   test(`${COUNT} connections by chance come to the same end`, async () => {
-    const probes = world.probes(COUNT)
-    const real = await kernel.connect(probes)
-    const said = (p: Probe, what: string): string => `${p.from.name} → ${p.to}:${p.port}/${p.protocol}: ${what}`
-    const ends = new Set<string>()
-    for (const [i, probe] of probes.entries()) {
-      // Which of several Pods it is, is chance: until it is the one that the kernel has taken.
-      const ours = new Set<string>()
-      const possible = (theirs: string): boolean => {
-        for (let tries = 0; tries < 60 && !ours.has(theirs); tries++) {
-          ours.add(world.connect(probe))
-          if (!/^web\d/.test(theirs) && ours.size === 1 && tries > 2) break
-        }
-        return ours.has(theirs)
-      }
-      let asked = 0
-      const theirs = async (): Promise<string> => (asked++ === 0 ? real[i]! : (await kernel.connect([probe]))[0]!)
-      await transcript.entry(said(probe, mode + ' ' + plugin)).allow(possible, () => said(probe, [...ours].join(', ')), theirs)
-      for (const one of ours) ends.add(one.replace(/\d? .*/, ''))
-    }
+    const ends = await compareProbes(world, kernel, world.probes(COUNT), transcript, (p) => `${p.from.name} → ${p.to}:${p.port}/${p.protocol}: ${mode} ${plugin}`)
     for (const end of ['web', 'outside', 'refused', 'timeout', 'unreachable']) expect(ends).toContain(end)
   }, 600_000)
 })

@@ -1,5 +1,5 @@
 import { Clock } from '../clock.ts'
-import type { ClusterConfig } from '../config.ts'
+import { nodeIps, type ClusterConfig, type NodeConfig } from '../config.ts'
 import { internetProgram } from '../cloud/internet.ts'
 import { coreDnsManifests } from '../dns/manifests.ts'
 import { CallbackFile } from '../machine/files.ts'
@@ -25,7 +25,7 @@ import { findCniPlugin } from './plugins.ts'
 import type { Agent, CniPlugin, NodeContext, Sandbox } from './types.ts'
 
 /** Two nodes, a switch, the outside, and Pods made by hand: the rooms of this engine without API server and kubelet. */
-export interface PodSample { name: string; ip: string; sandbox: Sandbox; machine: Machine; process: Process; output: () => string }
+export interface PodSample { name: string; ip: string; ips: readonly string[]; sandbox: Sandbox; machine: Machine; process: Process; output: () => string }
 
 export class SmallCluster {
   readonly clock = new Clock({ seed: 1 })
@@ -39,13 +39,15 @@ export class SmallCluster {
   readonly underlay: Switch
   readonly outside: Machine
 
-  constructor(cni: 'bridge' | 'flannel' = 'bridge', nodes = ['worker-1', 'worker-2']) {
+  /** `dual`: IPv6 beside IPv4, nodes in fd00:172:18::/64, Pods in fd00:10:244:N::/64. */
+  constructor(cni: 'bridge' | 'flannel' = 'bridge', nodes = ['worker-1', 'worker-2'], { dual = false } = {}) {
     this.config = {
-      nodes: nodes.map((name, i) => ({ name, role: 'worker', ip: `172.18.0.${i + 2}` })),
-      podCIDR: ['10.244.0.0/16'], serviceCIDR: ['10.96.0.0/12'], nodePortRange: { from: 30000, to: 32767 }, ipFamilies: ['IPv4'],
+      nodes: nodes.map((name, i) => ({ name, role: 'worker', ip: `172.18.0.${i + 2}`, ...(dual ? { secondIp: `fd00:172:18::${i + 2}` } : {}) })),
+      podCIDR: ['10.244.0.0/16', ...(dual ? ['fd00:10:244::/56'] : [])], serviceCIDR: ['10.96.0.0/12', ...(dual ? ['fd00:10:96::/112'] : [])],
+      nodePortRange: { from: 30000, to: 32767 }, ipFamilies: dual ? ['IPv4', 'IPv6'] : ['IPv4'],
       cni, cniOptions: cni === 'flannel' ? { backend: 'vxlan' } : {}, proxyMode: 'iptables', cloud: 'none', ingressController: 'none', kubectlRun: 'pod', seed: 1,
     }
-    this.network = new Network({ clock: this.clock, layers: { netfilter: (host, beside) => new NetfilterTables(host, beside), tcp: (host) => new TcpStack(host) } })
+    this.network = new Network({ clock: this.clock, ipv6: dual, layers: { netfilter: (host, beside) => new NetfilterTables(host, beside), tcp: (host) => new TcpStack(host) } })
     this.underlay = this.network.createSwitch()
     registerPrograms(this.programs, { client: this.store.client, nodeOf: (process) => this.nodes.get(process.network.name) })
     // The shell's rooms have the real ones.
@@ -57,7 +59,7 @@ export class SmallCluster {
     this.store.put('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } })
     this.store.put('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system' } })
     this.outside = this.#outside()
-    this.config.nodes.forEach((node, i) => this.#node(node.name, node.ip, `10.244.${i + 1}.0/24`))
+    this.config.nodes.forEach((node, i) => this.#node(node, [`10.244.${i + 1}.0/24`, ...(dual ? [`fd00:10:244:${i + 1}::/64`] : [])]))
     this.clock.runFor(2000)
   }
 
@@ -67,26 +69,33 @@ export class SmallCluster {
     namespace.setUp('lo', true)
     namespace.setUp('eth0', true)
     namespace.addAddress('eth0', '172.18.0.1/16')
+    if (namespace.ipv6) namespace.addAddress('eth0', 'fd00:172:18::1/64')
     const machine = createMachine({ kind: 'node', name: 'internet', hostname: 'internet', clock: this.clock, network: namespace, programs: this.programs })
     machine.start({ argv: ['internet'], program: internetProgram(['172.18.0.1']), files: new Map() })
     return machine
   }
 
-  #node(name: string, ip: string, podCIDR: string): void {
+  #node(node: NodeConfig, podCIDRs: readonly string[]): void {
+    const { name, ip, secondIp } = node
     const namespace = this.network.createNamespace({ name, kind: 'node' })
     this.network.createNic(namespace, 'eth0', this.underlay)
     namespace.setUp('lo', true)
     namespace.setUp('eth0', true)
     namespace.addAddress('eth0', `${ip}/16`)
     namespace.routes.add({ destination: '0.0.0.0/0', via: '172.18.0.1', device: 'eth0' })
+    if (secondIp !== undefined) {
+      namespace.addAddress('eth0', `${secondIp}/64`)
+      namespace.routes.add({ destination: '::/0', via: 'fd00:172:18::1', device: 'eth0' })
+    }
     const fs = new MemoryFilesystem({ clock: this.clock })
     layOutLinux(fs, { hostname: name })
     fs.writeFile('/etc/resolv.conf', 'nameserver 172.18.0.1\n')
     const machine = createMachine({ kind: 'node', name, hostname: name, clock: this.clock, fs, network: namespace, programs: this.programs })
     const context: NodeContext = { name, machine, network: namespace, clock: this.clock, client: this.store.client, config: this.config, fabric: this.network }
     this.nodes.set(name, context)
-    this.store.put('nodes', { apiVersion: 'v1', kind: 'Node', metadata: { name, labels: {} }, spec: { podCIDR }, status: { addresses: [{ type: 'InternalIP', address: ip }], conditions: [] } })
+    this.store.put('nodes', { apiVersion: 'v1', kind: 'Node', metadata: { name, labels: {} }, spec: { podCIDR: podCIDRs[0], podCIDRs }, status: { addresses: nodeIps(node).map((address) => ({ type: 'InternalIP', address })), conditions: [] } })
     writeKubeletRules(namespace.netfilter)
+    if (namespace.ipv6) writeKubeletRules(namespace.netfilter6)
     this.agents.set(name, this.plugin.startAgent(context))
   }
 
@@ -101,9 +110,9 @@ export class SmallCluster {
     const context = this.nodes.get(node)!
     const namespace = options.hostNetwork ? this.network.namespaces.find((n) => n.name === node)! : this.network.createNamespace({ name: `default/${name}`, kind: 'pod' })
     const sandbox: Sandbox = { id: this.clock.random.hex(64), network: namespace, podNamespace: 'default', podName: name, podUid: name }
-    const ip = options.hostNetwork ? this.config.nodes.find((n) => n.name === node)!.ip : this.plugin.add(context, sandbox).ips[0]!
+    const ips = options.hostNetwork ? nodeIps(this.config.nodes.find((n) => n.name === node)!) : this.plugin.add(context, sandbox).ips
     const { machine, process, output } = this.container(name, image, namespace, options)
-    return { name, ip, sandbox, machine, process, output }
+    return { name, ip: ips[0]!, ips, sandbox, machine, process, output }
   }
 
   container(name: string, reference: string, namespace: Sandbox['network'], options: { command?: string[]; args?: string[]; env?: Record<string, string>; files?: Record<string, string> } = {}): { machine: Machine; process: Process; output: () => string } {

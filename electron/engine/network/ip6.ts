@@ -104,6 +104,8 @@ export class Ip6Layer {
     const { recorder } = ns
     if (!ns.settings.flag6('forwarding')) {
       if (ns.kind === 'outside' && ns.links.size === 2) return this.#fail(packet, link, 'dropped', 'drop-outside', `The packet has left the cluster, and nobody in the outside world has ${packet.destination}: it is lost there.`)
+      // who has no way for it says so whether it forwards or not: the route that is none answers (ip6_pkt_discard), not ip6_forward
+      if (!this.#usable(packet, entry, link)) return
       return this.#fail(packet, link, 'dropped', 'drop-forwarding-off', `${packet.destination} is not an address of ${ns.name}, and it does not forward IPv6 (net.ipv6.conf.all.forwarding is 0).`)
     }
     const out = this.#usable(packet, entry, link)

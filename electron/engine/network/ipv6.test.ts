@@ -148,6 +148,8 @@ describe('packets of IPv6', () => {
     expect(ping(a, 'fd00:1::').heard).toEqual(['fd00:1::1 ttl 64'])
     const off = routed({ forwarding: false })
     expect(ping(off.a, 'fd00:2::2')).toMatchObject({ heard: [], journey: { verdict: 'dropped', reason: 'drop-forwarding-off' } })
+    // without a way for it the kernel says so all the same
+    expect(ping(off.a, 'fd00:3::1')).toMatchObject({ heard: ['fd00:1::1 type 1 code 0'], journey: { verdict: 'unreachable', reason: 'drop-no-route' } })
   })
 
   it('end with the message that RFC 4443 has for it', () => {

@@ -21,14 +21,32 @@ export interface ServiceWorld {
 const PORTS = ['tcp:80', 'tcp:8080', 'udp:53']
 const WAIT = 8000
 
-/** `settings` are those of kube-proxy, by node: then the Services are those whose policies, terminating endpoints and own clients differ. */
-export function serviceWorld(mode: 'iptables' | 'nftables', plugin: 'flannel' | 'bridge', seed: number, workers = 3, settings?: (node: string) => Partial<RuleSettings>): ServiceWorld {
+/** The same place in the world of IPv6, of an address or a network of IPv4. */
+const SIXES: readonly (readonly [RegExp, string])[] = [
+  [/^127\.0\.0\.1$/, '::1'], [/^10\.244\.0\.0\/16$/, 'fd00:10:244::/56'], [/^10\.244\.(\d+)\.0\/24$/, 'fd00:10:244:$1::/64'], [/^10\.244\.(\d+)\.(\d+)$/, 'fd00:10:244:$1::$2'], [/^10\.96\.0\.(\d+)$/, 'fd00:10:96::$1'], [/^10\.96\.9\.9$/, 'fd00:10:96::999'],
+  [/^172\.18\.0\.0\/16$/, 'fd00:172:18::/64'], [/^172\.18\.0\.(\d+)$/, 'fd00:172:18::$1'], [/^172\.18\.0\.(\d+)\/32$/, 'fd00:172:18::$1/128'], [/^192\.0\.2\.0\/24$/, '2001:db8:2::/64'], [/^192\.0\.2\.(\d+)$/, '2001:db8:2::$1'], [/^203\.0\.113\.0\/24$/, '2001:db8:113::/64'],
+]
+
+function toSix(text: string): string {
+  const [from, to] = SIXES.find(([pattern]) => pattern.test(text)) ?? []
+  if (!from) throw new Error(`${text} has no place in the world of IPv6`)
+  return text.replace(from, to!)
+}
+
+/** Of a Service's fields: those that are addresses. */
+function sixed(spec: { [key: string]: unknown }): { [key: string]: unknown } {
+  return Object.fromEntries(Object.entries(spec).map(([key, value]) => [key, Array.isArray(value) ? (value as string[]).map(toSix) : value]))
+}
+
+/** `settings` are those of kube-proxy, by node: then the Services are those whose policies, terminating endpoints and own clients differ. `family` 6: of a cluster with both families, everything by IPv6. */
+export function serviceWorld(mode: 'iptables' | 'nftables', plugin: 'flannel' | 'bridge', seed: number, workers = 3, settings?: (node: string) => Partial<RuleSettings>, family: 4 | 6 = 4): ServiceWorld {
   const random = new Random(seed)
+  const at = family === 6 ? toSix : (text: string): string => text
   const pick = <T>(from: readonly T[]): T => from[random.below(from.length)]!
   const nodes = Array.from({ length: workers }, (_, i) => `worker-${i + 1}`)
-  const cluster = new SmallCluster(plugin, nodes)
+  const cluster = new SmallCluster(plugin, nodes, { dual: family === 6 })
   const { store } = cluster
-  const pods = nodes.flatMap((node, n) => [0, 1].map((i) => cluster.pod(`web${n * 2 + i}`, node, 'busybox', { command: ['sleep', 'infinity'] })).map((pod) => ({ ...pod, node })))
+  const pods = nodes.flatMap((node, n) => [0, 1].map((i) => cluster.pod(`web${n * 2 + i}`, node, 'busybox', { command: ['sleep', 'infinity'] })).map((pod) => ({ ...pod, ip: pod.ips[family === 6 ? 1 : 0]!, node })))
   const clients = nodes.map((node, n) => cluster.pod(`client${n}`, node, 'busybox', { command: ['sleep', 'infinity'] }))
   const outside = cluster.outside.network
 
@@ -42,17 +60,19 @@ export function serviceWorld(mode: 'iptables' | 'nftables', plugin: 'flannel' | 
   }
   const service = (spec: { type?: string; [key: string]: unknown }, endpoints: EndpointSample[], options: { target?: number; udp?: boolean; ingress?: string[] } = {}): void => {
     const n = next++
-    const ip = `10.96.0.${n}`
+    const ip = at(`10.96.0.${n}`)
+    const ingress = options.ingress?.map(at)
+    const own = family === 6 ? sixed(spec) : spec
     const protocol = options.udp ? 'UDP' : 'TCP'
     const port = options.udp ? 53 : 80
     const nodePort = spec.type === 'NodePort' || spec.type === 'LoadBalancer' ? 30000 + n : undefined
-    putService(store, 'default', `s${n}`, ip, [{ name: 'main', port, protocol, ...(nodePort ? { nodePort } : {}) }], spec, options.ingress)
+    putService(store, 'default', `s${n}`, ip, [{ name: 'main', port, protocol, ...(nodePort ? { nodePort } : {}) }], { ...own, ...(family === 6 ? { ipFamilies: ['IPv6'] } : {}) }, ingress)
     if (endpoints.length > 0) putSlice(store, 'default', `s${n}`, [{ name: 'main', port: options.target ?? port, protocol }], endpoints)
     const kind = options.udp ? 'udp' as const : 'tcp' as const
     targets.push({ protocol: kind, to: ip, port, from: 'inside' })
-    if (nodePort) for (const node of cluster.config.nodes) targets.push({ protocol: kind, to: node.ip, port: nodePort })
-    if (nodePort && kind === 'tcp') targets.push({ protocol: kind, to: '127.0.0.1', port: nodePort, from: 'node' })
-    for (const external of [...((spec['externalIPs'] as string[] | undefined) ?? []), ...(options.ingress ?? [])]) targets.push({ protocol: kind, to: external, port })
+    if (nodePort) for (const node of cluster.config.nodes) targets.push({ protocol: kind, to: at(node.ip), port: nodePort })
+    if (nodePort && kind === 'tcp') targets.push({ protocol: kind, to: at('127.0.0.1'), port: nodePort, from: 'node' })
+    for (const external of [...((own['externalIPs'] as string[] | undefined) ?? []), ...(ingress ?? [])]) targets.push({ protocol: kind, to: external, port })
   }
   const first = (n: string): EndpointSample[] => some(1, pods.filter((p) => p.node === n))
   const local = { externalTrafficPolicy: 'Local' }
@@ -107,19 +127,20 @@ export function serviceWorld(mode: 'iptables' | 'nftables', plugin: 'flannel' | 
   else everyKind()
   for (const pod of pods) targets.push({ protocol: 'tcp', to: pod.ip, port: 80, from: 'inside' }, { protocol: 'tcp', to: pod.ip, port: 82, from: 'inside' }, { protocol: 'udp', to: pod.ip, port: 99, from: 'inside' })
   targets.push(
-    { protocol: 'tcp', to: '172.18.0.1', port: 8080, from: 'inside' }, { protocol: 'tcp', to: '172.18.0.2', port: 30999 }, { protocol: 'tcp', to: '10.244.1.200', port: 80, from: 'inside' },
-    { protocol: 'tcp', to: '10.96.0.20', port: 81, from: 'inside' }, { protocol: 'tcp', to: '10.96.9.9', port: 80, from: 'inside' },
+    { protocol: 'tcp', to: at('172.18.0.1'), port: 8080, from: 'inside' }, { protocol: 'tcp', to: at('172.18.0.2'), port: 30999 }, { protocol: 'tcp', to: at('10.244.1.200'), port: 80, from: 'inside' },
+    { protocol: 'tcp', to: at('10.96.0.20'), port: 81, from: 'inside' }, { protocol: 'tcp', to: at('10.96.9.9'), port: 80, from: 'inside' },
   )
   for (const node of cluster.nodes.values()) {
     const rules = { ...DEFAULT_RULES, ...settings?.(node.name) }
-    if (mode === 'iptables') new IptablesProxier(node, undefined, undefined, 4, rules)
-    else new NftablesProxier(node, undefined, undefined, 4, rules)
+    if (mode === 'iptables') new IptablesProxier(node, undefined, undefined, family, rules)
+    else new NftablesProxier(node, undefined, undefined, family, rules)
   }
-  outside.routes.add({ destination: '192.0.2.0/24', via: '172.18.0.2', device: 'eth0' })
+  outside.routes.add({ destination: at('192.0.2.0/24'), via: at('172.18.0.2'), device: 'eth0' })
   cluster.clock.runFor(1500)
 
   // ---- programs ---------------------------------------------------------------------------------------------------------
-  const servers = [...pods.map((p) => ({ namespace: p.sandbox.network, name: p.name, ports: PORTS })), { namespace: outside, name: 'outside', ports: ['tcp:8080'] }]
+  const ports = (of: readonly string[]): string[] => of.map((port) => (family === 6 ? port.replace(':', '6:') : port))
+  const servers = [...pods.map((p) => ({ namespace: p.sandbox.network, name: p.name, ports: ports(PORTS) })), { namespace: outside, name: 'outside', ports: ports(['tcp:8080']) }]
   for (const { namespace, name, ports } of servers) for (const port of ports) listen(namespace, name, port)
   const sources = [...clients.map((c) => c.sandbox.network), ...pods.map((p) => p.sandbox.network), ...[...cluster.nodes.values()].map((n) => n.network), outside]
   const namespaces = [outside, ...[...cluster.nodes.values()].map((n) => n.network), ...[...clients, ...pods].map((p) => p.sandbox.network)]
@@ -139,12 +160,13 @@ export function serviceWorld(mode: 'iptables' | 'nftables', plugin: 'flannel' | 
 
 function listen(namespace: NetworkNamespace, name: string, port: string): void {
   const [kind, number] = port.split(':')
-  if (kind === 'udp') {
-    const socket = namespace.sockets.udp({ port: Number(number) })
+  const where = { port: Number(number), ...(kind!.endsWith('6') ? { address: '::' } : {}) }
+  if (kind!.startsWith('udp')) {
+    const socket = namespace.sockets.udp(where)
     socket.onDatagram = ({ source, sourcePort, destination }) => socket.send(encodeUtf8(`${name} ${source}`), source, sourcePort, { source: destination })
     return
   }
-  namespace.sockets.listen({ port: Number(number) }, (connection) => {
+  namespace.sockets.listen(where, (connection) => {
     connection.send(encodeUtf8(`${name} ${connection.remoteAddress}`))
     connection.end()
   })
@@ -163,7 +185,7 @@ function connect({ clock }: SmallCluster, { from, protocol, to, port }: Probe): 
     })
     close = () => connection.abort()
   } else {
-    const socket = from.sockets.udp({})
+    const socket = from.sockets.udp(to.includes(':') ? { address: '::' } : {})
     socket.onDatagram = ({ data }) => (answer ??= decodeUtf8(data))
     socket.onError = (error) => (answer ??= failed(error))
     try {
