@@ -36,6 +36,9 @@ export class FlannelAgent implements Agent {
   /** One a family. */
   readonly #backends: readonly Backend[]
   readonly #type: BackendType
+  readonly #directRouting: boolean
+  /** --iface; otherwise the node's own. */
+  readonly #device: string | undefined
   /** Its log is read while it is written. */
   readonly #follows: boolean
   /** Of the other nodes, as far as they are written. */
@@ -49,15 +52,17 @@ export class FlannelAgent implements Agent {
   #resync: ReturnType<NodeContext['clock']['schedule']> | undefined
 
   /** `late`: where the log goes, if what it says of other nodes may be written when somebody reads. */
-  constructor(context: NodeContext, log: AgentLog | undefined, type: BackendType = 'vxlan', late?: LateOutput) {
+  constructor(context: NodeContext, log: AgentLog | undefined, type: BackendType = 'vxlan', late?: LateOutput, { directRouting = false, device }: { directRouting?: boolean; device?: string | undefined } = {}) {
     this.#context = context
     this.#log = log ?? (() => undefined)
     this.#follows = log !== undefined && !late
     this.#type = type
     this.#late = late
+    this.#directRouting = directRouting
+    this.#device = device
     this.#backends = context.config.podCIDR.map((cluster): Backend => {
       const { version } = parseCidr(cluster)
-      return type === 'host-gw' ? new HostGwBackend(context, version, this.#log) : type === 'wireguard' ? new WireguardBackend(context, version, this.#log) : new VxlanBackend(context, version)
+      return type === 'host-gw' ? new HostGwBackend(context, version, this.#log) : type === 'wireguard' ? new WireguardBackend(context, version, this.#log) : new VxlanBackend(context, version, directRouting)
     })
     this.#stopWatch = context.client.watch<Node>('nodes', { fieldSelector: `metadata.name=${context.name}` }, (event) => {
       if (this.#stopped || (event.type !== 'ADDED' && event.type !== 'MODIFIED')) return
@@ -84,10 +89,13 @@ export class FlannelAgent implements Agent {
     const subnets = podSubnets(node)
     if (this.#subnets || subnets.length < this.#backends.length) return
     const { network, config, machine } = this.#context
-    const publicIps = this.#backends.map(({ version }) => internalIp(node, version))
-    const underlay = [...network.links.values()].find((l) => l.addresses.some((a) => a.address === publicIps[0]))
+    const chosen = this.#device === undefined ? undefined : network.links.get(this.#device)
+    const publicIps = this.#backends.map(({ version }) => (chosen ? chosen.addresses.find((a) => a.address.includes(':') === (version === 6))?.address : internalIp(node, version)))
+    const underlay = chosen ?? [...network.links.values()].find((l) => l.addresses.some((a) => a.address === publicIps[0]))
     if (publicIps.includes(undefined) || !underlay) return
-    if (this.#type === 'vxlan') this.#log('vxlan.go:141', `VXLAN config: VNI=${VNI} Port=0 GBP=false Learning=false DirectRouting=false`)
+    for (const ip of publicIps) this.#log(ip!.includes(':') ? 'match.go:262' : 'match.go:259', `Using interface with name ${underlay.name} and ${ip!.includes(':') ? 'v6 ' : ''}address ${ip!}`)
+    for (const ip of publicIps) this.#log(ip!.includes(':') ? 'match.go:294' : 'match.go:281', `Defaulting external ${ip!.includes(':') ? 'v6 ' : ''}address to interface address (${ip!})`)
+    if (this.#type === 'vxlan') this.#log('vxlan.go:141', `VXLAN config: VNI=${VNI} Port=0 GBP=false Learning=false DirectRouting=${this.#directRouting}`)
     const ends = this.#backends.map((backend, i) => backend.setUp(subnets[i]!, publicIps[i]!, underlay, storedMac(node, backend.version)))
     this.#subnets = subnets
     this.#annotate(node, publicIps as Ip[], ends)
@@ -172,7 +180,7 @@ export class FlannelAgent implements Agent {
       apply: (node, leases, at) => this.#onPeer(node, leases, at),
     }))
     // who looks at WireGuard's peers looks at no rows of the kernel's tables
-    if (this.#follows || this.#type === 'wireguard') peers.follow(true)
+    if (this.#follows || this.#type === 'wireguard' || this.#directRouting) peers.follow(true)
     else this.#late?.defer(peers)
   }
 

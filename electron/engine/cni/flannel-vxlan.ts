@@ -16,9 +16,12 @@ export class VxlanBackend implements Backend {
   readonly overhead = OVERHEAD
   readonly device: string
   readonly #context: NodeContext
+  readonly #directRouting: boolean
 
-  constructor(context: NodeContext, version: 4 | 6) {
+  /** `directRouting`: nodes on the same wire are their Pods' gateways; only to others there is a tunnel. */
+  constructor(context: NodeContext, version: 4 | 6, directRouting = false) {
     this.#context = context
+    this.#directRouting = directRouting
     this.version = version
     this.device = version === 4 ? `flannel.${VNI}` : `flannel-v6.${VNI}`
   }
@@ -48,6 +51,15 @@ export class VxlanBackend implements Backend {
     const { network } = this.#context
     const device = network.links.get(this.device) as VxlanLink | undefined
     if (mac === undefined || !device) return
+    const wire = this.#wireTo(publicIp)
+    if (wire !== undefined) {
+      try {
+        network.routes.add({ destination: networkOf(subnet), via: publicIp, device: wire }, { replace: true })
+      } catch {
+        // The wire went down meanwhile: there is no route until the node is heard of again.
+      }
+      return
+    }
     const gateway = nthAddress(subnet, 0)
     network.neighbours.set({ ip: gateway, device: this.device, mac, state: 'PERMANENT' })
     device.addForwarding(mac, publicIp)
@@ -58,9 +70,25 @@ export class VxlanBackend implements Backend {
     }
   }
 
+  /** ip.DirectRouting: the link over which the node is reached without a gateway; undefined: by the tunnel. */
+  #wireTo(node: Ip): string | undefined {
+    if (!this.#directRouting) return undefined
+    const route = this.#context.network.routes.lookup(node)
+    return route && route.via === undefined && route.type !== 'local' ? route.device : undefined
+  }
+
   forget({ subnet, publicIp, mac }: Lease): void {
     if (mac === undefined) return
     const { network } = this.#context
+    const wire = this.#wireTo(publicIp)
+    if (wire !== undefined) {
+      try {
+        network.routes.remove({ destination: networkOf(subnet), via: publicIp, device: wire })
+      } catch {
+        // The route went before: nothing is left to remove.
+      }
+      return
+    }
     const gateway = nthAddress(subnet, 0)
     const device = network.links.get(this.device) as VxlanLink | undefined
     if (!device) return

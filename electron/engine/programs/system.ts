@@ -4,15 +4,15 @@ import { antreaPrograms } from '../cni/antrea/programs.ts'
 import { calicoPrograms } from '../cni/calico/programs.ts'
 import { ciliumPrograms } from '../cni/cilium/programs.ts'
 import { FlannelAgent, type AgentLog } from '../cni/flannel-agent.ts'
-import { BACKENDS, type BackendType } from '../cni/flannel-backend.ts'
 import { gobgp } from '../cni/kube-router/gobgp.ts'
 import { kubeRouter } from '../cni/kube-router/kube-router.ts'
 import { awsVpcPrograms } from '../cni/aws-vpc/programs.ts'
 import { weavePrograms } from '../cni/weave/programs.ts'
-import type { Process, Program } from '../machine/types.ts'
+import type { Program } from '../machine/types.ts'
 import { kubeProxy } from '../proxy/kube-proxy.ts'
 import type { NodeContext } from '../cni/types.ts'
 import { accountOf, tellFailure } from './account.ts'
+import { settingsOf } from './flanneld.ts'
 import { ingressNginx } from './ingress-nginx/controller.ts'
 import { klogLine } from './klog.ts'
 import { metallbPrograms } from './metallb/metallb.ts'
@@ -55,36 +55,18 @@ function flanneld(services: SystemServices): Program {
     }
     log('main.go:235', `Created subnet manager: Kubernetes Subnet Manager - ${node.name}`)
     log('main.go:238', 'Installing signal handlers')
-    const read = backendOf(process)
+    const read = settingsOf(process, node.network)
     if ('code' in read) {
       yield* out.flush()
       yield* process.printError(read.message)
       return read.code
     }
     yield* client.untilSynced(['nodes'])
-    const agent = new FlannelAgent(node, log, read.type, late)
+    const agent = new FlannelAgent(node, log, read.type, late, read)
     process.onExit(() => agent.stop())
     yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
     log('main.go:374', 'shutdownHandler sent cancel signal...')
     yield* out.flush()
     return 0
   }
-}
-
-/** The backend that net-conf.json names; or why flanneld ends. */
-function backendOf(process: Process): { type: BackendType } | { code: number; message: string } {
-  const failed = (message: string): { code: number; message: string } => ({ code: 1, message: klogLine(process.clock.wall(), 'E', process.pid, 'main.go:232', message) })
-  const path = '/etc/kube-flannel/net-conf.json'
-  if (!process.fs.exists(path)) return failed(`Failed to create SubnetManager: failed to read net conf: open ${path}: no such file or directory`)
-  let backend: Record<string, unknown>
-  try {
-    backend = (JSON.parse(process.fs.readText(path)) as { Backend?: Record<string, unknown> }).Backend ?? {}
-  } catch (error) {
-    return failed(`Failed to create SubnetManager: error parsing subnet config: ${(error as Error).message}`)
-  }
-  const type = backend['Type'] ?? 'udp'
-  const known = BACKENDS.find((t) => t === type)
-  const more = Object.keys(backend).find((key) => key !== 'Type' && !(key === 'VNI' && backend[key] === 1) && !(key === 'Port' && backend[key] === 8472))
-  if (known && more === undefined) return { type: known }
-  return { code: 69, message: `podhop: not simulated: flannel's backend ${known ? `${known} with ${more}` : String(type)} (use ${BACKENDS.slice(0, -1).join(', ')} or ${BACKENDS.at(-1)!})\n` }
 }

@@ -65,6 +65,31 @@ describe('flannel with other backends than vxlan', () => {
     expect(run('kubectl logs -n kube-flannel $(kubectl -n kube-flannel get pod --field-selector spec.nodeName=worker-1 -o name)').output).toContain('Subnet added: 10.244.2.0/24 via 172.18.0.4:51820\n')
   })
 
+  it('DirectRouting leaves the tunnel out to nodes on the same wire, once flanneld has started anew; the log says so', () => {
+    const { run } = house()
+    run(WEB)
+    run("kubectl -n kube-flannel get cm kube-flannel-cfg -o yaml | sed 's/\"Type\": \"vxlan\"/\"Type\": \"vxlan\", \"DirectRouting\": true/' | kubectl apply -f - 2>/dev/null; sleep 60")
+    expect(run('hop node worker-1 -- ip route').output).toContain('10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink')
+    run('kubectl -n kube-flannel rollout restart ds/kube-flannel-ds; kubectl -n kube-flannel rollout status ds/kube-flannel-ds; sleep 20')
+    expect(run('hop node worker-1 -- ip route').output).toContain('10.244.2.0/24 via 172.18.0.4 dev eth0')
+    expect(run('hop node worker-1 -- cat /run/flannel/subnet.env').output).toContain('FLANNEL_MTU=1450\n')
+    const trace = JSON.parse(run(`hop trace node/worker-1 ${far(run)}:80 -o json`).output) as { verdict: string; hops: { stage: string }[] }
+    expect([trace.verdict, trace.hops.some((h) => h.stage === 'encapsulate')]).toEqual(['delivered', false])
+    expect(run('kubectl -n kube-flannel logs $(kubectl -n kube-flannel get pod --field-selector spec.nodeName=worker-1 -o name)').output).toMatch(/match\.go:259\] Using interface with name eth0 and address 172\.18\.0\.3\n.*match\.go:281\] Defaulting external address to interface address \(172\.18\.0\.3\)\n.*vxlan\.go:141\] VXLAN config: VNI=1 Port=0 GBP=false Learning=false DirectRouting=true\n/)
+  })
+
+  it('--iface says which interface; one that is not there ends flanneld, and what is not heeded is said', () => {
+    const { run } = house()
+    const args = (...more: string[]): string => {
+      run(`kubectl -n kube-flannel patch ds kube-flannel-ds --type json -p '[{"op":"replace","path":"/spec/template/spec/containers/0/args","value":${JSON.stringify(['--ip-masq', '--kube-subnet-mgr', ...more])}}]'; sleep 5; kubectl -n kube-flannel delete pod --field-selector spec.nodeName=worker-1; sleep 15`)
+      return run('kubectl -n kube-flannel logs $(kubectl -n kube-flannel get pod --field-selector spec.nodeName=worker-1 -o name)').output
+    }
+    expect(args('--iface=eth9')).toMatch(/main\.go:262\] Could not find valid interface matching eth9: error looking up interface eth9: route ip\+net: no such network interface\n.*main\.go:267\] Failed to find interface to use that matches the interfaces and\/or regexes provided\n$/)
+    expect(args('--iface=eth9', '--iface=eth0')).toContain('] Using interface with name eth0 and address 172.18.0.3\n')
+    expect(args('--public-ip=1.2.3.4')).toContain('podhop: not simulated: flanneld --public-ip=1.2.3.4 (use its default, or --iface)\n')
+    expect(args('--nonsense')).toContain('flag provided but not defined: -nonsense\n')
+  })
+
   it('says which backends there are', () => {
     const { run } = house()
     run("kubectl -n kube-flannel get cm kube-flannel-cfg -o yaml | sed 's/\"Type\": \"vxlan\"/\"Type\": \"ipsec\"/' | kubectl apply -f - 2>/dev/null")
