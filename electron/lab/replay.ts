@@ -15,6 +15,9 @@ export interface ReplayResult {
 
 /** The longest that a command of a transcript may take, in virtual ms. */
 const PATIENCE = 600_000
+/** ms without a word: after them a program that nobody waits for is left alone; and the longest that a client in a Pod is silent, which is TCP's (127 s). */
+const MOMENT = 5000
+const SILENCE = 150_000
 
 /** Replays the solution step by step, and each wrong attempt on a cluster of its own. */
 export function* testLab(lab: Lab): Generator<ReplayResult, void, void> {
@@ -81,11 +84,10 @@ export class ReplayedStudent {
 
   /** The first problem, or undefined. */
   play(transcripts: readonly Transcript[], file: string): string | undefined {
-    for (const transcript of transcripts) {
-      for (const action of transcript.actions) {
-        const problem = this.#act(action)
-        if (problem) return `${file}:${action.line}: ${problem}`
-      }
+    const actions = transcripts.flatMap((transcript) => transcript.actions)
+    for (const [i, action] of actions.entries()) {
+      const problem = this.#act(action, actions.slice(i + 1).find((a) => a.kind !== 'wait'))
+      if (problem) return `${file}:${action.line}: ${problem}`
     }
     this.cluster.settle(60_000)
     this.run.evaluate()
@@ -106,7 +108,8 @@ export class ReplayedStudent {
     for (const { terminal } of this.#terminals.values()) terminal.close()
   }
 
-  #act(action: Action): string | undefined {
+  /** `next`: what is typed after it. */
+  #act(action: Action, next: Action | undefined): string | undefined {
     if (action.kind === 'wait') return void this.cluster.clock.runFor(action.ms)
     if (action.kind === 'answer') {
       this.#settleStep()
@@ -117,8 +120,9 @@ export class ReplayedStudent {
     const from = seat.output.length
     if (action.kind === 'key') seat.terminal.input(action.key === 'C' ? '\x03' : '\x04')
     else seat.terminal.input(action.text + '\r')
-    // a command that the next key interrupts never comes back to the prompt by itself: give it a moment
-    const back = this.#runUntilPrompt(seat, from, true)
+    // a command that a key interrupts, or that others are typed beside, does not come back to the prompt by itself: give it a moment
+    const awaited = next === undefined || next.kind === 'answer' || (next.kind === 'command' && next.terminal === action.terminal)
+    const back = this.#runUntilPrompt(seat, from, true, awaited ? SILENCE : MOMENT)
     const printed = linesAfterEcho(seat.output.slice(from))
     const problem = action.expect ? compare(back ? printed.slice(0, -1) : printed, action.expect) : undefined
     this.#settleStep()
@@ -143,7 +147,7 @@ export class ReplayedStudent {
     return seat
   }
 
-  #runUntilPrompt(seat: { output: string }, from: number, typed: boolean): boolean {
+  #runUntilPrompt(seat: { output: string }, from: number, typed: boolean, silence = MOMENT): boolean {
     const { clock } = this.cluster
     const end = clock.now + PATIENCE
     let quiet = clock.now
@@ -155,7 +159,7 @@ export class ReplayedStudent {
         quiet = clock.now
       }
       // a watcher, a server: nothing more to come until somebody acts
-      if (clock.pending === 0 && clock.now - quiet > 5000) return false
+      if (clock.pending === 0 && clock.now - quiet > silence) return false
       if (!clock.step(end)) return false
     }
   }

@@ -17,7 +17,11 @@ export function checkJourney(check: CheckOf<'journey'>, context: CheckContext): 
   )
   if (aimed.length === 0) {
     const near = made.filter((j) => like(j.from, check.from, variables)).at(-1)
-    return failing(near ? `the last connection went ${describe(near)}` : check.from ? `nothing has been sent from ${fill(check.from, variables)} yet` : 'no such connection yet')
+    if (near) return failing(`the last connection, ${way(near)}, ${outcome(near)}`)
+    // what went before the step began does not count, and whoever sees it in the journeys is told so
+    const before = context.cluster.journeys.recent.some((j) => j.id <= context.journeysAfter && j.program !== CHECKER && like(j.from, check.from, variables))
+    const since = before ? 'since this step began' : 'yet'
+    return failing(check.from ? `nothing has been sent from ${fill(check.from, variables)} ${since}` : `no such connection ${since}`)
   }
   const reasons: string[] = []
   const good = aimed.filter((j) => {
@@ -61,7 +65,17 @@ function nodeOf(machine: string | undefined, cluster: Cluster): string | undefin
   return cluster.client.list<Pod>('pods', { namespace: namespace!, fieldSelector: `metadata.name=${name}` }).items[0]?.spec.nodeName
 }
 
+/** "from default/client to 10.96.0.10:53" */
+function way({ from, destination, destinationPort: port }: Journey): string {
+  return `from ${from} to ${port === undefined ? destination : destination.includes(':') ? `[${destination}]:${port}` : `${destination}:${port}`}`
+}
+
+const OUTCOMES: Readonly<Partial<Record<Journey['verdict'], string>>> = { timeout: 'timed out', pending: 'is still on its way', unreachable: 'found its destination unreachable' }
+
+function outcome({ verdict }: Journey): string {
+  return OUTCOMES[verdict] ?? `was ${verdict}`
+}
+
 export function describe(journey: Journey): string {
-  const port = journey.destinationPort === undefined ? '' : `:${journey.destinationPort}`
-  return `from ${journey.from} to ${journey.destination}${port} was ${journey.verdict === 'timeout' ? 'timed out' : journey.verdict === 'pending' ? 'still on its way' : journey.verdict}`
+  return `${way(journey)} ${outcome(journey)}`
 }
