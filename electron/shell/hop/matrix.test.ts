@@ -112,6 +112,14 @@ spec:
     expect(run('hop trace default/stranger nobody:80').output).toBe('hop: nobody: Name or service not known\n')
   })
 
+  it('but where no DNS server answers it is no matter of names', () => {
+    const { run } = world('kube-router')
+    run('kubectl apply -f -', '{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: mute}, spec: {podSelector: {matchLabels: {app: stranger}}, policyTypes: [Egress]}}')
+    run('sleep 5')
+    const told = 'hop: web: Temporary failure in name resolution (no DNS server answered: hop trace default/stranger NAMESERVER:53/udp, with the nameserver of its /etc/resolv.conf, says why)\n'
+    expect(run('hop trace default/stranger web:80')).toEqual({ code: 1, output: told })
+  })
+
   it('and a trace of the same pair is rejected for the same reason', () => {
     const { run } = world('kube-router')
     const ip = run("kubectl get pod web -o jsonpath='{.status.podIP}'").output

@@ -51,7 +51,7 @@ function* connect(self: Process, source: Source, destination: Destination, clust
   let address = canonicalIp(destination.host) ?? destination.host
   if (!isValidIp(address)) {
     const resolved = yield* resolveHost(self, address)
-    if ('error' in resolved) return { error: `hop: ${destination.host}: ${resolved.message}${hint(cluster, source, destination)}` }
+    if ('error' in resolved) return { error: `hop: ${destination.host}: ${resolved.message}${UNANSWERED.includes(resolved.message) ? ` (no DNS server answered: hop trace ${source.name} NAMESERVER:53/udp, with the nameserver of its /etc/resolv.conf, says why)` : hint(cluster, source, destination)}` }
     address = resolved.addresses[0]!
   }
   const begun = begin(self, source, { ...destination, host: address }, program)
@@ -75,6 +75,9 @@ function* connect(self: Process, source: Source, destination: Destination, clust
 }
 
 const settled = (journey: Journey): boolean => journey.verdict !== 'pending' && (journey.verdict !== 'delivered' || journey.reply.length > 0 || journey.protocol === 'udp')
+
+/** What the resolver says where there was no answer at all: that is no matter of names. */
+const UNANSWERED: readonly string[] = ['Try again', 'Temporary failure in name resolution']
 
 /** Why a name may be unknown, and what to write instead: Pods have no names in the cluster's DNS, and only Pods ask it. */
 function hint(cluster: Cluster, source: Source, { host, port }: Destination): string {
