@@ -66,7 +66,7 @@ test.describe('lab panel', () => {
     await check.getByLabel("The node's routing table").check()
     await check.getByRole('button', { name: 'Answer' }).click()
     await expect(check).toHaveAttribute('data-state', 'passed')
-    await expect(page.getByTestId('lab-announcement')).toHaveText('Check passed: What decides the next node?.')
+    await expect(page.getByTestId('lab-announcement')).toHaveText('Check passed: What decides the next node?')
     const cross = page.getByTestId('check-cross')
     await expect(cross.getByTestId('hint')).toHaveCount(1)
     await cross.getByRole('button', { name: /Next hint/ }).click()

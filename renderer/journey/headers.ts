@@ -8,20 +8,21 @@ export interface HeaderChange {
   after: string
 }
 
-const join = (ip: string, port: number | undefined) => (port === undefined ? ip : ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)
+/** 10.0.0.1:80, [fd00::1]:80; the address alone where there are no ports. */
+export const endpoint = (ip: string, port: number | undefined) => (port === undefined ? ip : ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)
 
 /** IPv6 has another name for it. */
 const lifetime = (h: Header) => (h.source.includes(':') ? 'hop limit' : 'ttl')
 
 export function headerLine(h: Header): string {
-  return [h.protocol.toUpperCase(), `${join(h.source, h.sourcePort)} → ${join(h.destination, h.destinationPort)}`, h.detail, h.ttl === undefined ? '' : `${lifetime(h)} ${h.ttl}`].filter(Boolean).join('  ')
+  return [h.protocol.toUpperCase(), `${endpoint(h.source, h.sourcePort)} → ${endpoint(h.destination, h.destinationPort)}`, h.detail, h.ttl === undefined ? '' : `${lifetime(h)} ${h.ttl}`].filter(Boolean).join('  ')
 }
 
 export function headerChanges(before: Header, after: Header): HeaderChange[] {
   const rows: [string, string, string][] = [
     ['protocol', before.protocol, after.protocol],
-    ['source', join(before.source, before.sourcePort), join(after.source, after.sourcePort)],
-    ['destination', join(before.destination, before.destinationPort), join(after.destination, after.destinationPort)],
+    ['source', endpoint(before.source, before.sourcePort), endpoint(after.source, after.sourcePort)],
+    ['destination', endpoint(before.destination, before.destinationPort), endpoint(after.destination, after.destinationPort)],
     ['source MAC', before.sourceMac ?? '', after.sourceMac ?? ''],
     ['destination MAC', before.destinationMac ?? '', after.destinationMac ?? ''],
     [lifetime(after), String(before.ttl ?? ''), String(after.ttl ?? '')],

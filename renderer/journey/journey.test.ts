@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { journey } from '../dev/journeys.ts'
-import { headerChanges, headerLine, packetWord } from './headers.ts'
+import { endpoint, headerChanges, headerLine, packetWord } from './headers.ts'
 import { groupHops } from './verdicts.ts'
 
 const record = journey(1, 'vetha', 'default/web', 'vethb')
@@ -16,6 +16,10 @@ describe('a journey in words', () => {
     const six = { source: 'fd00::2', destination: 'fd00::3', protocol: 'icmp', ttl: 64 } as const
     expect([headerLine(six), ...headerChanges(six, { ...six, ttl: 63 }).map((c) => c.field)]).toEqual(['ICMP  fd00::2 → fd00::3  hop limit 64', 'hop limit'])
     expect(headerLine({ source: 'fd00::1', destination: 'fd00::2', protocol: 'icmp' })).toBe('ICMP  fd00::1 → fd00::2')
+  })
+
+  test('an IPv6 address stands in brackets before its port, and alone without one', () => {
+    expect([endpoint('::1', 3306), endpoint('10.0.0.1', 80), endpoint('fd00::2', undefined)]).toEqual(['[::1]:3306', '10.0.0.1:80', 'fd00::2'])
   })
 
   test('the packet carries a short word', () => {

@@ -31,6 +31,18 @@ describe('what a screen reader is told', () => {
     expect(announcement(before, withStep('passed', 4))).toBe('Step 3 passed: Across the wire. Step 4 is next: Watch both ends with tcpdump.')
   })
 
+  test('a check, whose title may be a question; a wrong answer, and a hint', () => {
+    const withCheck = (id: string, change: object) => {
+      const step = before.steps['3']!
+      return { ...before, steps: { ...before.steps, 3: { ...step, checks: { ...step.checks, [id]: { ...step.checks[id]!, ...change } } } } }
+    }
+    expect(announcement(before, withCheck('quiz', { state: 'passed' }))).toBe('Check passed: What decides the next node?')
+    expect(announcement(before, withCheck('nonat', { state: 'passed' }))).toBe('Check passed: The server saw the address of the client.')
+    expect(announcement(before, withCheck('quiz', { state: 'failing', found: 'No: DNS only knows names.' }))).toBe('No: DNS only knows names.')
+    expect(announcement(before, withCheck('cross', { hints: [...before.steps['3']!.checks['cross']!.hints, 'Look at its route.'] }))).toBe('Hint: Look at its route.')
+    expect(announcement(before, withCheck('cross', { found: 'nothing has been sent yet' })), 'what a check finds changes all the time').toBeNull()
+  })
+
   test('the end', () => {
     expect(announcement(before, { ...before, finished: true })).toBe('The lab Pod to Pod is finished.')
   })
