@@ -37,7 +37,7 @@ function ingressNginx(): ImageContent {
     ...base,
     files: { ...base.files, '/etc/passwd': 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/sbin/nologin\nwww-data:x:101:82:www-data:/usr/local/nginx:/sbin/nologin\n' },
     size: 107_393_664,
-    programs: { ...base.programs, '/nginx-ingress-controller': 'nginx-ingress-controller', '/wait-shutdown': 'nginx-ingress-wait-shutdown', '/usr/bin/dumb-init': 'dumb-init' },
+    programs: { ...base.programs, '/nginx-ingress-controller': 'nginx-ingress-controller', '/dbg': 'nginx-ingress-dbg', '/usr/local/nginx/sbin/nginx': 'nginx-ingress-nginx', '/usr/bin/nginx': 'nginx-ingress-nginx', '/wait-shutdown': 'nginx-ingress-wait-shutdown', '/usr/bin/dumb-init': 'dumb-init' },
     entrypoint: ['/usr/bin/dumb-init', '--'],
     command: ['/nginx-ingress-controller'],
     user: { uid: 101, gid: 82, name: 'www-data' },

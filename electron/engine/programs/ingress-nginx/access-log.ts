@@ -24,7 +24,7 @@ export function accessLine(format: string, request: HttpRequest, response: HttpR
     ['status', () => response.status],
     ['body_bytes_sent', () => sent],
     ['bytes_sent', () => sent],
-    ['request_length', () => line.length + 4 + request.headers.reduce((sum, [n, v]) => sum + n.length + v.length + 4, 0) + request.body.length],
+    ['request_length', () => requestLength(request)],
     ['request_time', () => seconds(clock.now - about.startedAt)],
     ['proxy_upstream_name', () => upstream],
     ['proxy_alternative_upstream_name', () => alternative],
@@ -41,6 +41,16 @@ export function accessLine(format: string, request: HttpRequest, response: HttpR
     // what a request does not have is "-"; the canary's name is set, if only to nothing
     return value === '' && name !== 'proxy_alternative_upstream_name' && name !== 'proxy_upstream_name' ? '-' : value
   })
+}
+
+/** $request_length: request line, headers and body. */
+export function requestLength({ method, target, version, headers, body }: HttpRequest): number {
+  return `${method} ${target} HTTP/${version}`.length + 4 + headers.reduce((sum, [n, v]) => sum + n.length + v.length + 4, 0) + body.length
+}
+
+/** $bytes_sent: status line, headers and body. */
+export function responseLength({ status, reason = '', headers, body }: HttpResponse): number {
+  return `HTTP/1.1 ${status} ${reason}`.length + 4 + headers.reduce((sum, [n, v]) => sum + n.length + v.length + 4, 0) + (body?.length ?? 0)
 }
 
 export function seconds(ms: number): string {

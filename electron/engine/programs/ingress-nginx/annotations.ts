@@ -4,7 +4,7 @@ import type { ExternalAuth } from './external-auth.ts'
 import { readSnippet, type Snippet } from './snippet.ts'
 
 /** The annotations nginx.ingress.kubernetes.io/… of one Ingress (internal/ingress/annotations). */
-const PREFIX = 'nginx.ingress.kubernetes.io/'
+export const PREFIX = 'nginx.ingress.kubernetes.io/'
 
 export interface Annotations {
   rewriteTarget: string | undefined

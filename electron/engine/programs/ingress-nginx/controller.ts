@@ -10,22 +10,27 @@ import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import type { TcpConnection } from '../../network/types.ts'
 import { supervise } from '../become.ts'
-import { GO_NOT_FOUND, serveGo, splitTarget } from '../http/go.ts'
+import { GO_NOT_FOUND, serveGo, splitTarget, type GoAnswer } from '../http/go.ts'
 import { NGINX_HTTP2 } from '../http/http2-server.ts'
 import { serveHttp, type HttpServer } from '../http/server.ts'
 import { klogLine } from '../klog.ts'
+import { EXPOSITION_TYPE } from '../../prometheus.ts'
+import { statusPage, type Load } from '../nginx/status.ts'
 import { Output, untilSignal } from '../output.ts'
 import type { SystemServices } from '../types.ts'
 import { tlsSecret } from '../tls/secrets.ts'
 import type { Certificate } from '../tls/x509.ts'
 import { serveAdmission } from './admission.ts'
-import { GLOBAL, readAnnotations } from './annotations.ts'
+import { GLOBAL, PREFIX, readAnnotations } from './annotations.ts'
 import { unheeded } from './settings.ts'
 import { webhookCertgen } from './certgen.ts'
 import { configure, type Configuration, type Picture } from './configuration.ts'
 import { serverFor } from './matching.ts'
 import { makeFake } from './certificates.ts'
 import { readFlags } from './flags.ts'
+import { dbg, nginxInside, serveStatus } from './inside.ts'
+import { Metrics, type Observed } from './metrics.ts'
+import { nginxConf } from './nginx-conf.ts'
 import { passTls } from './passthrough.ts'
 import { Proxy } from './proxy.ts'
 import { StatusSync } from './status.ts'
@@ -56,6 +61,8 @@ export function ingressNginx(services: SystemServices): Record<string, Program> 
   return {
     'nginx-ingress-controller': (process) => run(process, services),
     'nginx-ingress-wait-shutdown': waitShutdown,
+    'nginx-ingress-nginx': nginxInside,
+    'nginx-ingress-dbg': dbg,
     'kube-webhook-certgen': webhookCertgen(services),
     'dumb-init': (process) => supervise(process, process.argv.slice(process.argv[1] === '--' ? 2 : 1)),
   }
@@ -74,6 +81,10 @@ function* run(process: Process, services: SystemServices): Task<number> {
   if ('error' in flags) {
     yield* process.printError(flags.error)
     return 69
+  }
+  if (flags.values.get('version') === 'true') {
+    yield* process.print(BANNER)
+    return 0
   }
   const namespace = process.env.get('POD_NAMESPACE') ?? ''
   const name = process.env.get('POD_NAME') ?? ''
@@ -144,7 +155,9 @@ class Controller {
   #configuration: Configuration | undefined
   #defaults: Readonly<Record<string, string>> = {}
   #reloaded = ''
+  #written = ''
   #streams: Streams | undefined
+  #metrics: Metrics | undefined
   #election: LeaderElection | undefined
   #status: StatusSync | undefined
 
@@ -157,6 +170,7 @@ class Controller {
     this.#events = new EventRecorder(client, process.clock, COMPONENT)
     this.#informers = new InformerFactory(client)
     this.#queue = new WorkQueue(process.clock, () => this.#sync())
+    if (flags.get('enable-metrics') === 'true') this.#metrics = new Metrics({ controller_class: flags.get('controller-class') ?? 'k8s.io/ingress-nginx', controller_namespace: pod.metadata.namespace, controller_pod: pod.metadata.name })
   }
 
   /** False when the ports are taken. */
@@ -176,7 +190,10 @@ class Controller {
     yield* process.sleep(10, { background: false })
     this.#informers.of<Ingress>('ingresses').on({ onAdd: (i) => this.#added(i), onUpdate: (i, old) => this.#updated(i, old), onDelete: (i) => this.#deleted(i) })
     log('nginx.go:317', '"Starting NGINX process"')
-    const proxy = new Proxy(process, () => this.#configuration ?? EMPTY, this.#outputs.out, this.#outputs.error)
+    const proxy = new Proxy(process, () => this.#configuration ?? EMPTY, this.#outputs.out, this.#outputs.error, (observed) => this.#observe(observed))
+    const load = (): Load => ({ accepted: web.reduce((sum, s) => sum + s.accepted, 0), active: web.reduce((sum, s) => sum + s.active, 0), ...proxy.load })
+    proxy.status = () => statusPage(load())
+    const web: HttpServer[] = []
     this.#streams = new Streams(process, this.#outputs.out, (text) => log('nginx.go:226', text, 'E'))
     try {
       this.#servers.push(serveHttp(process, { port: 80, program: 'nginx', h2c: true, http2: NGINX_HTTP2, keepAliveTimeout: KEEP_ALIVE, handle: (request, respond) => proxy.handle(request, respond), refuse: (status) => proxy.refuse(status) }))
@@ -193,7 +210,9 @@ class Controller {
         refuse: (status) => proxy.refuse(status),
       })
       this.#servers.push(secure)
-      this.#servers.push(serveGo(process, COMPONENT, 10_254, undefined, (r) => (splitTarget(r.target).path !== '/healthz' ? GO_NOT_FOUND : this.#configuration ? { body: 'ok' } : { status: 500, body: 'healthz check failed\n' })))
+      web.push(...this.#servers)
+      this.#servers.push(serveStatus(process, load, () => this.#configuration ?? EMPTY, (namespace, service) => this.#services.get(namespace, service)))
+      this.#servers.push(serveGo(process, COMPONENT, 10_254, undefined, (r) => this.#inside(splitTarget(r.target).path, load)))
     } catch (error) {
       if ((error as { code?: string }).code !== 'EADDRINUSE') throw error
       log('main.go:65', 'port 80 is already in use. Please check the flag --http-port', 'F')
@@ -203,6 +222,21 @@ class Controller {
     this.#elect()
     look()
     return true
+  }
+
+  /** Port 10254: probes, and Prometheus. */
+  #inside(path: string, load: () => Load): GoAnswer {
+    if (path === '/healthz') return this.#configuration ? { body: 'ok' } : { status: 500, body: 'healthz check failed\n' }
+    if (path !== '/metrics') return GO_NOT_FOUND
+    if (!this.#metrics) return { status: 501, body: 'podhop: not simulated: what Go counts of itself (--enable-metrics=true tells of requests)\n' }
+    return { body: this.#metrics.text(load()), contentType: EXPOSITION_TYPE }
+  }
+
+  /** Of hosts that some Ingress has (--metrics-per-undefined-host is false). */
+  #observe({ labels: { host = '', ...labels }, ...rest }: Observed): void {
+    const perHost = this.#flags.get('metrics-per-host') !== 'false'
+    if (perHost && !this.#configuration?.servers.has(host)) return
+    this.#metrics?.observe({ labels: perHost ? { ...labels, host } : labels, ...rest })
   }
 
   /** --validating-webhook: who asks whether an Ingress may be. */
@@ -263,6 +297,7 @@ class Controller {
       release: false,
       onLeading: () => {
         log('status.go:85', `"New leader elected" identity="${name}"`)
+        this.#metrics?.leads(this.#flags.get('election-id') ?? 'ingress-nginx-leader', true)
         this.#status = new StatusSync(this.#process.clock, this.#client, {
           publishService: publish.length === 2 ? { namespace: publish[0]!, name: publish[1]! } : undefined,
           pod: this.#pod,
@@ -384,7 +419,10 @@ class Controller {
     }
     const first = this.#configuration === undefined
     const servers = JSON.stringify([...next.servers, next.global, streams.map((s) => [s.protocol, s.port])], (key, value: unknown) => (key === 'chain' || key === 'pattern' || key === 'headerPattern' ? undefined : value))
-    if (servers !== this.#reloaded) {
+    const conf = nginxConf(next, { annotation: (namespace, ingress, short) => this.#mine.get(`${namespace}/${ingress}`)?.metadata.annotations?.[PREFIX + short], defaults: this.#defaults, streams, passthrough: this.#flags.get('enable-ssl-passthrough') === 'true' })
+    if (servers !== this.#reloaded || conf !== this.#written) {
+      this.#write(conf)
+      this.#metrics?.reloaded(this.#process.clock.wall())
       log('controller.go:196', '"Configuration changes detected, backend reload required"')
       log('controller.go:216', '"Backend successfully reloaded"')
       this.#event(this.#pod, 'RELOAD', 'NGINX reload triggered due to a change in configuration')
@@ -393,6 +431,17 @@ class Controller {
     if (first) log('controller.go:227', '"Initial sync, sleeping for 1 second"')
     this.#configuration = next
     return first ? INITIAL_SYNC : SYNC_INTERVAL
+  }
+
+  #write(conf: string): void {
+    this.#written = conf
+    try {
+      this.#process.fs.makeDirectory('/etc/nginx', { parents: true })
+      this.#process.fs.writeFile('/etc/nginx/nginx.conf', conf)
+    } catch (error) {
+      if ((error as { code?: string }).code === undefined) throw error
+      this.#outputs.log('nginx.go:790', `open /etc/nginx/nginx.conf: ${(error as Error).message}`, 'E')
+    }
   }
 
   /** An Event, which client-go's broadcaster writes to the log too. */

@@ -12,12 +12,13 @@ import { plainPage, reason, specialPage } from '../nginx/pages.ts'
 import { escapeUri, REPEATABLE, upstreamFailure } from '../nginx/failure.ts'
 import { clientOf } from '../nginx/real-ip.ts'
 import { errorTime } from '../nginx/time.ts'
-import { accessLine, seconds, type Entry } from './access-log.ts'
+import { accessLine, requestLength, responseLength, seconds, type Entry } from './access-log.ts'
 import { contains } from './annotations.ts'
 import { backendFor, byHash, Sticky } from './balance.ts'
 import { DEFAULT_BACKEND, NOBODY, type About, type Configuration, type Endpoint, type Location, type Server } from './configuration.ts'
 import { askPermission } from './external-auth.ts'
 import { corsHeaders, Gate } from './gate.ts'
+import type { Observed } from './metrics.ts'
 import { mirror, pointedBack } from './passing.ts'
 import { locationFor, serverFor } from './matching.ts'
 import { forwardedBy, headersFor, type Forwarded } from './request-headers.ts'
@@ -32,6 +33,7 @@ const MAX_BODY = 1024 * 1024
 const INTERNAL = '127.0.0.1:8181'
 /** Of the answer: what nginx writes itself, or never passes on (proxy_hide_header's defaults; server_tokens is off). */
 const HIDDEN = new Set(['date', 'server', 'connection', 'keep-alive', 'transfer-encoding', 'content-type', 'content-length', 'x-pad', 'x-powered-by'])
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1'])
 /** `text`: a body of one's own instead of a page. */
 interface Refusal { status: number; headers: Headers; text?: string }
 interface Attempt { endpoint: Endpoint; status: string; length: number; startedAt: number; endedAt: number }
@@ -44,8 +46,14 @@ export class Proxy {
   /** Whose turn it is, by backend. */
   readonly #turns = new Map<string, number>()
   readonly #gate: Gate
+  readonly #observe: (observed: Observed) => void
+  /** Since it runs, and those that are being answered: stub_status. */
+  readonly load = { requests: 0, writing: 0 }
+  /** The page of stub_status. */
+  status = (): string => ''
 
-  constructor(process: Process, configuration: () => Configuration, out: (line: string) => void, error: (line: string) => void) {
+  constructor(process: Process, configuration: () => Configuration, out: (line: string) => void, error: (line: string) => void, observe: (observed: Observed) => void = () => undefined) {
+    this.#observe = observe
     this.#process = process
     this.#configuration = configuration
     this.#out = out
@@ -60,14 +68,18 @@ export class Proxy {
     const { global } = configuration
     const sender = request.remoteAddress
     if (global.realIp) request.remoteAddress = clientOf(request, { ...global.realIp, from: cidrs(global.realIp.from), recursive: true })
-    const known: { about: About; snippet?: Snippet | undefined } = { about: NOBODY }
+    const known: { about: About; path: string; snippet?: Snippet | undefined } = { about: NOBODY, path: '' }
     const id = headerOf(request.headers, 'x-request-id') || clock.random.hex(32)
     let logs = global.logs
     const held: { leave?: () => void } = {}
+    this.load.requests++
+    this.load.writing++
     const finish = (response: HttpResponse, entry: Entry): void => {
       held.leave?.()
+      this.load.writing--
       if (known.snippet) touched(response, known.snippet, (value) => expand(value, request, request.target))
       if (logs) this.#log(request, response, entry, { id, startedAt, ...known.about })
+      this.#observe(observed(request, response, entry, known, Number(seconds(clock.now - startedAt))))
       respond(response)
     }
     const page = (status: number, upstream: string, attempts: Entry['attempts'] = [], headers: Headers = []): void => finish(this.#page(request, status, headers), { upstream, attempts })
@@ -86,6 +98,13 @@ export class Proxy {
       return page(global.redirectCode, '-', [], [['Location', `${scheme}://${elsewhere}:${port}${uri.replace(/\/$/, '')}`]])
     }
     const location = locationFor(server, path)
+    // of the server for everybody: what an Ingress says of these paths goes before it
+    if (server.host === '_' && !server.regex && (!location || 'redirect' in location || !/^\/(healthz|nginx_status)/.test(location.path))) {
+      const own = path.startsWith('/healthz') ? { status: 200, text: '' } : path.startsWith('/nginx_status') ? (LOOPBACK.has(request.remoteAddress) ? { status: 200, text: this.status() } : { status: 403 }) : undefined
+      if (own) logs = false
+      if (own?.text !== undefined) return finish(this.#plain(request, own.status, own.text, []), { upstream: '-', attempts: [] })
+      if (own) return page(own.status, '-')
+    }
     const scheme = request.tls ? 'https' : 'http'
     if (location && 'redirect' in location) {
       const query = uri.includes('?') ? uri.slice(uri.indexOf('?')) : ''
@@ -93,6 +112,7 @@ export class Proxy {
     }
     logs &&= location?.settings?.logs !== false && !global.quietPaths.includes(path)
     known.about = location?.about ?? NOBODY
+    known.path = known.about === NOBODY ? '' : location!.path
     known.snippet = location?.settings?.snippet
     const forwarded = forwardedBy(request, global)
     const cors = location?.settings?.cors ? corsHeaders(location.settings.cors, request) : undefined
@@ -157,7 +177,7 @@ export class Proxy {
           attempt.endpoint = endpoint
           if ('head' in outcome) {
             attempt.status = String(outcome.head.status)
-            if ('tunnel' in outcome) return held.leave?.(), respond(this.#switched(outcome, extra(), (length, response) => {
+            if ('tunnel' in outcome) return held.leave?.(), this.load.writing--, respond(this.#switched(outcome, extra(), (length, response) => {
               attempt.length = length
               attempt.endedAt = clock.now
               this.#log(request, response, { ...named, attempts: describe() }, { id, startedAt, ...known.about })
@@ -317,6 +337,13 @@ export class Proxy {
       `${errorTime(clock.wall())} [error] ${pid}#${pid}: *${request.connection} ${message}, client: ${request.remoteAddress}, server: ${server}, ` +
         `request: "${request.method} ${request.target} HTTP/${request.version}"${upstream === undefined ? '' : `, upstream: "${upstream}"`}${host ? `, host: "${host}"` : ''}\n`,
     )
+  }
+}
+
+function observed(request: HttpRequest, response: HttpResponse, { alternative = '', attempts }: Entry, { about, path }: { about: About; path: string }, duration: number): Observed {
+  return {
+    labels: { status: String(response.status), method: request.method, path, namespace: about.namespace, ingress: about.ingress, service: about.service, canary: alternative, host: (headerOf(request.headers, 'host') ?? '').replace(/:[0-9]+$/, '').toLowerCase() },
+    duration, response: attempts.length > 0 ? Number(attempts.at(-1)!.seconds) : undefined, received: requestLength(request), sent: responseLength(response),
   }
 }
 

@@ -8,8 +8,8 @@ import { ownerOf } from '../stream.ts'
 import type { Note } from './annotations.ts'
 import { readyEndpoints, type Endpoint } from './configuration.ts'
 
-/** Of --tcp-services-configmap and --udp-services-configmap: a port of the controller's, and whose it is. */
-export interface StreamService { port: number; protocol: 'TCP' | 'UDP'; endpoints: readonly Endpoint[] }
+/** Of --tcp-services-configmap and --udp-services-configmap: a port of the controller's, and whose it is. `name`: of its backend, "namespace-service-port". */
+export interface StreamService { port: number; protocol: 'TCP' | 'UDP'; name: string; endpoints: readonly Endpoint[] }
 
 /** Ports of the controller itself (getStreamServices of controller.go). */
 const RESERVED: ReadonlySet<number> = new Set([80, 443, 442, 10254, 8181, 10245, 10246, 10247])
@@ -41,7 +41,7 @@ export function streamServices(wanted: string, map: ConfigMap | undefined, proto
       if (!found) warn('controller.go:532', `Error getting Service "${service}": no object matching key "${service}" in local store`)
       const endpoints = found ? readyEndpoints(picture, found, target, protocol) : []
       if (found && endpoints.length === 0) warn('controller.go:572', `Service "${service}" does not have any active Endpoint for ${protocol} port ${target}`)
-      if (endpoints.length > 0) out.push({ port, protocol, endpoints })
+      if (endpoints.length > 0) out.push({ port, protocol, name: `${namespace}-${name}-${target}`, endpoints })
     }
   }
   return out

@@ -48,7 +48,7 @@ const DEFINITIONS: readonly Definition[] = [
   { kind: 'ServersTransport', plural: 'serverstransports', spec: { ...object({ insecureSkipVerify: boolean, rootCAs: list(object({ configMap: string, secret: string })), rootCAsSecrets: list(string), serverName: string }), 'x-kubernetes-preserve-unknown-fields': true } },
   { kind: 'ServersTransportTCP', plural: 'serverstransporttcps', spec: refused('ServersTransportTCP', 'use IngressRoute') },
   { kind: 'TLSOption', plural: 'tlsoptions', spec: refused('TLSOption', 'TLS is served with Traefik\'s defaults') },
-  { kind: 'TLSStore', plural: 'tlsstores', spec: refused('TLSStore', 'name the certificate in spec.tls.secretName') },
+  { kind: 'TLSStore', plural: 'tlsstores', spec: { ...object({ certificates: list(object({ secretName: string }, ['secretName'])), defaultCertificate: object({ secretName: string }, ['secretName']), defaultGeneratedCert: any }), 'x-kubernetes-validations': [{ rule: '!has(self.defaultGeneratedCert)', message: "podhop: not simulated: defaultGeneratedCert of Traefik's TLSStore (use defaultCertificate)" }] } },
   { kind: 'TraefikService', plural: 'traefikservices', spec: object({ mirroring: any, weighted: object({ services: list(service), sticky: any }) }) },
 ]
 export const GROUP = 'traefik.io'

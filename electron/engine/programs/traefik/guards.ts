@@ -2,14 +2,37 @@ import type { Clock } from '../../clock.ts'
 import { basicCredentials, checkPassword } from '../http/htpasswd.ts'
 import { headerOf, type Headers } from '../http/message.ts'
 import type { HttpRequest } from '../http/server.ts'
+import type { CircuitBreaker } from './circuit-breaker.ts'
 
-/** What Traefik's middlewares remember between requests: the buckets of rateLimit. */
+/** What Traefik's middlewares remember between requests: the buckets of rateLimit, who is on the way for inFlightReq, and circuit breakers. */
 export class Buckets {
   readonly #clock: Clock
   readonly #known = new Map<string, { tokens: number; at: number }>()
 
+  readonly #flying = new Map<string, number>()
+  readonly #breakers = new Map<string, CircuitBreaker>()
+
   constructor(clock: Clock) {
     this.#clock = clock
+  }
+
+  /** inFlightReq (vulcand/oxy's connlimit): what leaves again, or undefined where there are already so many. */
+  fly(key: string, most: number): (() => void) | undefined {
+    const flying = this.#flying.get(key) ?? 0
+    if (flying >= most) return undefined
+    this.#flying.set(key, flying + 1)
+    return () => {
+      const left = this.#flying.get(key)! - 1
+      if (left > 0) this.#flying.set(key, left)
+      else this.#flying.delete(key)
+    }
+  }
+
+  /** One for each router that has it: `make` a new one where settings have changed, which `key` has in it. */
+  breaker(key: string, make: (clock: Clock) => CircuitBreaker): CircuitBreaker {
+    let breaker = this.#breakers.get(key)
+    if (!breaker) this.#breakers.set(key, (breaker = make(this.#clock)))
+    return breaker
   }
 
   /**

@@ -44,12 +44,12 @@ export function flattened(names: readonly string[], { middlewares }: Pick<Dynami
 export function applyMiddleware({ kind, settings }: Middleware, passing: Passing): OwnAnswer | Question | undefined {
   if (kind === 'forwardAuth') return { ask: settings }
   const one = KINDS[kind]
-  if (!one) return { status: 501, headers: [], body: `podhop: not simulated: Traefik's middleware ${kind} (addPrefix, stripPrefix, stripPrefixRegex, replacePath, replacePathRegex, redirectScheme, redirectRegex, headers, ipAllowList, basicAuth, forwardAuth, errors, rateLimit, retry, buffering and chain are)\n` }
+  if (!one) return { status: 501, headers: [], body: `podhop: not simulated: Traefik's middleware ${kind} (addPrefix, stripPrefix, stripPrefixRegex, replacePath, replacePathRegex, redirectScheme, redirectRegex, headers, ipAllowList, basicAuth, forwardAuth, errors, rateLimit, inFlightReq, circuitBreaker, retry, buffering, compress, contentType and chain are)\n` }
   return one(settings, passing)
 }
 
 export function isSimulated(kind: string): boolean {
-  return kind === 'chain' || kind === 'forwardAuth' || kind === 'errors' || kind in KINDS
+  return kind === 'chain' || kind === 'forwardAuth' || kind === 'errors' || kind === 'inFlightReq' || kind === 'circuitBreaker' || kind in KINDS
 }
 
 const KINDS: Readonly<Record<string, (settings: Record<string, unknown>, passing: Passing) => OwnAnswer | undefined>> = byName({
@@ -82,12 +82,7 @@ const KINDS: Readonly<Record<string, (settings: Record<string, unknown>, passing
     passing.target = `${old.replace(new RegExp(expression, `${expression.flags}g`), goReplacement(String(replacement ?? '')))}${query}`
     return undefined
   },
-  redirectScheme: ({ scheme, port, permanent }, { request, target }) => {
-    const wanted = String(scheme ?? '')
-    if ((request.tls ? 'https' : 'http') === wanted) return undefined
-    const suffix = port === undefined || port === '' || (wanted === 'https' && port === '443') || (wanted === 'http' && port === '80') ? '' : `:${String(port)}`
-    return redirect(request, `${wanted}://${hostOf(request)}${suffix}${target}`, permanent === true)
-  },
+  redirectScheme: (settings, { request, target }) => redirected(settings, request, target),
   redirectRegex: ({ regex, replacement, permanent }, { request, target }) => {
     const url = `${request.tls ? 'https' : 'http'}://${header(request, 'host')}${target}`
     const expression = pattern(String(regex ?? ''))
@@ -120,16 +115,33 @@ const KINDS: Readonly<Record<string, (settings: Record<string, unknown>, passing
   rateLimit: ({ name, average, burst, period: time, sourceCriterion }, passing) => {
     const rate = (Number(average ?? 0) * 1000) / period(time)
     if (!(rate > 0)) return undefined
-    const by = (sourceCriterion ?? {}) as { requestHeaderName?: string; requestHost?: boolean }
-    const source = by.requestHeaderName ? header(passing.request, by.requestHeaderName.toLowerCase()) : by.requestHost ? hostOf(passing.request) : passing.request.remoteAddress
+    const source = sourceOf(sourceCriterion, passing.request, 'address')
     const found = passing.buckets.reserve(`${String(name)} ${source}`, rate, Math.max(1, Number(burst ?? 1)), rate < 1 ? 500 : 1000 / (2 * Math.floor(rate)))
     if ('refused' in found) return { status: 429, headers: [['Retry-After', String(Math.ceil(found.refused / 1000))], ['X-Retry-In', goDuration(Math.round(found.refused))]], body: 'Too Many Requests' }
     passing.wait += found.wait
     return undefined
   },
+  // what it answers is not made smaller: providers.ts says so
+  compress: (_, passing) => void passing.responseHeaders.push(['Vary', 'Accept-Encoding']),
+  contentType: () => undefined,
   retry: ({ attempts }, passing) => void (passing.tries = Math.max(1, Number(attempts ?? 1))),
   buffering: ({ maxRequestBodyBytes }, { request }) => (Number(maxRequestBodyBytes ?? 0) > 0 && request.body.length > Number(maxRequestBodyBytes) ? { status: 413, headers: [], body: 'Request Entity Too Large' } : undefined),
 })
+
+/** redirectScheme; undefined where the request has the scheme already. */
+export function redirected({ scheme, port, permanent }: Record<string, unknown>, request: HttpRequest, target = request.target): OwnAnswer | undefined {
+  const wanted = String(scheme ?? '')
+  if ((request.tls ? 'https' : 'http') === wanted) return undefined
+  const suffix = port === undefined || port === '' || (wanted === 'https' && port === '443') || (wanted === 'http' && port === '80') ? '' : `:${String(port)}`
+  return redirect(request, `${wanted}://${hostOf(request)}${suffix}${target}`, permanent === true)
+}
+
+/** Whom a middleware counts: a header, the host, or the client's address; `otherwise` where nothing is said. */
+export function sourceOf(criterion: unknown, request: HttpRequest, otherwise: 'address' | 'host'): string {
+  const by = (criterion ?? {}) as { requestHeaderName?: string; requestHost?: boolean; ipStrategy?: object }
+  if (by.requestHeaderName) return header(request, by.requestHeaderName.toLowerCase())
+  return by.requestHost || (otherwise === 'host' && by.ipStrategy === undefined) ? hostOf(request) : request.remoteAddress
+}
 
 function strip(passing: Passing, prefix: string): void {
   passing.requestHeaders.push(['X-Forwarded-Prefix', prefix.replace(/\/$/, '') || prefix])

@@ -71,6 +71,8 @@ export interface Dynamic {
   middlewares: Map<string, Middleware>
   /** In the order in which they were found. */
   certificates: (readonly Certificate[])[]
+  /** Of the TLSStore called default. */
+  ownCertificate?: readonly Certificate[] | undefined
   problems: Problem[]
 }
 

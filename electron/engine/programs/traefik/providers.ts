@@ -5,12 +5,14 @@ import type { EndpointSlice, Ingress, IngressClass, Secret, Service } from '../.
 import { byAge, readyEndpoints } from '../ingress-nginx/configuration.ts'
 import { tlsSecret } from '../tls/secrets.ts'
 import { readCertificates, type Certificate } from '../tls/x509.ts'
+import { parseExpression } from './circuit-breaker.ts'
 import { FORWARD_AUTH_FIELDS } from './forward-auth.ts'
 import { HEADER_FIELDS } from './guards.ts'
 import { annotatedSticky, stickyOf } from './sticky.ts'
 import { field, type CustomObject, type Dynamic, type Mirror, type Problem, type Router, type TcpRoute, type Transport, type WeightedService } from './model.ts'
 import { parseRule } from './rules.ts'
 import { parseTcpRule } from './tcp.ts'
+import { addTlsStores } from './tls-stores.ts'
 
 /** pkg/provider/kubernetes/ingress and …/crd: objects become routers, services, middlewares and certificates. */
 export interface Picture {
@@ -20,6 +22,7 @@ export interface Picture {
   middlewares: readonly CustomObject[]
   tcpRoutes: readonly CustomObject[]
   tcpMiddlewares: readonly CustomObject[]
+  tlsStores?: readonly CustomObject[]
   transport(namespace: string, name: string): CustomObject | undefined
   udpRoutes: readonly CustomObject[]
   traefikService(namespace: string, name: string): CustomObject | undefined
@@ -44,6 +47,11 @@ export function provide(picture: Picture): Dynamic {
     let settings = (spec[kind] ?? {}) as Record<string, unknown>
     const about = `${metadata.namespace}/${metadata.name}`
     const unknown = kind === 'headers' ? Object.keys(settings).filter((k) => !HEADER_FIELDS.has(k)) : kind === 'buffering' ? Object.keys(settings).filter((k) => k !== 'maxRequestBodyBytes') : kind === 'forwardAuth' ? Object.keys(settings).filter((k) => !FORWARD_AUTH_FIELDS.has(k)) : kind === 'retry' ? Object.keys(settings).filter((k) => k !== 'attempts' && k !== 'initialInterval') : []
+    if (kind === 'compress') dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: compress of Middleware ${about} (answers go as they are)` })
+    if (kind === 'circuitBreaker' && !parseExpression(String(settings['expression'] ?? ''))) {
+      dynamic.problems.push({ level: 'ERR', text: `${field('error', `failed to parse expression ${JSON.stringify(settings['expression'] ?? '')}`)} ${field('middleware', metadata.name)} namespace=${metadata.namespace} providerName=kubernetescrd` })
+      continue
+    }
     for (const name of unknown) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: ${kind}.${name} of Middleware ${about} (it is as if it were not there)` })
     if (kind === 'basicAuth') {
       const users = usersOf(picture.secret(metadata.namespace, String(settings['secret'] ?? '')))
@@ -64,6 +72,7 @@ export function provide(picture: Picture): Dynamic {
     }
     dynamic.middlewares.set(`${metadata.namespace}-${metadata.name}@kubernetescrd`, { kind, settings, namespace: metadata.namespace })
   }
+  addTlsStores(picture.tlsStores ?? [], (namespace, name) => picture.secret(namespace, name), dynamic)
   for (const ingress of mine(picture)) addIngress(picture, ingress, dynamic)
   for (const route of picture.routes) addRoute(picture, route, dynamic)
   addTcpMiddlewares(picture.tcpMiddlewares, dynamic)
@@ -183,10 +192,13 @@ function addRoute(picture: Picture, { metadata: { namespace, name }, spec }: Cus
       dynamic.problems.push({ level: 'ERR', text: `${field('error', `error while parsing rule ${match}: ${parsed.error}`)} entryPointName=${entryPoints[0] ?? 'web'} ${field('routerName', key)}` })
       continue
     }
-    const found = weigh(picture, services, { namespace, key, problem }, dynamic)
+    // api@internal and its like are Traefik's own
+    const [only, ...others] = services
+    const internal = only?.kind === 'TraefikService' && others.length === 0 && only.name.endsWith('@internal') ? only.name : undefined
+    const found = internal === undefined ? weigh(picture, services, { namespace, key, problem }, dynamic) : []
     if (!found) continue
-    dynamic.services.set(key, found)
-    dynamic.routers.push({ name: key, rule: match, matches: parsed.matches, priority: priority || match.length, entryPoints, tls: tls !== undefined, hosts: parsed.hosts, middlewares: middlewares.map((m) => (m.name.includes('@') ? m.name : `${m.namespace ?? namespace}-${m.name}@kubernetescrd`)), service: key })
+    if (internal === undefined) dynamic.services.set(key, found)
+    dynamic.routers.push({ name: key, rule: match, matches: parsed.matches, priority: priority || match.length, entryPoints, tls: tls !== undefined, hosts: parsed.hosts, middlewares: middlewares.map((m) => (m.name.includes('@') ? m.name : `${m.namespace ?? namespace}-${m.name}@kubernetescrd`)), service: internal ?? key })
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Process } from '../../machine/types.ts'
 import { encodeUtf8 } from '../../text.ts'
-import { canonicalHeader, goResponse, splitTarget } from '../http/go.ts'
+import { canonicalHeader, goResponse, splitTarget, type GoAnswer } from '../http/go.ts'
 import { askUpstream, joinConnections, type UpstreamOutcome, type UpstreamRequest } from '../http/client.ts'
 import { framing } from '../http/framing.ts'
 import { headerOf, writeRequest, type Headers } from '../http/message.ts'
@@ -10,10 +10,11 @@ import type { Endpoint } from '../ingress-nginx/configuration.ts'
 import { accessTime } from '../nginx/time.ts'
 import { ALERTS } from '../tls/wire.ts'
 import { matchingName, verifyChain, type Certificate } from '../tls/x509.ts'
-import { Buckets } from './guards.ts'
+import { CircuitBreaker, parseExpression } from './circuit-breaker.ts'
+import { Buckets, period } from './guards.ts'
 import { askForward } from './forward-auth.ts'
 import { caughtBy, pageTarget } from './error-pages.ts'
-import { applyMiddleware, flattened, withHeaders, type OwnAnswer, type Passing } from './middlewares.ts'
+import { applyMiddleware, flattened, redirected, sourceOf, withHeaders, type OwnAnswer, type Passing } from './middlewares.ts'
 import type { Dynamic, Middleware, Mirror, Router, WeightedService } from './model.ts'
 import { requestHost } from './rules.ts'
 import { cookieOf, memberValue, serverValue, setCookie } from './sticky.ts'
@@ -28,7 +29,8 @@ const ERROR_HEADERS: Headers = [['Content-Type', 'text/plain; charset=utf-8'], [
 const NOBODY = { status: 503, headers: ERROR_HEADERS, body: 'no available server\n' }
 export const NOT_FOUND = { status: 404, headers: ERROR_HEADERS, body: '404 page not found\n' }
 
-export interface EntryPoint { name: string; tls: boolean }
+/** `internal`: only for routers that name it. `redirect`: the settings of redirectScheme for all that comes. */
+export interface EntryPoint { name: string; tls: boolean; internal?: boolean; redirect?: Record<string, unknown> | undefined }
 
 type Own = (answer: { status: number; headers: Headers; body: string }, server?: string) => void
 interface Turn { number: number; startedAt: number; finish: (response: HttpResponse, length: number, server: string) => void; own: Own; respond: (response: HttpResponse) => void }
@@ -42,7 +44,11 @@ export class Proxy {
   readonly #buckets: Buckets
   #count = 0
 
-  constructor(process: Process, dynamic: () => { dynamic: Dynamic; routers: readonly Router[] }, access: (line: string) => void) {
+  readonly #internal: (service: string, passing: Pick<Passing, 'target' | 'request'>) => GoAnswer
+
+  /** `internal`: what Traefik's own services say. */
+  constructor(process: Process, dynamic: () => { dynamic: Dynamic; routers: readonly Router[] }, access: (line: string) => void, internal: (service: string, passing: Pick<Passing, 'target' | 'request'>) => GoAnswer = () => NOT_FOUND) {
+    this.#internal = internal
     this.#process = process
     this.#dynamic = dynamic
     this.#access = access
@@ -56,12 +62,14 @@ export class Proxy {
     const number = ++this.#count
     const { path, query } = splitTarget(request.target)
     const url = { host: requestHost(request), path, query }
-    const router = routers.find((r) => (r.entryPoints.length === 0 || r.entryPoints.includes(entryPoint.name)) && (!r.tls || request.tls !== undefined) && r.matches(request, url))
+    const router = routers.find((r) => ((r.entryPoints.length === 0 && !entryPoint.internal) || r.entryPoints.includes(entryPoint.name)) && (!r.tls || request.tls !== undefined) && r.matches(request, url))
     const finish = (response: HttpResponse, length: number, server: string): void => {
       this.#access(this.#logLine(request, response.status, length, number, router?.name ?? '-', server, startedAt))
       respond(response)
     }
     const own: Own = (answer, server = '-') => finish(goResponse(this.#process, request, answer), encodeUtf8(answer.body).length, server)
+    const redirect = entryPoint.redirect && redirected(entryPoint.redirect, request)
+    if (redirect) return own(redirect)
     if (!router) return own(NOT_FOUND)
     const target = request.target.replace(/^https?:\/\/[^/]*/, '') || '/'
     const passing: Passing = { request, target, requestHeaders: [], responseHeaders: [], buckets: this.#buckets, wait: 0, tries: 1 }
@@ -71,6 +79,10 @@ export class Proxy {
   /** Through the middlewares, one after the other, and on to a server. */
   #pass([next, ...rest]: readonly Middleware[], router: Router, dynamic: Dynamic, passing: Passing, turn: Turn): void {
     const { request } = passing
+    if (next?.kind === 'inFlightReq' || next?.kind === 'circuitBreaker') {
+      const leave = next.kind === 'inFlightReq' ? this.#enters(next, router, request, turn) : this.#holds(next, router, turn)
+      return leave && this.#pass(rest, router, dynamic, passing, followed(turn, leave))
+    }
     if (next?.kind === 'errors') return this.#pass(rest, router, dynamic, passing, this.#caught(next, router, dynamic, passing, turn))
     if (!next) {
       if (passing.wait > 0) this.#process.clock.schedule(passing.wait, () => this.#forward(request, router, dynamic, passing, turn))
@@ -84,6 +96,27 @@ export class Proxy {
     const said = applyMiddleware(next, passing)
     if (said && 'ask' in said) askForward(this.#process, said.ask, passing, decided)
     else decided(said)
+  }
+
+  /** inFlightReq: what to call with the answer's status; undefined where it was refused. */
+  #enters({ settings }: Middleware, router: Router, request: HttpRequest, turn: Turn): ((status: number) => void) | undefined {
+    const most = Number(settings['amount'] ?? 0)
+    const leave = this.#buckets.fly(`${router.name} ${String(settings['name'])} ${sourceOf(settings['sourceCriterion'], request, 'host')}`, most)
+    if (!leave) turn.own({ status: 429, headers: [], body: `max connections reached: ${most}` })
+    return leave
+  }
+
+  /** circuitBreaker: likewise. */
+  #holds({ settings }: Middleware, router: Router, turn: Turn): ((status: number) => void) | undefined {
+    const { clock } = this.#process
+    const time = (name: string): number | undefined => (settings[name] === undefined ? undefined : period(settings[name]))
+    const breaker = this.#buckets.breaker(`${router.name} ${JSON.stringify(settings)}`, (own) => new CircuitBreaker(own, parseExpression(String(settings['expression'] ?? '')) ?? (() => false), { check: time('checkPeriod'), fallback: time('fallbackDuration'), recovery: time('recoveryDuration') }))
+    if (!breaker.enter()) {
+      const status = Number(settings['responseCode'] ?? 503)
+      return void turn.own({ status, headers: [], body: reasonOf(status) })
+    }
+    const startedAt = clock.now
+    return (status) => breaker.leave(status, clock.now - startedAt)
   }
 
   /** What is answered with one of the statuses has its place taken by a page of another service (pkg/middlewares/customerrors). */
@@ -107,6 +140,7 @@ export class Proxy {
 
   #forward(request: HttpRequest, router: Router, dynamic: Dynamic, passing: Passing, turn: Turn, tried = 1): void {
     const { number, startedAt, finish, own, respond } = turn
+    if (router.service.endsWith('@internal')) return own(withChanges(this.#internal(router.service, passing), passing.responseHeaders))
     const chosen = this.#choose(router.service, dynamic.services.get(router.service) ?? [], request)
     if (!chosen) return own({ ...NOBODY, headers: withHeaders(NOBODY.headers, passing.responseHeaders) })
     const { service, endpoint, cookies } = chosen
@@ -231,6 +265,25 @@ export class Proxy {
     const { clock } = this.#process
     const quoted = (text: string): string => (text === '-' ? '"-"' : JSON.stringify(text))
     return `${request.remoteAddress} - - [${accessTime(clock.wall())}] "${request.method} ${request.target} HTTP/${request.version}" ${status} ${length} "-" "-" ${number} ${quoted(router)} ${quoted(server)} ${Math.floor(clock.now - startedAt)}ms\n`
+  }
+}
+
+function withChanges({ status = 200, headers = [], body = '' }: GoAnswer, changes: Headers): { status: number; headers: Headers; body: string } {
+  return { status, headers: withHeaders(headers, changes), body }
+}
+
+/** `leave` hears of the answer, once. */
+function followed(turn: Turn, leave: (status: number) => void): Turn {
+  let left = false
+  const over = (status: number): void => {
+    if (!left) leave(status)
+    left = true
+  }
+  return {
+    ...turn,
+    finish: (response, length, server) => (over(response.status), turn.finish(response, length, server)),
+    own: (answer, server) => (over(answer.status), turn.own(answer, server)),
+    respond: (response) => (over(response.status), turn.respond(response)),
   }
 }
 

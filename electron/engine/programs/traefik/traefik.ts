@@ -10,7 +10,7 @@ import type { Process, Program } from '../../machine/types.ts'
 import type { TcpConnection } from '../../network/types.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { become } from '../become.ts'
-import { GO_NOT_FOUND, parseListen, serveGo, splitTarget, type GoAnswer } from '../http/go.ts'
+import { GO_NOT_FOUND, goResponse, parseListen, serveGo, splitTarget, type GoAnswer } from '../http/go.ts'
 import { writeResponse } from '../http/message.ts'
 import { serveHttp, type HttpServer } from '../http/server.ts'
 import { httpDate } from '../http/status.ts'
@@ -21,20 +21,22 @@ import { TlsServer } from '../tls/socket.ts'
 import { CIPHERS } from '../tls/wire.ts'
 import { matchingName, type Certificate } from '../tls/x509.ts'
 import type { SystemServices } from '../types.ts'
+import { apiAnswer, hasApi } from './api.ts'
 import { isSimulated } from './middlewares.ts'
 import type { CustomObject, Dynamic, Problem, Router, TcpRoute } from './model.ts'
 import { checkMiddlewares, mine, provide } from './providers.ts'
 import { PlainProxy } from './plain.ts'
 import { NOT_FOUND, Proxy } from './proxy.ts'
 import { routeTcp, TcpGates } from './tcp.ts'
+import { VERSION_NAMES } from './version.ts'
 
-/** traefik/traefik v3.3.6. */
-const VERSION = '3.3.6'
+const { version: VERSION, codename: CODENAME } = VERSION_NAMES
 /** providers.providersThrottleDuration, in ms. */
 const THROTTLE = 2_000
+const DASHBOARD: GoAnswer = { status: 501, body: "podhop: not simulated: Traefik's dashboard (its API has the same: /api/overview, /api/http/routers, /api/http/services, /api/http/middlewares, /api/rawdata)\n" }
 const SERVICE_LABEL = 'kubernetes.io/service-name'
 /** Static configuration that means something here, or nothing that is to be seen. */
-const FLAGS = /^(entrypoints\.[a-z]+\.(address|http\.tls)|providers\.(kubernetesingress|kubernetescrd)(\.(allowemptyservices|ingressendpoint\.publishedservice|allowcrossnamespace))?|ping|accesslog|log\.level|api(\.dashboard)?|metrics\.prometheus(\.entrypoint)?|global\.(checknewversion|sendanonymoususage))$/
+const FLAGS = /^(entrypoints\.[a-z0-9_-]+\.(address|http\.tls|http\.redirections\.entrypoint\.(to|scheme|permanent))|providers\.(kubernetesingress|kubernetescrd)(\.(allowemptyservices|ingressendpoint\.publishedservice|allowcrossnamespace))?|ping|accesslog|log\.level|api(\.(dashboard|insecure))?|metrics\.prometheus(\.entrypoint)?|global\.(checknewversion|sendanonymoususage))$/
 
 export function traefik(services: SystemServices): Record<string, Program> {
   return {
@@ -51,18 +53,23 @@ function readFlags(args: readonly string[]): Map<string, string> | { unknown: st
     if (!FLAGS.test(name.toLowerCase())) return { unknown: arg }
     flags.set(name.toLowerCase(), value)
   }
+  // SetEffectiveConfiguration (pkg/config/static): an entry point where none is said, and Traefik's own where something is to be had there
+  const addresses = [...flags.keys()].filter((name) => name.endsWith('.address'))
+  const internal = flags.get('api.insecure') === 'true' || flags.has('ping') || (flags.has('metrics.prometheus') && (flags.get('metrics.prometheus.entrypoint') ?? 'traefik') === 'traefik')
+  if (addresses.length === 0) flags.set('entrypoints.http.address', ':80')
+  if (internal && !flags.has('entrypoints.traefik.address')) flags.set('entrypoints.traefik.address', ':8080')
   return flags
 }
 
 function* run(process: Process, services: SystemServices): Task<number> {
   const args = process.argv.slice(1)
   if (args[0] === 'version') {
-    yield* process.print(`Version:      ${VERSION}\nCodename:     saintnectaire\nGo version:   go1.23.8\nBuilt:        2025-04-18T09:14:30Z\nOS/Arch:      linux/amd64\n`)
+    yield* process.print(`Version:      ${VERSION}\nCodename:     ${CODENAME}\nGo version:   go1.23.8\nBuilt:        2025-04-18T09:14:30Z\nOS/Arch:      linux/amd64\n`)
     return 0
   }
   const flags = readFlags(args)
   if ('unknown' in flags) {
-    yield* process.printError(`podhop: not simulated: traefik ${flags.unknown} (entry points and the two Kubernetes providers are)\n`)
+    yield* process.printError(`podhop: not simulated: traefik ${flags.unknown} (entry points with their redirections, the two Kubernetes providers, the API, ping and the log are)\n`)
     return 69
   }
   const out = new Output(process, 1)
@@ -112,10 +119,12 @@ class Traefik {
   #tcpRoutes: Informer<CustomObject> | undefined
   #tcpMiddlewares: Informer<CustomObject> | undefined
   #transports: Informer<CustomObject> | undefined
+  #tlsStores: Informer<CustomObject> | undefined
   #udpRoutes: Informer<CustomObject> | undefined
   #traefikServices: Informer<CustomObject> | undefined
   readonly #gates = new TcpGates()
   #dynamic: Dynamic = { tcp: [], tcpMiddlewares: new Map(), udp: [], routers: [], services: new Map(), middlewares: new Map(), certificates: [], problems: [] }
+  readonly #startedAt: number
   #routers: readonly Router[] = []
   #own: Certificate | undefined
 
@@ -127,6 +136,7 @@ class Traefik {
     this.#access = access
     this.#informers = new InformerFactory(client)
     this.#queue = new WorkQueue(process.clock, () => this.#sync())
+    this.#startedAt = process.clock.wall()
   }
 
   /** Why it cannot run. */
@@ -160,12 +170,13 @@ class Traefik {
       this.#middlewares = this.#informers.of<CustomObject>('middlewares.traefik.io')
       this.#tcpRoutes = this.#informers.of<CustomObject>('ingressroutetcps.traefik.io')
       this.#tcpMiddlewares = this.#informers.of<CustomObject>('middlewaretcps.traefik.io')
+      this.#tlsStores = this.#informers.of<CustomObject>('tlsstores.traefik.io')
       this.#transports = this.#informers.of<CustomObject>('serverstransports.traefik.io')
       this.#udpRoutes = this.#informers.of<CustomObject>('ingressrouteudps.traefik.io')
       this.#traefikServices = this.#informers.of<CustomObject>('traefikservices.traefik.io')
     }
     const look = (): void => this.#queue.add('sync')
-    for (const informer of [this.#ingresses, this.#classes, this.#services, this.#slices, this.#secrets, this.#routes, this.#middlewares, this.#tcpRoutes, this.#tcpMiddlewares, this.#transports, this.#udpRoutes, this.#traefikServices]) (informer as Informer<KubeObject> | undefined)?.on({ onAdd: look, onUpdate: look, onDelete: look })
+    for (const informer of [this.#ingresses, this.#classes, this.#services, this.#slices, this.#secrets, this.#routes, this.#middlewares, this.#tcpRoutes, this.#tcpMiddlewares, this.#transports, this.#tlsStores, this.#udpRoutes, this.#traefikServices]) (informer as Informer<KubeObject> | undefined)?.on({ onAdd: look, onUpdate: look, onDelete: look })
     look()
     return undefined
   }
@@ -178,18 +189,18 @@ class Traefik {
 
   #listen(): string | undefined {
     const process = this.#process
-    const proxy = new Proxy(process, () => ({ dynamic: this.#dynamic, routers: this.#routers }), this.#access)
+    const proxy = new Proxy(process, () => ({ dynamic: this.#dynamic, routers: this.#routers }), this.#access, (service, { target }) => this.#internal(service, target))
     const plain = new PlainProxy(process, (text) => this.#log('ERR', text))
     const reaches = (name: string) => ({ entryPoints }: { entryPoints: readonly string[] }): boolean => entryPoints.length === 0 || entryPoints.includes(name)
     for (const [flag, address] of this.#flags) {
-      const name = /^entrypoints\.([a-z]+)\.address$/.exec(flag)?.[1]
+      const name = /^entrypoints\.([a-z0-9_-]+)\.address$/.exec(flag)?.[1]
       const at = name === undefined ? undefined : parseListen(address.replace(/\/(tcp|udp)$/, ''))
       if (name === undefined) continue
       if (!at) return `command traefik error: error while building entryPoint ${name}: error preparing server: error opening listener: listen tcp: address ${address}: missing port in address`
       const tls = this.#flags.get(`entrypoints.${name}.http.tls`) === 'true'
       try {
         if (address.endsWith('/udp')) this.#servers.push(plain.listen(at.port, () => this.#dynamic.udp.find(reaches(name))))
-        else if (name === 'traefik' || name === 'metrics') this.#servers.push(serveGo(process, 'traefik', at.port, at.address, (r) => this.#inside(name, splitTarget(r.target).path)))
+        else if (name === 'metrics') this.#servers.push(serveGo(process, 'traefik', at.port, at.address, (r) => this.#inside(name, r.target) ?? GO_NOT_FOUND))
         else {
           const server: HttpServer = serveHttp(process, {
             port: at.port,
@@ -200,7 +211,11 @@ class Traefik {
               plain: (route, own) => this.#pass(plain, route, own),
               ends: (route, own) => this.#pass(plain, route, new TlsServer(own, { random: process.clock.random, select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), cipher: CIPHERS.aes128, tickets: [122] })),
             }),
-            handle: (request, respond) => proxy.handle({ name, tls }, request, respond),
+            handle: (request, respond) => {
+              const inside = name === 'traefik' ? this.#inside(name, request.target) : undefined
+              if (inside) respond(goResponse(process, request, inside))
+              else proxy.handle({ name, tls, internal: name === 'traefik', redirect: this.#redirectOf(name) }, request, respond)
+            },
             refuse: (status) => ({ status, headers: [['Content-Type', 'text/plain; charset=utf-8'], ['Connection', 'close']], body: encodeUtf8('400 Bad Request') }),
             ...(tls ? { tls: { select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), alpn: ['h2', 'http/1.1'], cipher: CIPHERS.aes128, tickets: [122], acknowledgesName: false, plain: () => this.#plain() } } : {}),
           })
@@ -228,10 +243,46 @@ class Traefik {
     connection.end()
   }
 
-  #inside(name: string, path: string): GoAnswer {
-    if (name === 'traefik' && path === '/ping' && this.#flags.has('ping')) return { body: 'OK' }
-    if (name === 'metrics' || path.startsWith('/api') || path.startsWith('/dashboard')) return { status: 501, body: `podhop: not simulated: Traefik's ${name === 'metrics' ? 'metrics' : 'dashboard and API'} (kubectl logs and hop trace show what it does)\n` }
-    return GO_NOT_FOUND
+  /** Traefik's own at its own entry point; undefined: what routers say. */
+  #inside(name: string, target: string): GoAnswer | undefined {
+    const { path } = splitTarget(target)
+    if (name === 'traefik' && path.startsWith('/ping') && this.#flags.has('ping')) return { body: 'OK' }
+    if (path.startsWith('/metrics') && this.#flags.has('metrics.prometheus') && name === (this.#flags.get('metrics.prometheus.entrypoint') ?? 'traefik')) return this.#internal('prometheus@internal', target)
+    if (name !== 'traefik' || this.#flags.get('api.insecure') !== 'true') return undefined
+    if (path.startsWith('/api')) return this.#internal('api@internal', target)
+    if (this.#flags.get('api.dashboard') === 'false') return undefined
+    return path === '/' ? { status: 301, headers: [['Location', '/dashboard/']], body: 'Moved Permanently' } : DASHBOARD
+  }
+
+  /** A service of Traefik's own, which an IngressRoute may have, too. */
+  #internal(service: string, target: string): GoAnswer {
+    const { path, query } = splitTarget(target)
+    if (service === 'ping@internal' && this.#flags.has('ping')) return { body: 'OK' }
+    if (service === 'prometheus@internal' && this.#flags.has('metrics.prometheus')) return { status: 501, body: "podhop: not simulated: Traefik's metrics (/api/overview counts its routers, kubectl logs tells of its requests)\n" }
+    if (service === 'noop@internal') return { status: 418, headers: [['Content-Type', 'text/plain; charset=utf-8'], ['X-Content-Type-Options', 'nosniff']], body: "I'm a teapot\n" }
+    if ((service !== 'api@internal' && service !== 'dashboard@internal') || !hasApi(this.#flags)) return GO_NOT_FOUND
+    if (path.startsWith('/api/')) {
+      return apiAnswer(path, query, { dynamic: this.#dynamic, routers: this.#routers, tcp: this.#dynamic.tcp, flags: this.#flags, entryPoints: this.#entryPoints(), startedAt: this.#startedAt })
+    }
+    const dashboard = this.#flags.get('api.dashboard') !== 'false'
+    if (dashboard && path === '/') return { status: 302, headers: [['Location', '/dashboard/']] }
+    return dashboard && path.startsWith('/dashboard/') ? DASHBOARD : GO_NOT_FOUND
+  }
+
+  #entryPoints(): { name: string; address: string }[] {
+    return [...this.#flags].flatMap(([flag, address]) => {
+      const name = /^entrypoints\.([a-z0-9_-]+)\.address$/.exec(flag)?.[1]
+      return name === undefined ? [] : [{ name, address }]
+    }).sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /** entryPoints.NAME.http.redirections.entryPoint: what redirectScheme does with each of its requests. */
+  #redirectOf(name: string): Record<string, unknown> | undefined {
+    const of = (key: string): string | undefined => this.#flags.get(`entrypoints.${name}.http.redirections.entrypoint.${key}`)
+    const to = of('to')
+    if (to === undefined) return undefined
+    const address = this.#flags.get(`entrypoints.${to.toLowerCase()}.address`) ?? to
+    return { scheme: of('scheme') ?? 'https', permanent: of('permanent') !== 'false', port: parseListen(address.replace(/\/tcp$/, ''))?.port.toString() ?? '' }
   }
 
   /** Where TLS is spoken, a router without it finds nobody. */
@@ -243,7 +294,7 @@ class Traefik {
   #chainFor(name: string | undefined): readonly Certificate[] {
     const { certificates } = this.#dynamic
     const exact = name === undefined ? undefined : (certificates.find(([own]) => own!.dnsNames.includes(name)) ?? certificates.find(([own]) => matchingName(own!, name) !== undefined))
-    if (exact) return exact
+    if (exact ?? this.#dynamic.ownCertificate) return (exact ?? this.#dynamic.ownCertificate)!
     const { clock } = this.#process
     this.#own ??= makeCertificate({
       subject: [['CN', 'TRAEFIK DEFAULT CERT']], key: makeKey(clock.random), notBefore: Math.floor(clock.wall() / 1000) * 1000, days: 365, alternativeNames: [`${clock.random.hex(32)}.${clock.random.hex(32)}.traefik.default`], serverOnly: true, random: clock.random,
@@ -259,6 +310,7 @@ class Traefik {
       middlewares: [...(this.#middlewares?.values() ?? [])],
       tcpRoutes: [...(this.#tcpRoutes?.values() ?? [])],
       tcpMiddlewares: [...(this.#tcpMiddlewares?.values() ?? [])],
+      tlsStores: [...(this.#tlsStores?.values() ?? [])],
       transport: (namespace, name) => this.#transports?.get(namespace, name),
       udpRoutes: [...(this.#udpRoutes?.values() ?? [])],
       traefikService: (namespace, name) => this.#traefikServices?.get(namespace, name),
