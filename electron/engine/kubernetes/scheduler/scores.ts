@@ -57,7 +57,7 @@ function between(raw: readonly number[]): number[] {
 }
 
 /** Nodes that would rather not have the Pod: all get the same when none has such a taint. */
-function taintScores({ spec }: Pod, feasible: readonly NodeInfo[]): number[] | undefined {
+export function taintScores({ spec }: Pod, feasible: readonly NodeInfo[]): number[] | undefined {
   let any = false
   const counts = feasible.map(({ node }) => {
     const soft = node!.spec.taints?.filter((t) => t.effect === 'PreferNoSchedule' && !spec.tolerations?.some((each) => tolerates(each, t))).length ?? 0
@@ -67,7 +67,7 @@ function taintScores({ spec }: Pod, feasible: readonly NodeInfo[]): number[] | u
   return any ? normalize(counts, true) : undefined
 }
 
-function nodeAffinityScores(pod: Pod, feasible: readonly NodeInfo[]): number[] | undefined {
+export function nodeAffinityScores(pod: Pod, feasible: readonly NodeInfo[]): number[] | undefined {
   const terms = pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution
   if (!terms?.length) return undefined
   return normalize(feasible.map(({ node }) => terms.reduce((n, t) => n + (matchesTerm(t.preference, node!) ? t.weight : 0), 0)), false)
@@ -77,7 +77,7 @@ const MB = 1024 * 1024
 const IMAGES = { least: 23 * MB, most: 1000 * MB }
 
 /** plugins/imagelocality: the more of the images' bytes are there, the better; less for images that few nodes have. */
-function imageScores(state: ClusterState, { spec }: Pod, feasible: readonly NodeInfo[]): number[] | undefined {
+export function imageScores(state: ClusterState, { spec }: Pod, feasible: readonly NodeInfo[]): number[] | undefined {
   const containers = [...(spec.initContainers ?? []), ...spec.containers]
   const names = containers.map((c) => normalizedImage(c.image ?? '')).filter((name) => state.image(name))
   if (names.length === 0) return undefined
