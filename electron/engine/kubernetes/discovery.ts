@@ -33,7 +33,6 @@ export const NOT_SIMULATED: readonly ApiResource[] = [
   apiResource('PodTemplate', 'podtemplates'),
   apiResource('ResourceQuota', 'resourcequotas', { shortNames: ['quota'] }),
   apiResource('HorizontalPodAutoscaler', 'horizontalpodautoscalers', { group: 'autoscaling', version: 'v2', shortNames: ['hpa'], categories: ['all'] }),
-  apiResource('CertificateSigningRequest', 'certificatesigningrequests', { group: 'certificates.k8s.io', shortNames: ['csr'], namespaced: false }),
   apiResource('FlowSchema', 'flowschemas', { group: 'flowcontrol.apiserver.k8s.io', namespaced: false }),
   apiResource('PriorityLevelConfiguration', 'prioritylevelconfigurations', { group: 'flowcontrol.apiserver.k8s.io', namespaced: false }),
   apiResource('RuntimeClass', 'runtimeclasses', { group: 'node.k8s.io', namespaced: false }),

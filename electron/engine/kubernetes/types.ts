@@ -54,6 +54,11 @@ export type APIService = Stored<object, {
   spec: { service?: { namespace?: string; name?: string; port?: number }; group?: string; version?: string; insecureSkipTLSVerify?: boolean; caBundle?: string; groupPriorityMinimum: number; versionPriority: number }
   status: { conditions?: Condition[] }
 }>
+export interface CertificateCondition { type: string; status: string; reason?: string; message?: string; lastUpdateTime?: string | null; lastTransitionTime?: string | null }
+export type CertificateSigningRequest = Stored<object, {
+  spec: { request: string; signerName: string; expirationSeconds?: number; usages?: string[]; username?: string; uid?: string; groups?: string[]; extra?: { [key: string]: string[] } }
+  status: { conditions?: CertificateCondition[]; certificate?: string }
+}>
 export type Role = Stored<rbac.Role, { rules: rbac.PolicyRule[] | null }> & Namespaced
 export type ClusterRole = Stored<rbac.ClusterRole, { rules: rbac.PolicyRule[] | null }>
 export type RoleBinding = Stored<rbac.RoleBinding, object> & Namespaced

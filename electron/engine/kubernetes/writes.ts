@@ -17,6 +17,7 @@ import { alreadyExists, conflict, deniedByWebhook, forbidden, generatedNameTaken
 import { checkNames, decodeBody, setNamespace } from './object-body.ts'
 import { ADMIN } from './rbac/authorizer.ts'
 import { confirmNoEscalation } from './rbac/escalation.ts'
+import { confirmSigner } from './rbac/signers.ts'
 import { checkStoredSize } from './sizes.ts'
 import type { Allocation, ServiceAllocator } from './service-allocator.ts'
 import type { Store } from './store.ts'
@@ -88,6 +89,7 @@ function createDecoded(server: Server, kind: Kind, sent: KubeObject, options: Wr
   if (review) object = review.mutate(object, undefined, (patched) => remade(kind, patched), (text) => options.onWarning?.(text))!
   const metadata: DraftMeta = object.metadata
   confirmNoEscalation(kind, object, undefined, options.user, server.store)
+  confirmSigner(kind, object, undefined, undefined, options.user, server.store)
   delete metadata.deletionTimestamp
   delete metadata.deletionGracePeriodSeconds
   delete metadata.selfLink
@@ -97,7 +99,7 @@ function createDecoded(server: Server, kind: Kind, sent: KubeObject, options: Wr
   metadata.name ??= ''
   if (!metadata.name && metadata.generateName) metadata.name = generateName(server, context.random, kind, metadata.generateName, metadata.namespace ?? '')
   // A Job's labels have its uid and name.
-  kind.prepareForCreate?.(object, context, options.onWarning)
+  kind.prepareForCreate?.(object, context, options.onWarning, options.user ?? ADMIN)
   if (kind.generationChanged) metadata.generation = 1
   else delete metadata.generation
   const allocation = kind.allocate?.(object, undefined, context)
@@ -137,7 +139,7 @@ export function updateObject(
     if (kind.createOnUpdate && !subresource) return createObject(server, kind, namespace, body, options)
     throw notFound(resource, name)
   }
-  if (subresource && !kind.parts?.[subresource] && !['status', 'scale', 'finalize'].includes(subresource)) throw unserved(resource, subresource)
+  if (subresource && !kind.parts?.[subresource] && !['status', 'approval', 'scale', 'finalize'].includes(subresource)) throw unserved(resource, subresource)
   if (subresource === 'scale') return updateScale(server, kind, old, body, options)
   if (options.canonical && subresource === 'status' && server.admission?.judgesUpdatesOf(kind, subresource) !== true && (body as KubeObject).metadata === old.metadata) return writeStatus(server, kind, old, body as KubeObject, options)
   const submitted = decodeBody(kind, body, old, options)
@@ -177,10 +179,11 @@ function updateDecoded(
   const name = old.metadata.name
   checkVersion(kind, old, object)
   if (!options.subresource) confirmNoEscalation(kind, object, old, options.user, server.store)
-  const status = options.subresource === 'status'
+  else confirmSigner(kind, object, old, options.subresource, options.user, server.store)
+  const status = STATUS_PARTS.has(options.subresource ?? '')
   const sent = object.metadata.managedFields
   const part = options.subresource ? kind.parts?.[options.subresource] : undefined
-  let next = status ? statusUpdate(kind, old, object) : part ? part.merge(old, object) : object
+  let next = status ? statusUpdate(kind, old, object, options.subresource!, server.context(options.dryRun ?? false)) : part ? part.merge(old, object) : object
   const warned = (text: string): void => options.onWarning?.(text)
   if (status) setEntries(next, entriesAfter(server, kind, old, next, sent, options, owners))
   else {
@@ -201,7 +204,7 @@ function updateDecoded(
   try {
     const errors = new FieldErrors()
     validateObjectMetaUpdate(next.metadata, old.metadata, 'metadata', errors)
-    if (status) kind.validateStatusUpdate?.(next, old, errors)
+    if (status) kind.validateStatusUpdate?.(next, old, errors, options.subresource)
     else if (part) part.validate(next, old, errors)
     else if (kind.validateUpdate) kind.validateUpdate(next, old, errors)
     else kind.validate(next, errors)
@@ -342,9 +345,12 @@ function keepServerFields(kind: Kind, object: KubeObject, old: KubeObject): void
   if (status !== undefined) (object as { status?: unknown }).status = status
 }
 
-function statusUpdate(kind: Kind, old: KubeObject, submitted: KubeObject): KubeObject {
+/** What writes nothing but the status: of a CertificateSigningRequest approval is another way to it. */
+const STATUS_PARTS: ReadonlySet<string> = new Set(['status', 'approval'])
+
+function statusUpdate(kind: Kind, old: KubeObject, submitted: KubeObject, subresource: string, context: Context): KubeObject {
   const next = { ...old, metadata: { ...old.metadata }, status: (submitted as { status?: unknown }).status } as KubeObject
-  kind.prepareForStatusUpdate?.(next, old, submitted)
+  kind.prepareForStatusUpdate?.(next, old, submitted, subresource, context)
   return next
 }
 

@@ -8,7 +8,7 @@ import type { Node } from '../machine/inode.ts'
 import { joinHostPort, nthAddress } from '../network/address.ts'
 import type { NodeView } from './index.ts'
 import { NETNS } from './netns.ts'
-import { installPki } from './pki.ts'
+import { installPki, KUBELET_PKI, kubeletPki } from './pki.ts'
 import { logDirectory, type ContainerView } from './runtime.ts'
 import { KUBELET_DROP_IN, KUBELET_DROP_IN_TEXT, KUBELET_EXTRA_FILE, KUBELET_EXTRA_TEXT, KUBELET_FLAGS_FILE, KUBELET_FLAGS_TEXT, KUBELET_UNIT, KUBELET_UNIT_TEXT } from './kubelet-unit.ts'
 
@@ -50,6 +50,7 @@ export function installNodeFiles(view: NodeView, facts: NodeFacts): void {
   if (facts.role === 'control-plane') {
     if (!fs.exists('/usr/bin/kubectl')) fs.installProgram('/usr/bin/kubectl', 'kubectl')
   }
+  installKubeletPki(fs, kubeletPki(facts.config.seed, name, view.born))
   for (const [path, text] of Object.entries(files)) {
     if (fs.exists(path)) continue
     fs.makeDirectory(path.slice(0, path.lastIndexOf('/')), { parents: true })
@@ -57,13 +58,25 @@ export function installNodeFiles(view: NodeView, facts: NodeFacts): void {
   }
 }
 
+/** The client's certificate under the name of its time, with a link to it, as the kubelet's certificate manager keeps it. */
+function installKubeletPki(fs: MemoryFilesystem, files: Readonly<Record<string, () => string>>): void {
+  const folder = KUBELET_PKI
+  fs.makeDirectory(folder, { parents: true })
+  for (const [name, make] of Object.entries(files)) {
+    fs.writeLate(`${folder}/${name}`, () => encodeUtf8(make()))
+    fs.chmod(`${folder}/${name}`, name.endsWith('.crt') ? 0o644 : 0o600)
+    if (name.startsWith('kubelet-client-')) fs.symlink(`${folder}/${name}`, `${folder}/kubelet-client-current.pem`)
+  }
+}
+
 /** What `kubeadm init` leaves on a control-plane node from its birth on, for its Pods read it. `born`: ms since 1970. */
 export function installControlPlaneFiles(fs: MemoryFilesystem, config: ClusterConfig, node: NodeConfig, apiServer: string, born: number): void {
   installPki(fs, config, node, born)
   const data = 'UE9ESE9Q'
+  const word = (user: string): string => encodeBase64(encodeUtf8(`PODHOP ${user}`))
   const admin = (): string => kubeconfig({ server: `https://${joinHostPort(apiServer, 6443)}`, certificateAuthority: encodeBase64(encodeUtf8(CLUSTER_CA)), user: { 'client-certificate-data': data, 'client-key-data': data } })
-  const files: Record<string, () => string> = { admin, 'super-admin': () => admin().replaceAll('kubernetes-admin', 'kubernetes-super-admin') }
-  for (const part of ['controller-manager', 'scheduler']) files[part] = () => agentConfig(apiServer, `system:kube-${part}`, `system:kube-${part}`, `    client-certificate-data: ${data}\n    client-key-data: ${data}\n`)
+  const files: Record<string, () => string> = { admin, 'super-admin': () => admin().replaceAll('kubernetes-admin', 'kubernetes-super-admin').replaceAll(data, word('kubernetes-super-admin')) }
+  for (const part of ['controller-manager', 'scheduler']) files[part] = () => agentConfig(apiServer, `system:kube-${part}`, `system:kube-${part}`, `    client-certificate-data: ${word(`system:kube-${part}`)}\n    client-key-data: ${word(`system:kube-${part}`)}\n`)
   for (const [name, make] of Object.entries(files)) {
     const path = `/etc/kubernetes/${name}.conf`
     fs.writeLate(path, () => encodeUtf8(make()))

@@ -23,6 +23,8 @@ export class NodeView implements Surroundings {
   readonly services: NodeServices
   readonly netns: NamedNamespaces
   readonly identity: MachineIdentity
+  /** When the cluster began, in ms since 1970. */
+  readonly born: number
   readonly #processes: NodeProcesses
   readonly #journal: Journal
   readonly #facts: NodeFacts
@@ -32,6 +34,7 @@ export class NodeView implements Surroundings {
     this.name = name
     this.machine = machine
     this.identity = kubelet.identity
+    this.born = kubelet.context.clock.wall() - kubelet.context.clock.now
     this.#journal = journal
     this.#facts = facts
     this.runtime = new NodeRuntime(kubelet)

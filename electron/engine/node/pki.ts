@@ -1,9 +1,12 @@
 import { nodeIps, type ClusterConfig, type NodeConfig } from '../config.ts'
 import { CLUSTER_CA, FRONT_PROXY_CA } from '../kubernetes/cluster-ca.ts'
+import type { Filesystem } from '../machine/types.ts'
+import { isValidIp } from '../network/address.ts'
 import type { MemoryFilesystem } from '../machine/filesystem.ts'
 import { authorityKey, BORN, DAYS, serverNames } from '../programs/kube-apiserver/certificate.ts'
 import { der, derBits, derInteger, derOid, readDer, readOne, TAG } from '../programs/tls/der.ts'
-import { encodeKey, makeCertificate, makeKey, type RsaKey } from '../programs/tls/make.ts'
+import { encodeKey, encodePublicKey, makeCertificate, makeKey, type RsaKey } from '../programs/tls/make.ts'
+import { issueCertificate } from '../programs/tls/signing-request.ts'
 import { OID, readCertificates, toPem, type Certificate, type NamePart } from '../programs/tls/x509.ts'
 import { Random } from '../random.ts'
 import { encodeUtf8 } from '../text.ts'
@@ -36,14 +39,14 @@ class Pki {
       files[`${path}.crt`] = () => this.#pair(path, make).certificate
       files[`${path}.key`] = () => keyPem(this.#pair(path, make).key)
     }
-    const leaf = (path: string, authority: string, subject: readonly NamePart[], names: readonly string[] = []): void => pair(path, () => this.#leaf(path, this.#authority(authority), subject, names))
+    const leaf = (path: string, authority: string, subject: readonly NamePart[], purposes: readonly string[], names: readonly string[] = []): void => pair(path, () => this.#leaf(path, this.#authority(authority), subject, purposes, names))
     for (const authority of ['ca', 'front-proxy-ca', 'etcd/ca']) pair(authority, () => this.#authority(authority))
-    leaf('apiserver', 'ca', [['CN', 'kube-apiserver']], serverNames(this.#config))
-    leaf('apiserver-kubelet-client', 'ca', [['O', 'kubeadm:cluster-admins'], ['CN', 'kube-apiserver-kubelet-client']])
-    leaf('front-proxy-client', 'front-proxy-ca', [['CN', 'front-proxy-client']])
-    leaf('apiserver-etcd-client', 'etcd/ca', [['CN', 'kube-apiserver-etcd-client']])
-    leaf('etcd/healthcheck-client', 'etcd/ca', [['CN', 'kube-etcd-healthcheck-client']])
-    for (const each of ['etcd/server', 'etcd/peer']) leaf(each, 'etcd/ca', [['CN', name]], own)
+    leaf('apiserver', 'ca', [['CN', 'kube-apiserver']], [FOR_SERVERS], serverNames(this.#config))
+    leaf('apiserver-kubelet-client', 'ca', [['O', 'kubeadm:cluster-admins'], ['CN', 'kube-apiserver-kubelet-client']], [FOR_CLIENTS])
+    leaf('front-proxy-client', 'front-proxy-ca', [['CN', 'front-proxy-client']], [FOR_CLIENTS])
+    leaf('apiserver-etcd-client', 'etcd/ca', [['CN', 'kube-apiserver-etcd-client']], [FOR_CLIENTS])
+    leaf('etcd/healthcheck-client', 'etcd/ca', [['CN', 'kube-etcd-healthcheck-client']], [FOR_CLIENTS])
+    for (const each of ['etcd/server', 'etcd/peer']) leaf(each, 'etcd/ca', [['CN', name]], [FOR_SERVERS, FOR_CLIENTS], own)
     const accounts = (): RsaKey => makeKey(new Random(this.#config.seed).fork('sa'))
     files['sa.key'] = () => keyPem(accounts())
     files['sa.pub'] = () => publicPem(accounts())
@@ -66,12 +69,46 @@ class Pki {
     })
   }
 
-  #leaf(path: string, authority: Pair, subject: readonly NamePart[], alternativeNames: readonly string[]): Pair {
-    const random = new Random(this.#config.seed).fork(`pki ${path} ${this.#node.name}`)
-    const key = makeKey(random)
-    const issuer = { key: authority.key, certificate: readCertificates(authority.certificate)[0]! }
-    return { key, certificate: pem(makeCertificate({ subject, key, notBefore: this.#born, days: YEAR, alternativeNames, issuer, random })) }
+  #leaf(path: string, authority: Pair, subject: readonly NamePart[], purposes: readonly string[], names: readonly string[]): Pair {
+    return leafOf(new Random(this.#config.seed).fork(`pki ${path} ${this.#node.name}`), authority, subject, purposes, names, this.#born)
   }
+}
+
+const FOR_SERVERS = '1.3.6.1.5.5.7.3.1'
+const FOR_CLIENTS = '1.3.6.1.5.5.7.3.2'
+/** Digital signature and key encipherment. */
+const KEY_USAGE = 0xa0
+
+/** A year from `born` on. */
+function leafOf(random: Random, authority: Pair, subject: readonly NamePart[], purposes: readonly string[], names: readonly string[], born: number): Pair {
+  const key = makeKey(random)
+  const issuer = { key: authority.key, certificate: readCertificates(authority.certificate)[0]! }
+  const request = { subject, publicKey: encodePublicKey(key), dnsNames: names.filter((name) => !isValidIp(name)), ipAddresses: names.filter(isValidIp) }
+  return { key, certificate: pem(issueCertificate({ request, issuer, notBefore: born, notAfter: born + YEAR * 86_400_000, keyUsage: KEY_USAGE, extendedKeyUsage: purposes, random })) }
+}
+
+export const KUBELET_PKI = '/var/lib/kubelet/pki'
+
+/** A certificate of its own that a kubelet makes when it starts and has none. */
+export function installServingPair(fs: Filesystem, node: string, wall: number): void {
+  const files = kubeletPki(Math.floor(wall / 1000), node, wall)
+  for (const name of ['kubelet.crt', 'kubelet.key']) fs.writeFile(`${KUBELET_PKI}/${name}`, encodeUtf8(files[name]!()), name.endsWith('.crt') ? 0o644 : 0o600)
+}
+
+/** What a kubelet shows to the API server, which the cluster's authority has signed, and to those who call it, which its own has; path → content. */
+export function kubeletPki(seed: number, node: string, born: number): Record<string, () => string> {
+  const second = Math.floor(born / 1000)
+  const random = (what: string): Random => new Random(seed).fork(`kubelet ${what} ${node}`)
+  let client: Pair | undefined
+  let serving: Pair | undefined
+  const served = (): Pair => {
+    const key = makeKey(random('ca'))
+    const own = { key, certificate: pem(makeCertificate({ subject: [['CN', `${node}-ca@${second}`]], key, notBefore: second * 1000, days: YEAR, isCa: true, random: random('ca') })) }
+    return (serving ??= leafOf(random('serving'), own, [['CN', `${node}@${second}`]], [FOR_SERVERS], [node], second * 1000))
+  }
+  const shown = (): Pair => (client ??= leafOf(random('client'), { certificate: CLUSTER_CA, key: authorityKey() }, [['O', 'system:nodes'], ['CN', `system:node:${node}`]], [FOR_CLIENTS], [], second * 1000))
+  const name = `kubelet-client-${new Date(second * 1000).toISOString().slice(0, 19).replace(/[T:]/g, '-')}.pem`
+  return { [name]: () => `${shown().certificate}${keyPem(shown().key)}`, 'kubelet.crt': () => served().certificate, 'kubelet.key': () => keyPem(served().key) }
 }
 
 /** What `kubeadm init` leaves in {@link PKI}. `born`: ms since 1970. */

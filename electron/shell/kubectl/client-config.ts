@@ -102,6 +102,17 @@ export class ClientConfig {
     return 'tls: failed to verify certificate: x509: certificate signed by unknown authority'
   }
 
+  /** What a file of the user's holds, or what stands in the kubeconfig in its place; undefined where there is neither. */
+  credential(field: 'client-certificate' | 'client-key'): string | undefined {
+    const given = text(this.user[`${field}-data`])
+    if (given !== '') {
+      const bytes = decodeBase64(given)
+      return typeof bytes === 'number' ? '' : decodeUtf8(bytes)
+    }
+    const path = text(this.user[field])
+    return path === '' ? undefined : this.#fs.readText(this.#process.resolve(path))
+  }
+
   #unreadable(entry: JsonObject, field: string, as: string, name: string): string[] {
     const path = text(entry[field])
     return path === '' || this.#fs.exists(this.#process.resolve(path)) ? [] : [`unable to read ${as} ${path} for ${name} due to open ${path}: no such file or directory`]

@@ -1,9 +1,13 @@
+import { byName } from '../../engine/own.ts'
+import { DerError } from '../../engine/programs/tls/der.ts'
+import { readKey, type RsaKey } from '../../engine/programs/tls/make.ts'
+import { type Certificate, readCertificates } from '../../engine/programs/tls/x509.ts'
 import type { KubernetesClient } from '../../engine/kubernetes/client.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Process } from '../../engine/machine/types.ts'
-import { ANONYMOUS, userOfToken } from '../../engine/kubernetes/rbac/authenticate.ts'
+import { ANONYMOUS, userOfCertificate, userOfToken } from '../../engine/kubernetes/rbac/authenticate.ts'
 import { asUser, become } from '../../engine/kubernetes/rbac/as-user.ts'
-import { ADMIN } from '../../engine/kubernetes/rbac/authorizer.ts'
+import { ADMIN, type User } from '../../engine/kubernetes/rbac/authorizer.ts'
 import { failure } from '../../engine/kubernetes/status.ts'
 import { KubectlError } from './errors.ts'
 import type { ClientConfig } from './client-config.ts'
@@ -28,15 +32,57 @@ export function* askForPassword(process: Process): Task {
 }
 
 /** The client as the user of the kubeconfig, or as whom --token, --as, --as-group and --as-uid say: clientcmd's AuthInfo and its overrides. */
-export function identified(client: KubernetesClient, { user: entry }: ClientConfig, wall: number, asked: boolean): KubernetesClient {
+export function identified(client: KubernetesClient, config: ClientConfig, wall: number, asked: boolean): KubernetesClient {
+  const { user: entry } = config
   const [as, uid, token] = ['as', 'as-uid', 'token'].map((field) => text(entry[field])) as [string, string, string]
   const has = (...fields: readonly string[]): boolean => fields.some((field) => entry[field] !== undefined && entry[field] !== '')
   const hasCertificate = has('client-certificate-data', 'client-certificate')
   const isNamed = hasCertificate || token !== '' || has('tokenFile', 'auth-provider', 'exec')
   if (!isNamed && !has('username') && !asked) throw new NoCredentials()
   // the server knows no passwords; a certificate comes before a token
-  const shown = !isNamed ? ANONYMOUS : token && !hasCertificate ? userOfToken(client, token, wall) : ADMIN
+  const shown = !isNamed ? ANONYMOUS : hasCertificate ? holder(config, wall) : token ? userOfToken(client, token, wall) : ADMIN
   if (!shown) throw failure(401, 'Unauthorized', 'Unauthorized')
   const user = as ? become(client, shown, { user: as, groups: list(entry['as-groups']).map(text), ...(uid ? { uid } : {}) }) : shown
   return user === ADMIN ? client : asUser(client, user)
+}
+
+/** Who shows a client's certificate; the lab terminal's own is a word. Throws what Go's TLS has against the files. */
+function holder(config: ClientConfig, wall: number): User | undefined {
+  const certificate = config.credential('client-certificate') ?? ''
+  const [, name] = /^PODHOP(?: (\S+))?$/.exec(certificate) ?? []
+  if (certificate.startsWith('PODHOP')) return name === undefined ? ADMIN : WORDS[name]
+  const unread = (why: string): KubectlError => new KubectlError(`tls: ${why}`)
+  if (!/-----BEGIN CERTIFICATE-----/.test(certificate)) throw unread('failed to find any PEM data in certificate input')
+  const shown = readAll(certificate)
+  const key = config.credential('client-key') ?? ''
+  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(key)) throw unread('failed to find any PEM data in key input')
+  if (!shown[0]) throw unread('failed to parse certificate')
+  const own = keyOf(key)
+  if (own && shown[0].rsa && own.n !== shown[0].rsa.modulus) throw unread('private key does not match public key')
+  return userOfCertificate(shown[0], wall)
+}
+
+/** The administrators and agents of the files that kubeadm leaves. */
+const WORDS: Readonly<Record<string, User>> = byName({
+  'kubernetes-super-admin': { name: 'kubernetes-super-admin', groups: ['system:masters', 'system:authenticated'] },
+  'system:kube-controller-manager': { name: 'system:kube-controller-manager', groups: ['system:authenticated'] },
+  'system:kube-scheduler': { name: 'system:kube-scheduler', groups: ['system:authenticated'] },
+})
+
+function readAll(pem: string): Certificate[] {
+  try {
+    return readCertificates(pem)
+  } catch (error) {
+    if (error instanceof DerError) return []
+    throw error
+  }
+}
+
+function keyOf(pem: string): RsaKey | undefined {
+  try {
+    return readKey(pem)
+  } catch (error) {
+    if (error instanceof DerError) return undefined
+    throw error
+  }
 }

@@ -42,7 +42,30 @@ it('kubeadm certs check-expiration reads the certificates that there are', () =>
   expect(output).toMatch(/\nca +Dec 30, 2034 00:00 UTC +8y +no {6}\n/)
 })
 
+it('kubeadm certs renew makes certificates and keys anew, also those of kubeconfigs, which the API server knows', () => {
+  const { run } = house()
+  run('sleep 60')
+  const { output } = run(`${ON} sh -c 'cp /etc/kubernetes/pki/apiserver.crt /tmp/old.crt; rm /etc/kubernetes/pki/front-proxy-ca.key; kubeadm certs renew all'`)
+  expect(output).toContain('\n\ncertificate embedded in the kubeconfig file for the admin to use and for kubeadm itself renewed\ncertificate for serving the Kubernetes API renewed\n')
+  expect(output).toContain("\nDetected external front-proxy-ca, certificate for the front proxy client can't be renewed\n")
+  expect(output).toMatch(/\n\nDone renewing certificates\. You must restart the kube-apiserver/)
+  const { output: table } = run(`${ON} kubeadm certs check-expiration`)
+  expect(table).toContain('\nadmin.conf                 Jan 05, 2027 08:01 UTC   364d            ca                      no      \n')
+  expect(table).toMatch(/\nfront-proxy-client +Jan 05, 2027 08:00 UTC /)
+  expect(run(`${ON} sh -c 'cd /etc/kubernetes; openssl verify -CAfile pki/ca.crt pki/apiserver.crt; openssl x509 -noout -ext subjectAltName < pki/apiserver.crt | tail -1; kubectl --kubeconfig admin.conf auth whoami -o jsonpath="{.status.userInfo.username} {.status.userInfo.groups}"'`).output).toBe(
+    'pki/apiserver.crt: OK\n    DNS:control-plane, DNS:kubernetes, DNS:kubernetes.default, DNS:kubernetes.default.svc, DNS:kubernetes.default.svc.cluster.local, IP Address:10.96.0.1, IP Address:172.18.0.2\nkubernetes-admin ["kubeadm:cluster-admins","system:authenticated"]',
+  )
+})
+
 it('signs as RFC 7515 has it', () => {
   // Python's hmac and base64 say the same
   expect(signature('Hear me roar!', { id: 'joshua', secret: 'my voice is my passport' })).toBe('eyJhbGciOiJIUzI1NiIsImtpZCI6Impvc2h1YSJ9..yST0-NPbB9HzKa0KuszHMFTUIPVxlFgckRqwlNitVcw')
+})
+
+it('kubeadm config print shows the defaults of its API', () => {
+  const { run } = house()
+  const { output } = run(`${ON} kubeadm config print init-defaults`)
+  expect(output).toMatch(/^apiVersion: kubeadm.k8s.io\/v1beta4\nbootstrapTokens:\n/)
+  expect(output).toContain('\n---\napiServer: {}\n')
+  expect(run('hop node worker-1 -- kubeadm config print join-defaults').output).toContain('\n  name: worker-1\n  taints: null\n')
 })

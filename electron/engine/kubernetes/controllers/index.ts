@@ -3,6 +3,7 @@ import type { ClusterConfig } from '../../config.ts'
 import type { KubernetesClient } from '../client.ts'
 import { AdmissionPolicyStatusController } from './admission-policy-status.ts'
 import { BootstrapTokensController } from './bootstrap-tokens.ts'
+import { CertificatesController } from './certificates.ts'
 import { ClusterRoleAggregationController } from './cluster-role-aggregation.ts'
 import type { Controller, ControllerContext, ManagerOptions } from './context.ts'
 import { CronJobController } from './cronjob.ts'
@@ -31,7 +32,7 @@ const CONTROLLERS: readonly (new (context: ControllerContext) => Controller)[] =
   DaemonSetController, ReplicationManager, StatefulSetController, JobController, CronJobController, TtlAfterFinishedController,
   EndpointSliceController, EndpointsController, EndpointSliceMirroringController, NamespaceController, GarbageCollector, PodGarbageCollector, DisruptionController,
   ServiceCidrController, IpAddressRepairController, ClusterRoleAggregationController, VolumeClaimController, ServiceAccountTokensController,
-  BootstrapTokensController, AdmissionPolicyStatusController,
+  BootstrapTokensController, AdmissionPolicyStatusController, CertificatesController,
 ]
 
 /** kube-controller-manager: all controllers over one set of informers. */

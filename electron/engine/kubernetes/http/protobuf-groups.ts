@@ -14,6 +14,12 @@ ObjectMeta name=1:s generateName=2:s namespace=3:s selfLink=4:s uid=5:s resource
 OwnerReference apiVersion=5:s kind=1:s name=3:s uid=4:s controller=6:b blockOwnerDeletion=7:b
 Preconditions uid=1:s resourceVersion=2:s
 `,
+  certificates: `
+CertificateSigningRequest metadata=1:meta.ObjectMeta spec=2:CertificateSigningRequestSpec status=3:CertificateSigningRequestStatus
+CertificateSigningRequestCondition type=1:s reason=2:s message=3:s lastUpdateTime=4:time lastTransitionTime=5:time status=6:s
+CertificateSigningRequestSpec request=1:x username=2:s uid=3:s groups=4:[s] usages=5:[s] signerName=7:s expirationSeconds=8:i
+CertificateSigningRequestStatus conditions=1:[CertificateSigningRequestCondition] certificate=2:x
+`,
   apps: `
 ControllerRevision metadata=1:meta.ObjectMeta data=2:raw revision=3:i
 DaemonSet metadata=1:meta.ObjectMeta spec=2:DaemonSetSpec status=3:DaemonSetStatus

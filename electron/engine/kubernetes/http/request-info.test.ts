@@ -12,7 +12,7 @@ test('a path of the form of an object is one, of whatever resource', () => {
   }
   expect(of('/api/v1/namespaces/default/resourcequotas')).toBe(' resourcequotas default  ')
   expect(of('/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers/web/status')).toBe('autoscaling horizontalpodautoscalers shop web status')
-  expect(of('/apis/certificates.k8s.io/v1/certificatesigningrequests/x')).toBe('certificates.k8s.io certificatesigningrequests  x ')
+  expect(of('/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas/x')).toBe('flowcontrol.apiserver.k8s.io flowschemas  x ')
   expect(of('/api/v1/pods/web')).toBe(' pods  web ')
   for (const path of ['/api/v1/namespaces/default/status', '/api/v1/namespaces/default', '/api/v1/namespaces']) expect(of(path)).toBe('namespaces')
   expect(of('/api/v1/namespaces/default/pods')).toBe('pods')

@@ -1,5 +1,6 @@
 import { mutatingWebhookConfiguration, validatingAdmissionPolicy, validatingAdmissionPolicyBinding, validatingWebhookConfiguration } from './admission-registration.ts'
 import { apiService } from './api-service.ts'
+import { certificateSigningRequest } from './certificate-signing-request.ts'
 import { componentStatus } from './component-status.ts'
 import { configMap, secret, serviceAccount } from './config.ts'
 import { controllerRevision } from './controller-revision.ts'
@@ -60,6 +61,7 @@ export const KINDS: readonly Kind[] = [
   tokenReview,
   cronJob,
   job,
+  certificateSigningRequest,
   lease,
   endpointSlice,
   eventV1,

@@ -59,13 +59,13 @@ export interface Kind<T extends KubeObject = KubeObject> {
   admit?(object: T, context: Context): void
   /** Validating admission by a controller's webhook, on create and update: who says no, and why. */
   deny?(object: T, context: Context): { webhook: string; why: string } | undefined
-  prepareForCreate?(object: T, context: Context, warn?: (text: string) => void): void
+  prepareForCreate?(object: T, context: Context, warn?: (text: string) => void, user?: User): void
   prepareForUpdate?(object: T, old: T, context: Context): void
   /** The status subresource keeps everything but status; this may take over more. */
-  prepareForStatusUpdate?(object: T, old: T, submitted: T): void
+  prepareForStatusUpdate?(object: T, old: T, submitted: T, subresource: string, context: Context): void
   validate(object: T, errors: FieldErrors): void
   validateUpdate?(object: T, old: T, errors: FieldErrors): void
-  validateStatusUpdate?(object: T, old: T, errors: FieldErrors): void
+  validateStatusUpdate?(object: T, old: T, errors: FieldErrors, subresource?: string): void
   /** A create that is a question: what comes back, and nothing is stored. */
   answer?(object: T, context: Context, user: User): T
   /** What the answer to a create (or, with `old`, to a change) warns of: WarningsOnCreate and WarningsOnUpdate. */

@@ -89,7 +89,7 @@ type Fields = Record<string, unknown>
 const READ: ReadonlySet<string> = new Set(['clusterDNS', 'staticPodPath', 'authentication.x509.clientCAFile'])
 
 /** The kubelet's files come when somebody visits the node. */
-const isUnseen = (fs: MemoryFilesystem): boolean => !fs.exists('/var/lib/kubelet/kubeadm-flags.env') && !fs.exists(KUBELET_CONFIG) && !fs.exists('/etc/kubernetes/kubelet.conf')
+const isUnseen = (fs: MemoryFilesystem): boolean => !fs.exists('/var/lib/kubelet/kubeadm-flags.env') && !fs.exists(KUBELET_CONFIG) && !fs.exists('/etc/kubernetes/kubelet.conf') && !fs.exists('/etc/containerd/config.toml')
 
 /** What is no address is left out (NewMainKubelet). */
 const serversOf = (list: unknown): string[] => (Array.isArray(list) ? list.map(String).filter(isValidIp) : [])

@@ -18,6 +18,7 @@ const ROOTS = [
   ['authorization.k8s.io', 'v1', 'LocalSubjectAccessReview SelfSubjectAccessReview SelfSubjectRulesReview SubjectAccessReview'],
   ['autoscaling', 'v1', 'Scale'],
   ['batch', 'v1', 'CronJob Job'],
+  ['certificates.k8s.io', 'v1', 'CertificateSigningRequest'],
   ['coordination.k8s.io', 'v1', 'Lease'],
   ['discovery.k8s.io', 'v1', 'EndpointSlice'],
   ['events.k8s.io', 'v1', 'Event'],

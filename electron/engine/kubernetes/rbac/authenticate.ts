@@ -1,6 +1,11 @@
+import { readDer, readOne, TAG } from '../../programs/tls/der.ts'
+import { isIssuedBy } from '../../programs/tls/signing-request.ts'
+import { type Certificate, OID, oidOf, readCertificates } from '../../programs/tls/x509.ts'
+import { CLUSTER_CA } from '../cluster-ca.ts'
 import type { KubernetesClient } from '../client.ts'
 import { decodeBase64 } from '../base64.ts'
 import { BOOTSTRAP_GROUP, BOOTSTRAP_NAMESPACE, BOOTSTRAP_PREFIX, bootstrapTokenOf, hasExpired } from '../bootstrap-token.ts'
+import { hex, sha256 } from '../../sha256.ts'
 import { decodeUtf8 } from '../../text.ts'
 import { API_AUDIENCES, readSecretToken, readToken } from '../service-account-token.ts'
 import type { KubeObject, Secret } from '../types.ts'
@@ -16,6 +21,21 @@ type Find = (resource: 'serviceaccounts' | 'pods' | 'secrets', namespace: string
 export function userOfToken(client: KubernetesClient, token: string, wall: number): User | undefined {
   return holderOf((resource, namespace, name) => client.list<KubeObject>(resource, { namespace, fieldSelector: `metadata.name=${name}` }).items[0], token, wall)?.user
 }
+
+/** Who shows a certificate of the cluster's authority: CN is the name, each O a group (apiserver's x509 CommonNameUserConversion). Undefined: one that is not of it, has expired, or is for something else. */
+export function userOfCertificate(certificate: Certificate, wall: number): User | undefined {
+  const { subject, notBefore, notAfter, extensions } = certificate
+  const purposes = extensions.find(({ oid }) => oid === OID.extendedKeyUsage)
+  if (wall < notBefore || wall > notAfter || !isIssuedBy(certificate, authority()) || (purposes && !isForClients(purposes.value))) return undefined
+  const of = (wanted: string): string[] => subject.filter(([type]) => type === wanted).map(([, value]) => value)
+  const name = of('CN').at(-1) ?? ''
+  return name === '' ? ANONYMOUS : { name, groups: [...of('O'), 'system:authenticated'], extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${hex(sha256(certificate.der))}`] } }
+}
+
+let ca: Certificate | undefined
+const authority = (): Certificate => (ca ??= readCertificates(CLUSTER_CA)[0]!)
+const FOR_CLIENTS = ['1.3.6.1.5.5.7.3.2', '2.5.29.37.0']
+const isForClients = (value: Uint8Array): boolean => readDer(readOne(value, TAG.sequence).content).some((oid) => FOR_CLIENTS.includes(oidOf(oid)))
 
 /** The user, and for which of the audiences the token is. What goes with it: pkg/serviceaccount/util.go, ServiceAccountInfo. */
 export function holderOf(find: Find, token: string, wall: number, audiences: readonly string[] = API_AUDIENCES): { user: User; audiences: string[] } | undefined {

@@ -2,6 +2,7 @@ import { ADMISSIONREGISTRATION } from './admissionregistration.ts'
 import { APIEXTENSIONS } from './apiextensions.ts'
 import { APIREGISTRATION } from './apiregistration.ts'
 import { BATCH } from './batch.ts'
+import { CERTIFICATES } from './certificates.ts'
 import { CORE } from './core.ts'
 import { META } from './meta.ts'
 import { NETWORKING } from './networking.ts'
@@ -14,7 +15,7 @@ import { SUBRESOURCES } from './subresources.ts'
 import { VOLUMES } from './volumes.ts'
 import { WORKLOADS } from './workloads.ts'
 
-const schema = new Schema([META, POD, VOLUMES, CORE, WORKLOADS, BATCH, NETWORKING, RBAC, POLICY, REVIEWS, ADMISSIONREGISTRATION, APIEXTENSIONS, APIREGISTRATION, SUBRESOURCES])
+const schema = new Schema([META, POD, VOLUMES, CORE, WORKLOADS, BATCH, NETWORKING, RBAC, POLICY, REVIEWS, ADMISSIONREGISTRATION, APIEXTENSIONS, APIREGISTRATION, CERTIFICATES, SUBRESOURCES])
 
 /** The schema of a kind, wherever it comes from. */
 export function structOf(kind: { readonly type: string; readonly schema?: StructType }): StructType {

@@ -37,8 +37,8 @@ export function encodePublicKey({ n }: Pick<RsaKey, 'n'>): Uint8Array {
   return der(TAG.sequence, RSA_ALGORITHM, derBits(der(TAG.sequence, derInteger(n), derInteger(E))))
 }
 
-const RSA_ALGORITHM = der(TAG.sequence, derOid(OID.rsa), der(TAG.nothing))
-const SIGNED_WITH = der(TAG.sequence, derOid(OID.sha256WithRsa), der(TAG.nothing))
+export const RSA_ALGORITHM = der(TAG.sequence, derOid(OID.rsa), der(TAG.nothing))
+export const SIGNED_WITH = der(TAG.sequence, derOid(OID.sha256WithRsa), der(TAG.nothing))
 /** DigestInfo of SHA-256. */
 const DIGEST = Uint8Array.of(0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20)
 
@@ -135,19 +135,19 @@ export function makeCertificate(request: CertificateRequest): Certificate {
   return readCertificate(der(TAG.sequence, tbs, SIGNED_WITH, derBits(sign(issuer?.key ?? key, tbs))))
 }
 
-function keyIdOf(publicKey: Uint8Array): Uint8Array {
+export function keyIdOf(publicKey: Uint8Array): Uint8Array {
   return sha256(publicKey).subarray(0, 20)
 }
 
-function encodeName(name: readonly NamePart[]): Uint8Array {
+export function encodeName(name: readonly NamePart[]): Uint8Array {
   return der(TAG.sequence, ...name.map(([type, value]) => der(TAG.set, der(TAG.sequence, derOid(NAME_OIDS.get(type) ?? type), derText(type === 'C' ? TAG.printable : TAG.utf8, value)))))
 }
 
-function extension(oid: string, critical: boolean, value: Uint8Array): Uint8Array {
+export function extension(oid: string, critical: boolean, value: Uint8Array): Uint8Array {
   return der(TAG.sequence, derOid(oid), ...(critical ? [der(TAG.boolean, Uint8Array.of(255))] : []), der(TAG.octets, value))
 }
 
-function encodeAlternative(name: string): Uint8Array {
+export function encodeAlternative(name: string): Uint8Array {
   if (!isValidIp(name)) return derText(0x82, name)
   if (isIpv4(name)) return der(0x87, Uint8Array.from(name.split('.').map(Number)))
   const [head = '', tail] = name.split('::')

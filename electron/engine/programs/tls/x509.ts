@@ -98,14 +98,16 @@ export function readCertificate(bytes: Uint8Array): Certificate {
   return certificate
 }
 
-function readExtension({ content }: DerElement): Certificate['extensions'][number] {
+export const oidOf = ({ content }: DerElement): string => oidText(content)
+
+export function readExtension({ content }: DerElement): Certificate['extensions'][number] {
   const parts = readDer(content)
   const value = parts.at(-1)
   if (parts[0]?.tag !== TAG.oid || value?.tag !== TAG.octets) throw new DerError('malformed extension')
   return { oid: oidText(parts[0].content), critical: parts[1]?.tag === TAG.boolean && parts[1].content[0] !== 0, value: value.content }
 }
 
-function readName({ content }: DerElement): NamePart[] {
+export function readName({ content }: DerElement): NamePart[] {
   return readDer(content).flatMap((set) =>
     readDer(set.content).map(({ content: pair }): NamePart => {
       const [type, value] = readDer(pair)
@@ -116,7 +118,7 @@ function readName({ content }: DerElement): NamePart[] {
   )
 }
 
-function readKey({ content }: DerElement): Pick<Certificate, 'keyAlgorithm' | 'rsa' | 'keySize'> {
+export function readKey({ content }: DerElement): Pick<Certificate, 'keyAlgorithm' | 'rsa' | 'keySize'> {
   const [algorithm, bits] = readDer(content)
   if (!algorithm || bits?.tag !== TAG.bits) throw new DerError('malformed key')
   const parts = readDer(algorithm.content)
@@ -131,7 +133,7 @@ function readKey({ content }: DerElement): Pick<Certificate, 'keyAlgorithm' | 'r
   return { keyAlgorithm, rsa, keySize: rsa.modulus.toString(2).length }
 }
 
-function alternativeNames(extensions: Certificate['extensions']): Pick<Certificate, 'dnsNames' | 'ipAddresses'> {
+export function alternativeNames(extensions: Certificate['extensions']): Pick<Certificate, 'dnsNames' | 'ipAddresses'> {
   const found = extensions.find((e) => e.oid === OID.alternativeNames)
   const dnsNames: string[] = []
   const ipAddresses: string[] = []

@@ -3,6 +3,7 @@ import { byName } from '../../../engine/own.ts'
 import type { Kubectl } from '../command.ts'
 import type { Info } from '../resources.ts'
 import { keyOf } from '../resources.ts'
+import { describeSigningRequest } from './certificate-signing-request.ts'
 import { describeEndpoints, describeEndpointSlice } from './endpoints.ts'
 import { describeSecret, describeServiceAccount } from './identity.ts'
 import { describeIngress, describeIngressClass } from './ingress.ts'
@@ -41,6 +42,7 @@ const DESCRIBERS: Record<string, (d: Description, object: never) => void> = byNa
   'Ingress.networking.k8s.io': describeIngress,
   'IngressClass.networking.k8s.io': describeIngressClass,
   'NetworkPolicy.networking.k8s.io': describeNetworkPolicy,
+  'CertificateSigningRequest.certificates.k8s.io': describeSigningRequest,
   'ServiceCIDR.networking.k8s.io': describeServiceCidr,
   'IPAddress.networking.k8s.io': describeIpAddress,
   'PodDisruptionBudget.policy': describeDisruptionBudget,

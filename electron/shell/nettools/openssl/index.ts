@@ -1,12 +1,13 @@
 import type { Process, Task } from '../../../engine/cluster.ts'
 import { byName } from '../../../engine/own.ts'
+import { genrsa, rsa, verify } from './keys.ts'
 import { req } from './req.ts'
 import { sClient } from './s-client.ts'
 import { OpensslError } from './options.ts'
 import { x509 } from './x509.ts'
 
-const COMMANDS: Readonly<Record<string, (process: Process, args: readonly string[]) => Task<number>>> = byName({ req, x509, s_client: sClient })
-const OTHERS = ['asn1parse', 'ca', 'ciphers', 'cms', 'crl', 'dgst', 'dhparam', 'ec', 'ecparam', 'enc', 'genpkey', 'genrsa', 'list', 'ocsp', 'passwd', 'pkcs12', 'pkcs8', 'pkey', 'prime', 'rand', 'rehash', 'rsa', 's_server', 's_time', 'sess_id', 'smime', 'speed', 'verify']
+const COMMANDS: Readonly<Record<string, (process: Process, args: readonly string[]) => Task<number>>> = byName({ genrsa, req, rsa, verify, x509, s_client: sClient })
+const OTHERS = ['asn1parse', 'ca', 'ciphers', 'cms', 'crl', 'dgst', 'dhparam', 'ec', 'ecparam', 'enc', 'genpkey', 'list', 'ocsp', 'passwd', 'pkcs12', 'pkcs8', 'pkey', 'prime', 'rand', 'rehash', 's_server', 's_time', 'sess_id', 'smime', 'speed']
 
 /** openssl(1) of OpenSSL 3.0: what one needs to make a certificate for a lab, to read it, and to see which a server shows. */
 export function* openssl(process: Process): Task<number> {

@@ -1,35 +1,61 @@
-import { encodeKey, makeCertificate, makeKey, readKey, toPem, type NamePart, type Process, type RsaKey, type Task } from '../../../engine/cluster.ts'
+import { encodeKey, encodeUtf8, makeCertificate, makeKey, readKey, toPem, type NamePart, type Process, type RsaKey, type Task } from '../../../engine/cluster.ts'
 import { byName } from '../../../engine/own.ts'
-import { notSimulated, OpensslError, readFile, readOptions, readPem } from './options.ts'
+import { makeSigningRequest, provesItsKey } from '../../../engine/programs/tls/signing-request.ts'
+import { notSimulated, OpensslError, readFile, readOptions, readPem, shownName } from './options.ts'
+import { describeRequest, readRequest } from './request.ts'
 
-const OPTIONS = { x509: false, newkey: true, key: true, keyout: true, out: true, days: true, subj: true, addext: true, nodes: false, noenc: false, sha256: false, batch: false, new: false, CA: true, CAkey: true }
+const OPTIONS = { x509: false, newkey: true, key: true, keyout: true, out: true, days: true, subj: true, addext: true, nodes: false, noenc: false, sha256: false, batch: false, new: false, CA: true, CAkey: true, in: true, text: false, noout: false, subject: false, verify: false }
 /** Of -subj, by its long and short names. */
 const TYPES: Readonly<Record<string, string>> = byName({ C: 'C', ST: 'ST', L: 'L', O: 'O', OU: 'OU', CN: 'CN', DC: 'DC', emailAddress: 'emailAddress', commonName: 'CN', organizationName: 'O', countryName: 'C' })
 
-/** openssl req -x509: a key and a certificate, signed by itself or (-CA, -CAkey) by another. */
+/** openssl req: a request (-new), or with -x509 a certificate, signed by itself or (-CA, -CAkey) by another; and what stands in one. */
 export function* req(process: Process, args: readonly string[]): Task<number> {
   const options = readOptions('req', args, OPTIONS)
   const value = (name: string): string | undefined => options.get(name)?.at(-1)
-  if (!options.has('x509') && !options.has('CA')) throw notSimulated('req without -x509', 'make the certificate at once with -x509, and with -CA and -CAkey if another is to sign it')
+  const wanted = !options.has('x509') && !options.has('CA')
+  if (wanted && !options.has('new') && !options.has('newkey')) return yield* shownRequest(process, options)
   const key = yield* keyOf(process, value('newkey'), value('key'), value('keyout'), options.has('nodes') || options.has('noenc'))
   const subject = subjectOf(value('subj'))
   const names: string[] = []
-  let isCa = !options.has('CA')
+  let isCa = !options.has('CA') && !wanted
   for (const extension of options.get('addext') ?? []) {
     const [, name, text = ''] = /^\s*([A-Za-z0-9]+)\s*=\s*(.*)$/.exec(extension) ?? []
     if (name === 'subjectAltName') names.push(...alternativeNames(text))
     else if (name === 'basicConstraints') isCa = /CA:true/i.test(text)
     else throw notSimulated(`req -addext ${extension}`, 'subjectAltName and basicConstraints are')
   }
+  const save = function* (pem: string): Task<number> {
+    const out = value('out')
+    if (out === undefined) yield* process.print(pem)
+    else yield* saveText(process, out, pem)
+    return 0
+  }
+  if (wanted) return yield* save(toPem('CERTIFICATE REQUEST', makeSigningRequest({ subject, key, alternativeNames: names, isCa })))
   const [ca, caKey] = [value('CA'), value('CAkey')]
   const issuer = ca === undefined ? undefined : { certificate: readPem(process, ca)[0]!, key: loadKey(process, caKey ?? ca) }
   const certificate = makeCertificate({
     subject, key, notBefore: Math.floor(process.clock.wall() / 1000) * 1000, days: Number(value('days') ?? 30), alternativeNames: names, isCa, random: process.clock.random, ...(issuer ? { issuer } : {}),
   })
-  const pem = toPem('CERTIFICATE', certificate.der)
-  const out = value('out')
-  if (out === undefined) yield* process.print(pem)
-  else yield* save(process, out, pem)
+  return yield* save(toPem('CERTIFICATE', certificate.der))
+}
+
+/** What stands in a request that is there. */
+function* shownRequest(process: Process, options: ReadonlyMap<string, readonly string[]>): Task<number> {
+  const request = yield* readRequest(process, options.get('in')?.at(-1))
+  let out = ''
+  for (const name of options.keys()) {
+    if (name === 'text') out += describeRequest(request)
+    else if (name === 'subject') out += `subject=${shownName(request.subject)}\n`
+  }
+  const isGood = provesItsKey(request)
+  if (options.has('verify')) yield* process.printError(`Certificate request self-signature verify ${isGood ? 'OK' : 'failure'}\n`)
+  if (!options.has('noout')) {
+    const pem = toPem('CERTIFICATE REQUEST', request.der)
+    const file = options.get('out')?.at(-1)
+    if (file === undefined) out += pem
+    else yield* saveText(process, file, pem)
+  }
+  yield* process.print(encodeUtf8(out))
   return 0
 }
 
@@ -39,17 +65,17 @@ function* keyOf(process: Process, newkey: string | undefined, file: string | und
   if (!open) throw notSimulated('req with a pass phrase', 'add -nodes')
   const key = makeKey(process.clock.random)
   yield* process.printError('podhop: a key for labs only: everybody knows what it is made of\n-----\n')
-  yield* save(process, keyout ?? 'privkey.pem', toPem('PRIVATE KEY', encodeKey(key)))
+  yield* saveText(process, keyout ?? 'privkey.pem', toPem('PRIVATE KEY', encodeKey(key)))
   return key
 }
 
-function loadKey(process: Process, path: string): RsaKey {
+export function loadKey(process: Process, path: string): RsaKey {
   const key = readKey(readFile(process, path))
   if (!key) throw new OpensslError(`Could not read private key from ${path}`)
   return key
 }
 
-function* save(process: Process, path: string, text: string): Task {
+export function* saveText(process: Process, path: string, text: string): Task {
   const file = process.open(path, 'write')
   for (const byte of [text]) yield* file.write(Uint8Array.from(byte, (c) => c.charCodeAt(0)))
   file.release()
@@ -67,7 +93,7 @@ function subjectOf(text: string | undefined): NamePart[] {
   })
 }
 
-function alternativeNames(text: string): string[] {
+export function alternativeNames(text: string): string[] {
   return text.split(',').map((entry) => {
     const [, kind, name] = /^\s*(DNS|IP)\s*:\s*(\S+)\s*$/.exec(entry) ?? []
     if (name === undefined) throw notSimulated(`req -addext subjectAltName=${entry}`, 'DNS: and IP: are')

@@ -1,13 +1,18 @@
 import { decodeUtf8, encodeUtf8, OID, readCertificates, toPem, type Certificate, type Process, type Task } from '../../../engine/cluster.ts'
 import { byName } from '../../../engine/own.ts'
+import { readDer, readOne, TAG } from '../../../engine/programs/tls/der.ts'
+import { oidOf } from '../../../engine/programs/tls/x509.ts'
 import { OpensslError, readFile, readOptions, shownName } from './options.ts'
+import { saveText } from './req.ts'
+import { publicPem, signRequest } from './sign.ts'
 import { opensslDate } from './words.ts'
 
-const OPTIONS = { in: true, noout: false, text: false, subject: false, issuer: false, dates: false, startdate: false, enddate: false, serial: false, ext: true, checkend: true, checkhost: true }
+const OPTIONS = { in: true, noout: false, text: false, subject: false, issuer: false, dates: false, startdate: false, enddate: false, serial: false, ext: true, checkend: true, checkhost: true, modulus: false, req: false, CA: true, CAkey: true, CAcreateserial: false, CAserial: true, days: true, out: true, set_serial: true, extfile: true, extensions: true, signkey: true, key: true, sha256: false, pubkey: false }
 
 /** openssl x509: what stands in a certificate. */
 export function* x509(process: Process, args: readonly string[]): Task<number> {
   const options = readOptions('x509', args, OPTIONS)
+  if (options.has('req')) return yield* signRequest(process, options)
   const path = options.get('in')?.at(-1)
   const text = path === undefined ? decodeUtf8(yield* process.readAll()) : readFile(process, path)
   const certificate = readCertificates(text)[0]
@@ -17,6 +22,8 @@ export function* x509(process: Process, args: readonly string[]): Task<number> {
     if (name === 'text') out += describe(certificate)
     else if (name === 'subject') out += `subject=${shownName(certificate.subject)}\n`
     else if (name === 'issuer') out += `issuer=${shownName(certificate.issuer)}\n`
+    else if (name === 'modulus') out += `Modulus=${certificate.rsa ? hexOf(certificate.rsa.modulus).toUpperCase() : 'Wrong Algorithm type'}\n`
+    else if (name === 'pubkey') out += publicPem(certificate)
     else if (name === 'serial') out += `serial=${hexOf(certificate.serial).toUpperCase()}\n`
     if (name === 'dates' || name === 'startdate') out += `notBefore=${opensslDate(certificate.notBefore)}\n`
     if (name === 'dates' || name === 'enddate') out += `notAfter=${opensslDate(certificate.notAfter)}\n`
@@ -25,12 +32,14 @@ export function* x509(process: Process, args: readonly string[]): Task<number> {
   const seconds = options.get('checkend')?.at(-1)
   const expires = seconds !== undefined && certificate.notAfter < process.clock.wall() + Number(seconds) * 1000
   if (seconds !== undefined) out += `Certificate will ${expires ? '' : 'not '}expire\n`
-  if (!options.has('noout') && seconds === undefined) out += toPem('CERTIFICATE', certificate.der)
+  const file = options.get('out')?.at(-1)
+  if (!options.has('noout') && seconds === undefined && file === undefined) out += toPem('CERTIFICATE', certificate.der)
+  if (file !== undefined && !options.has('noout')) yield* saveText(process, file, toPem('CERTIFICATE', certificate.der))
   yield* process.print(encodeUtf8(out))
   return expires ? 1 : 0
 }
 
-function hexOf(value: bigint): string {
+export function hexOf(value: bigint): string {
   const text = value.toString(16)
   return text.length % 2 === 0 ? text : `0${text}`
 }
@@ -40,23 +49,27 @@ function pairs(text: string): string {
 }
 
 /** Lines of bytes with colons. */
-function block(text: string, bytes: number, indent: string): string {
+export function block(text: string, bytes: number, indent: string): string {
   return (text.match(new RegExp(`.{1,${bytes * 2}}`, 'g')) ?? []).map((line, i, all) => `${indent}${pairs(line)}${i < all.length - 1 ? ':' : ''}\n`).join('')
 }
 
-const ALGORITHMS: Readonly<Record<string, string>> = { [OID.sha256WithRsa]: 'sha256WithRSAEncryption', '1.2.840.10045.4.3.2': 'ecdsa-with-SHA256', '1.2.840.113549.1.1.12': 'sha384WithRSAEncryption', '1.2.840.113549.1.1.13': 'sha512WithRSAEncryption', '1.2.840.10045.4.3.3': 'ecdsa-with-SHA384', '1.3.101.112': 'ED25519' }
+export const ALGORITHMS: Readonly<Record<string, string>> = { [OID.sha256WithRsa]: 'sha256WithRSAEncryption', '1.2.840.10045.4.3.2': 'ecdsa-with-SHA256', '1.2.840.113549.1.1.12': 'sha384WithRSAEncryption', '1.2.840.113549.1.1.13': 'sha512WithRSAEncryption', '1.2.840.10045.4.3.3': 'ecdsa-with-SHA384', '1.3.101.112': 'ED25519' }
+
+export function describeKey({ rsa, keySize, keyAlgorithm }: Pick<Certificate, 'rsa' | 'keySize' | 'keyAlgorithm'>): string {
+  return rsa
+    ? `            Public Key Algorithm: rsaEncryption\n                Public-Key: (${keySize} bit)\n                Modulus:\n${block(`00${hexOf(rsa.modulus)}`, 15, '                    ')}                Exponent: ${rsa.exponent} (0x${rsa.exponent.toString(16)})\n`
+    : `            Public Key Algorithm: ${keyAlgorithm === OID.ec ? 'id-ecPublicKey' : keyAlgorithm}\n                Public-Key: (${keySize} bit)\n`
+}
 
 function describe(certificate: Certificate): string {
   const { serial, subject, issuer, notBefore, notAfter, rsa, keySize, signature } = certificate
   const algorithm = ALGORITHMS[certificate.signatureAlgorithm] ?? certificate.signatureAlgorithm
   const signatureHex = Array.from(signature, (b) => b.toString(16).padStart(2, '0')).join('')
-  const key = rsa
-    ? `            Public Key Algorithm: rsaEncryption\n                Public-Key: (${keySize} bit)\n                Modulus:\n${block(`00${hexOf(rsa.modulus)}`, 15, '                    ')}                Exponent: ${rsa.exponent} (0x${rsa.exponent.toString(16)})\n`
-    : `            Public Key Algorithm: ${certificate.keyAlgorithm === OID.ec ? 'id-ecPublicKey' : certificate.keyAlgorithm}\n                Public-Key: (${keySize} bit)\n`
+  const key = describeKey({ rsa, keySize, keyAlgorithm: certificate.keyAlgorithm })
   const own = extensions(certificate, '            ')
   return `Certificate:
     Data:
-        Version: 3 (0x2)
+        Version: ${certificate.extensions.length > 0 ? '3 (0x2)' : '1 (0x0)'}
         Serial Number:
             ${pairs(hexOf(serial))}
         Signature Algorithm: ${algorithm}
@@ -76,7 +89,7 @@ const EXTENSIONS: Readonly<Record<string, string>> = byName({
 })
 
 /** All, or those of these names. */
-function extensions({ extensions: all, isCa, dnsNames, ipAddresses }: Certificate, indent: string, wanted?: readonly string[]): string[] {
+export function extensions({ extensions: all, isCa, dnsNames, ipAddresses }: Pick<Certificate, 'extensions' | 'isCa' | 'dnsNames' | 'ipAddresses'>, indent: string, wanted?: readonly string[]): string[] {
   const oids = wanted?.map((name) => EXTENSIONS[name])
   const hex = (bytes: Uint8Array): string => pairs(Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('').toUpperCase())
   return all.flatMap(({ oid, critical, value }) => {
@@ -87,7 +100,7 @@ function extensions({ extensions: all, isCa, dnsNames, ipAddresses }: Certificat
     if (oid === OID.basicConstraints) return show('X509v3 Basic Constraints', `CA:${isCa ? 'TRUE' : 'FALSE'}`)
     if (oid === OID.alternativeNames) return show('X509v3 Subject Alternative Name', [...dnsNames.map((n) => `DNS:${n}`), ...ipAddresses.map((a) => `IP Address:${wholeAddress(a)}`)].join(', '))
     if (oid === OID.keyUsage) return show('X509v3 Key Usage', usages(value))
-    if (oid === OID.extendedKeyUsage) return show('X509v3 Extended Key Usage', 'TLS Web Server Authentication')
+    if (oid === OID.extendedKeyUsage) return show('X509v3 Extended Key Usage', purposes(value))
     return []
   })
 }
@@ -103,4 +116,10 @@ function usages(value: Uint8Array): string {
   const names = ['Digital Signature', 'Non Repudiation', 'Key Encipherment', 'Data Encipherment', 'Key Agreement', 'Certificate Sign', 'CRL Sign']
   const bits = value[3] ?? 0
   return names.filter((_, i) => bits & (0x80 >> i)).join(', ')
+}
+
+const PURPOSES: Readonly<Record<string, string>> = byName({ '1.3.6.1.5.5.7.3.1': 'TLS Web Server Authentication', '1.3.6.1.5.5.7.3.2': 'TLS Web Client Authentication', '1.3.6.1.5.5.7.3.3': 'Code Signing', '1.3.6.1.5.5.7.3.4': 'E-mail Protection', '1.3.6.1.5.5.7.3.8': 'Time Stamping', '1.3.6.1.5.5.7.3.9': 'OCSP Signing' })
+
+function purposes(value: Uint8Array): string {
+  return readDer(readOne(value, TAG.sequence).content).map((oid) => PURPOSES[oidOf(oid)] ?? oidOf(oid)).join(', ')
 }

@@ -1,49 +1,58 @@
 import type { Cluster, Process, Task } from '../../../engine/cluster.ts'
-import { readCertificates } from '../../../engine/programs/tls/x509.ts'
 import { FlagSet, flags } from '../../kubectl/flags.ts'
 import { TabWriter } from '../../kubectl/printers/tabwriter.ts'
 import { ADMIN_CONF, KubeadmError, NotSimulated, openAdmin } from './client.ts'
+import { AUTHORITIES, certificateIn, LEAVES, renew } from './renew.ts'
 import { shortDuration } from './token.ts'
 
 const FOLDER = '/etc/kubernetes'
-/** Name, file below the folder, authority: phases/certs/renewal. A kubeconfig has its certificate within. */
-const LEAVES = [
-  ['admin.conf', 'admin.conf', 'ca'], ['apiserver', 'pki/apiserver.crt', 'ca'], ['apiserver-etcd-client', 'pki/apiserver-etcd-client.crt', 'etcd-ca'],
-  ['apiserver-kubelet-client', 'pki/apiserver-kubelet-client.crt', 'ca'], ['controller-manager.conf', 'controller-manager.conf', 'ca'],
-  ['etcd-healthcheck-client', 'pki/etcd/healthcheck-client.crt', 'etcd-ca'], ['etcd-peer', 'pki/etcd/peer.crt', 'etcd-ca'], ['etcd-server', 'pki/etcd/server.crt', 'etcd-ca'],
-  ['front-proxy-client', 'pki/front-proxy-client.crt', 'front-proxy-ca'], ['scheduler.conf', 'scheduler.conf', 'ca'], ['super-admin.conf', 'super-admin.conf', 'ca'],
-] as const
-const AUTHORITIES = [['ca', 'pki/ca'], ['etcd-ca', 'pki/etcd/ca'], ['front-proxy-ca', 'pki/front-proxy-ca']] as const
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
 /** kubeadm certs: cmd/kubeadm/app/cmd/certs.go. */
 export function* certs(process: Process, cluster: Cluster, [verb = '', ...words]: readonly string[]): Task<string> {
   if (verb === 'certificate-key') return `${process.clock.random.fork(`certificate key ${process.clock.now}`).hex(64)}\n`
-  if (verb !== 'check-expiration') throw verb === '' ? new KubeadmError('missing subcommand; "certs" is not meant to be run on its own') : new NotSimulated(`kubeadm certs ${verb} (use kubeadm certs check-expiration)`)
-  const given = new FlagSet(flags(`--cert-dir string=\n--config string=\n--kubeconfig string=${ADMIN_CONF}\n-o --output string=text`))
+  if (verb === 'renew') return yield* renewed(process, cluster, words)
+  if (verb !== 'check-expiration') throw verb === '' ? new KubeadmError('missing subcommand; "certs" is not meant to be run on its own') : new NotSimulated(`kubeadm certs ${verb} (use kubeadm certs check-expiration or renew)`)
+  const given = new FlagSet(flags(FLAGS))
   given.parse(words)
   if (given.changed('output') || given.changed('config') || given.changed('cert-dir')) throw new NotSimulated('kubeadm certs check-expiration with flags (use it without)')
-  return `${yield* configurationRead(process, cluster, given.string('kubeconfig'))}${table(process)}`
+  return `${yield* configurationRead(process, cluster, given.string('kubeconfig'), 'check-expiration')}${table(process, cluster)}`
 }
 
-function* configurationRead(process: Process, cluster: Cluster, path: string): Task<string> {
-  const head = '[check-expiration] Reading configuration from the "kubeadm-config" ConfigMap in namespace "kube-system"...\n'
+const FLAGS = `--cert-dir string=\n--config string=\n--kubeconfig string=${ADMIN_CONF}\n-o --output string=text`
+
+function* renewed(process: Process, cluster: Cluster, [which = '', ...words]: readonly string[]): Task<string> {
+  if (which === '' || which.startsWith('-')) throw new KubeadmError('missing subcommand; "renew" is not meant to be run on its own')
+  const chosen = which === 'all' ? LEAVES : LEAVES.filter(([name]) => name === which)
+  if (chosen.length === 0) throw new KubeadmError(`invalid subcommand ${JSON.stringify(which)}`)
+  const given = new FlagSet(flags(FLAGS))
+  given.parse(words)
+  if (given.changed('output') || given.changed('config') || given.changed('cert-dir')) throw new NotSimulated('kubeadm certs renew with flags (use it without)')
+  let out = yield* configurationRead(process, cluster, given.string('kubeconfig'), 'renew')
+  for (const leaf of chosen) out += renew(process, leaf)
+  return which === 'all' ? `${out}\nDone renewing certificates. You must restart the kube-apiserver, kube-controller-manager, kube-scheduler and etcd, so that they can use the new certificates.\n` : out
+}
+
+function* configurationRead(process: Process, cluster: Cluster, path: string, who: string): Task<string> {
+  const head = `[${who}] Reading configuration from the "kubeadm-config" ConfigMap in namespace "kube-system"...\n`
   if (!process.fs.exists(path)) return ''
   try {
     const { client } = yield* openAdmin(process, cluster, path)
     client.get('configmaps', 'kube-system', 'kubeadm-config')
-    return `${head}[check-expiration] Use 'kubeadm init phase upload-config --config your-config-file' to re-upload it.\n\n`
+    return `${head}[${who}] Use 'kubeadm init phase upload-config --config your-config-file' to re-upload it.\n\n`
   } catch {
-    return `${head}[check-expiration] Error reading configuration from the Cluster. Falling back to default configuration\n\n`
+    return `${head}[${who}] Error reading configuration from the Cluster. Falling back to default configuration\n\n`
   }
 }
 
-function table({ fs, clock }: Process): string {
+function table(process: Process, cluster: Cluster): string {
+  const { fs, clock } = process
   const out = new TabWriter({ minWidth: 10, padding: 3 })
-  /** A kubeconfig's own certificate is made in the same moment as the API server's. */
+  /** A kubeconfig's own certificate is made when the cluster is. */
   const expiry = (file: string): number | undefined => {
-    const at = file.endsWith('.conf') ? `${FOLDER}/pki/apiserver.crt` : `${FOLDER}/${file}`
-    return fs.exists(`${FOLDER}/${file}`) && fs.exists(at) ? readCertificates(fs.readText(at))[0]?.notAfter : undefined
+    const path = `${FOLDER}/${file}`
+    if (!fs.exists(path)) return undefined
+    return certificateIn(process, path)?.notAfter ?? (file.endsWith('.conf') ? Math.floor((cluster.nodeView(process.machine)?.born ?? clock.wall()) / 1000) * 1000 + 365 * 86_400_000 : undefined)
   }
   const external = (authority: string): string => (fs.exists(`${FOLDER}/${AUTHORITIES.find(([name]) => name === authority)![1]}.key`) ? 'no' : 'yes').padEnd(8)
   out.write('CERTIFICATE\tEXPIRES\tRESIDUAL TIME\tCERTIFICATE AUTHORITY\tEXTERNALLY MANAGED\n')

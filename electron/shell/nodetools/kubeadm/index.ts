@@ -3,16 +3,16 @@ import { FlagError } from '../../kubectl/flags.ts'
 import { toYaml } from '../../kubectl/yaml.ts'
 import { certs } from './certs.ts'
 import { KubeadmError, NotSimulated } from './client.ts'
+import { config } from './config.ts'
+import { join } from './join.ts'
+import { reset } from './reset.ts'
 import { token } from './token.ts'
 
 const VERSION = {
   major: '1', minor: '33', gitVersion: 'v1.33.1', gitCommit: '8adc0f041b8e7ad1d30e29cc59c6ae7a15e19828', gitTreeState: 'clean', buildDate: '2025-05-15T08:25:54Z', goVersion: 'go1.24.2', compiler: 'gc', platform: 'linux/amd64',
 }
 const VERSION_TEXT = 'kubeadm version: &version.Info{Major:"1", Minor:"33", EmulationMajor:"", EmulationMinor:"", MinCompatibilityMajor:"", MinCompatibilityMinor:"", GitVersion:"v1.33.1", GitCommit:"8adc0f041b8e7ad1d30e29cc59c6ae7a15e19828", GitTreeState:"clean", BuildDate:"2025-05-15T08:25:54Z", GoVersion:"go1.24.2", Compiler:"gc", Platform:"linux/amd64"}\n'
-/** What v1.33.1 needs: cmd/kubeadm/app/images and constants. */
-const IMAGES = ['kube-apiserver:v1.33.1', 'kube-controller-manager:v1.33.1', 'kube-scheduler:v1.33.1', 'kube-proxy:v1.33.1', 'coredns/coredns:v1.12.0', 'pause:3.10', 'etcd:3.5.21-0']
-
-/** There is nothing that it could set up: the cluster is there. It knows bootstrap tokens, certificates and versions. */
+/** There is no cluster that it could set up: it is there. It knows bootstrap tokens, certificates and versions, and workers leave and join with it. */
 export function kubeadm(cluster: Cluster): Program {
   return function* (process) {
     const [, verb = '', ...words] = process.argv
@@ -34,8 +34,10 @@ export function kubeadm(cluster: Cluster): Program {
 function* run(process: Process, cluster: Cluster, verb: string, words: readonly string[]): Task<string> {
   if (verb === 'token') return yield* token(process, cluster, words)
   if (verb === 'certs') return yield* certs(process, cluster, words)
+  if (verb === 'reset') return yield* reset(process, cluster, words)
+  if (verb === 'join') return yield* join(process, cluster, words)
   if (verb === 'version') return version(words)
-  if (verb === 'config' && words[0] === 'images' && words[1] === 'list' && words.length === 2) return IMAGES.map((image) => `registry.k8s.io/${image}\n`).join('')
+  if (verb === 'config') return config(process, words)
   throw new NotSimulated(`kubeadm${verb === '' ? '' : ` ${verb}`} (the cluster is set up already; a cluster file says how: podhop run --cluster)`)
 }
 

@@ -98,7 +98,7 @@ function* created(process: Process, given: FlagSet, open: () => Task<Admin>): Ta
     throw new KubeadmError(requestError(error, 'Get', `${server}/api/v1/namespaces/kube-system/secrets/${BOOTSTRAP_PREFIX}${id}?timeout=10s`))
   }
   if (!given.bool('print-join-command')) return `${text}\n`
-  return `kubeadm join ${server.replace(/^https:\/\//, '')} --token ${text} --discovery-token-ca-cert-hash sha256:${authorityPin(process)} \n`
+  return `kubeadm join ${server.replace(/^https:\/\//, '')} --token ${text} --discovery-token-ca-cert-hash sha256:${authorityPin(process.fs.readText('/etc/kubernetes/pki/ca.crt'))} \n`
 }
 
 const goList = (words: readonly string[]): string => `[]string{${words.map((word) => JSON.stringify(word)).join(', ')}}`
@@ -115,8 +115,8 @@ function secretOf({ id, secret, description, expires, usages, groups }: Bootstra
 }
 
 /** pubkeypin.Hash: of the authority's public key as X.509 has it. */
-function authorityPin({ fs }: Process): string {
-  const { rsa } = readCertificates(fs.readText('/etc/kubernetes/pki/ca.crt'))[0]!
+export function authorityPin(pem: string): string {
+  const { rsa } = readCertificates(pem)[0]!
   const algorithm = der(TAG.sequence, derOid(OID.rsa), der(TAG.nothing))
   return hex(sha256(der(TAG.sequence, algorithm, derBits(der(TAG.sequence, derInteger(rsa!.modulus), derInteger(rsa!.exponent))))))
 }
