@@ -91,6 +91,15 @@ describe("Traefik's API, and what it counts", () => {
     expect(run(`kubectl apply -f - <<'END'\n{apiVersion: traefik.io/v1alpha1, kind: TLSStore, metadata: {name: made}, spec: {defaultGeneratedCert: {resolver: x}}}\nEND`).output).toContain("podhop: not simulated: defaultGeneratedCert of Traefik's TLSStore (use defaultCertificate)")
   })
 
+  it('a TCP route that names no entry point leaves Traefik its own', () => {
+    apply('{apiVersion: traefik.io/v1alpha1, kind: IngressRouteTCP, metadata: {name: all}, spec: {routes: [{match: HostSNI(`*`), services: [{name: bin, port: 80}]}]}}')
+    const pod = run(`kubectl -n traefik get pods -o jsonpath='{.items[0].status.podIP}'`).output
+    expect(run(`kubectl exec probe -- curl -s -m 2 http://${pod}:8080/ping`).output).toBe('OK')
+    expect(get('nobody.example.com', '/get')).toContain('"Host": "nobody.example.com"')
+    run('kubectl delete ingressroutetcp all; sleep 3')
+    expect(get('nobody.example.com', '/get')).toBe('404 page not found\n')
+  })
+
   it('compress lets answers through as they are, and says so', () => {
     apply(route('small', 'small.example.com', 'compress: {}'))
     expect(get('small.example.com', '/get', '-i')).toMatch(/^HTTP\/1\.1 200 OK\n[^]*\nVary: Accept-Encoding\n/)

@@ -206,7 +206,7 @@ class Traefik {
             port: at.port,
             program: 'traefik',
             h2c: true,
-            take: (connection) => routeTcp(connection, { name, secure: tls }, this.#dynamic, this.#routers, process.clock, {
+            take: (connection) => routeTcp(connection, { name, secure: tls }, name === 'traefik' ? this.#named() : this.#dynamic, this.#routers, process.clock, {
               http: (own) => server.accept(own),
               plain: (route, own) => this.#pass(plain, route, own),
               ends: (route, own) => this.#pass(plain, route, new TlsServer(own, { random: process.clock.random, select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), cipher: CIPHERS.aes128, tickets: [122] })),
@@ -267,6 +267,11 @@ class Traefik {
     const dashboard = this.#flags.get('api.dashboard') !== 'false'
     if (dashboard && path === '/') return { status: 302, headers: [['Location', '/dashboard/']] }
     return dashboard && path.startsWith('/dashboard/') ? DASHBOARD : GO_NOT_FOUND
+  }
+
+  /** Without the TCP routes that name no entry point: they are not for Traefik's own. */
+  #named(): Dynamic {
+    return { ...this.#dynamic, tcp: this.#dynamic.tcp.filter(({ entryPoints }) => entryPoints.length > 0) }
   }
 
   #entryPoints(): { name: string; address: string }[] {
