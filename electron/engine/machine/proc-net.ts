@@ -1,5 +1,5 @@
 import { socketInode } from '../network/format.ts'
-import type { Link, NetworkNamespace, SocketInfo } from '../network/types.ts'
+import type { Bridge, Link, NetworkNamespace, SocketInfo } from '../network/types.ts'
 import { netstat, snmp } from './proc-snmp.ts'
 
 /** /proc/net and /sys/class/net of a network namespace, in the kernel's formats (net/ipv4/fib_trie.c, arp.c, tcp_ipv4.c, net/core/net-procfs.c). */
@@ -100,6 +100,16 @@ export const SYS_NET: Readonly<Record<string, (link: Link) => string>> = {
 export const SYS_NET_STATISTICS: Readonly<Record<string, (link: Link) => string>> = {
   rx_bytes: (l) => String(l.statistics.rxBytes), rx_packets: (l) => String(l.statistics.rxPackets), rx_dropped: (l) => String(l.statistics.rxDropped), rx_errors: () => '0',
   tx_bytes: (l) => String(l.statistics.txBytes), tx_packets: (l) => String(l.statistics.txPackets), tx_dropped: (l) => String(l.statistics.txDropped), tx_errors: () => '0',
+}
+
+/** The files of a bridge's port (net/bridge/br_sysfs_if.c): brport of the link, and brif of its bridge; `write` is as root may. */
+interface PortFile { read(bridge: Bridge, port: Link): string; write?(bridge: Bridge, port: Link, text: string): void }
+
+export const SYS_NET_PORT: Readonly<Record<string, PortFile>> = {
+  hairpin_mode: { read: (bridge, port) => (bridge.isHairpin(port) ? '1' : '0'), write: (bridge, port, text) => bridge.hairpin(port, Number(text) !== 0) },
+  path_cost: { read: () => '2' },
+  priority: { read: () => '32' },
+  state: { read: (_, port) => (port.up && port.carrier ? '3' : '0') },
 }
 
 /** "net/ipv4/ip_forward" below /proc/sys, from "net.ipv4.ip_forward". A "/" in a setting's key is a "." in an interface's name. */

@@ -1,11 +1,11 @@
 import type { SimulatedMachine } from './machine.ts'
-import type { NetworkNamespace } from '../network/types.ts'
+import type { Bridge, Link, NetworkNamespace } from '../network/types.ts'
 import type { MemoryFilesystem } from './filesystem.ts'
 import type { Node } from './inode.ts'
 import { cpuinfo, kernelStatistics, meminfo } from './hardware.ts'
 import { KERNEL } from './kernel.ts'
 import { entryOf } from './machine.ts'
-import { PROC_NET, SYS_NET, SYS_NET_STATISTICS, sysctlTree } from './proc-net.ts'
+import { PROC_NET, SYS_NET, SYS_NET_PORT, SYS_NET_STATISTICS, sysctlTree } from './proc-net.ts'
 import { processDirectory } from './proc-process.ts'
 
 /** Nodes of a kernel without any filesystem of its own, then the one of this disk. */
@@ -63,22 +63,48 @@ function settings(machine: SimulatedMachine, network: NetworkNamespace, path: st
   })
 }
 
-/** /sys/class/net: what scripts read of links. Made when somebody comes in, as most machines never see a person. */
+/** /sys/class/net, and below /sys/devices what has no hardware: what scripts read of links. Made when somebody comes in, as most machines never see a person. */
 export function mountSys(machine: SimulatedMachine): void {
   const { fs, network } = machine
-  fs.installVirtual('/sys/class/net', {
-    names: () => [...network.links.keys()],
+  const links = (where: (link: Link) => boolean): Parameters<typeof fs.installVirtual>[1] => ({
+    names: () => [...network.links.values()].filter(where).map((link) => link.name),
     find: (name) => {
       const link = network.links.get(name)
-      if (!link) return undefined
-      return fs.virtualTree({
-        names: () => [...Object.keys(SYS_NET), 'statistics'],
-        find: (file) => {
-          if (file === 'statistics') return fs.virtualDirectory(Object.fromEntries(Object.entries(SYS_NET_STATISTICS).map(([f, read]) => [f, () => `${read(link)}\n`])))
-          const read = Object.hasOwn(SYS_NET, file) ? SYS_NET[file] : undefined
-          return read && fs.virtualFile(() => `${read(link)}\n`)
-        },
-      })
+      return link && where(link) ? linkFiles(machine, link) : undefined
+    },
+  })
+  fs.installVirtual('/sys/class/net', links(() => true))
+  fs.installVirtual('/sys/devices/virtual/net', links((link) => link.kind !== 'nic'))
+}
+
+function linkFiles(machine: SimulatedMachine, link: Link): Node {
+  const { fs } = machine
+  const ports = link.kind === 'bridge' ? (link as Bridge) : undefined
+  const folders: Record<string, () => Node> = {
+    statistics: () => fs.virtualDirectory(Object.fromEntries(Object.entries(SYS_NET_STATISTICS).map(([f, read]) => [f, () => `${read(link)}\n`]))),
+    ...(ports ? { brif: () => fs.virtualTree({ names: () => ports.ports.map((port) => port.name), find: (name) => portFiles(machine, ports, ports.ports.find((port) => port.name === name)) }) } : {}),
+    ...(link.master?.kind === 'bridge' ? { brport: () => portFiles(machine, link.master as Bridge, link)! } : {}),
+  }
+  return fs.virtualTree({
+    names: () => [...Object.keys(SYS_NET), ...Object.keys(folders)],
+    find: (file) => {
+      if (Object.hasOwn(folders, file)) return folders[file]!()
+      const read = Object.hasOwn(SYS_NET, file) ? SYS_NET[file] : undefined
+      return read && fs.virtualFile(() => `${read(link)}\n`)
+    },
+  })
+}
+
+function portFiles({ fs, capabilities }: SimulatedMachine, bridge: Bridge, port: Link | undefined): Node | undefined {
+  if (!port) return undefined
+  return fs.virtualTree({
+    names: () => Object.keys(SYS_NET_PORT),
+    find: (file) => {
+      const entry = Object.hasOwn(SYS_NET_PORT, file) ? SYS_NET_PORT[file] : undefined
+      if (!entry) return undefined
+      // in containers /sys is there to be read
+      const write = entry.write && !capabilities ? (text: string): void => entry.write?.(bridge, port, text) : undefined
+      return fs.virtualFile(() => `${entry.read(bridge, port)}\n`, write)
     },
   })
 }

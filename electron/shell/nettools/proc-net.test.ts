@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { house } from '../house.samples.ts'
 import { twoNodes } from './machines.samples.ts'
 
 it('shows the network as the kernel writes it into /proc/net and /sys', () => {
@@ -17,4 +18,18 @@ it('shows the network as the kernel writes it into /proc/net and /sys', () => {
   expect(fs.readText('/proc/sys/net/ipv4/ip_default_ttl')).toBe('64\n')
   expect(fs.readDirectory('/proc/sys/net/ipv4/conf')).toEqual(['all', 'default', 'eth0', 'lo'])
   expect(fs.exists('/proc/sys/net/ipv4/nope')).toBe(false)
+})
+
+it('shows the ports of a bridge below /sys, with their hairpin mode ("Debug Services" of kubernetes.io)', () => {
+  const { run } = house({ nodes: 2, cni: 'bridge' })
+  run('kubectl run web --image=nginx; kubectl wait --for=condition=Ready pod/web')
+  const node = (line: string): string => run(`hop node worker-1 -- sh -c '${line}'`).output
+  const ports = node('ls /sys/devices/virtual/net/cbr0/brif').trim().split(/\s+/)
+  expect(ports.length).toBeGreaterThan(0)
+  for (const port of ports) expect(port).toMatch(/^veth[0-9a-f]{8}$/)
+  expect(node('for intf in /sys/devices/virtual/net/cbr0/brif/*; do cat $intf/hairpin_mode; done')).toBe('1\n'.repeat(ports.length))
+  const [port] = ports
+  expect(node(`bridge link set dev ${port!} hairpin off; cat /sys/class/net/${port!}/brport/hairpin_mode`)).toBe('0\n')
+  expect(node(`echo 1 > /sys/class/net/cbr0/brif/${port!}/hairpin_mode; bridge -d link show dev ${port!} | grep -c "hairpin on"`)).toBe('1\n')
+  expect(node('ls /sys/devices/virtual/net | grep -cx eth0; ls -d /sys/class/net/eth0/brport 2>/dev/null; ls /sys/class/net | grep -cx eth0')).toBe('0\n1\n')
 })
