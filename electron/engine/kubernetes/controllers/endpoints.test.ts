@@ -141,6 +141,32 @@ describe('EndpointSlices', () => {
     expect(hints().map((h) => (h as unknown[])[2])).toEqual([undefined, undefined, undefined, undefined])
   })
 
+  it('keep the Pods of a node that is gone until something of the Service changes; then they are left out, with an event', () => {
+    const bench = new Bench()
+    const events = (): (string | number | undefined)[][] => bench.client.list<KubeObject & { reason: string; type: string; message: string; source: { component: string }; count: number }>('events', { namespace: 'default' }).items.filter((e) => e.reason.startsWith('Failed')).map((e) => [e.type, e.source.component, e.reason, e.message, e.count])
+    const names = (): string[] => bench.slices().flatMap((s) => s.endpoints).map((e) => e.targetRef!.name!).sort()
+    bench.service()
+    bench.pod('a')
+    bench.pod('b', { node: 'node-b' })
+    bench.pod('c', { node: 'node-b' })
+    bench.settle()
+    bench.client.delete('nodes', undefined, 'node-b')
+    bench.settle()
+    expect([names(), events()]).toEqual([['a', 'b', 'c'], []])
+    bench.pod('d')
+    bench.settle()
+    const told = 'Error updating Endpoint Slices for Service default/web: [skipping Pod b for Service default/web: Node node-b Not Found, skipping Pod c for Service default/web: Node node-b Not Found]'
+    expect([names(), events()]).toEqual([['a', 'd'], [['Warning', 'endpoint-slice-controller', 'FailedToUpdateEndpointSlices', told, 1]]])
+    // tried again after 1, 2 and 4 s
+    bench.clock.runFor(7_500)
+    expect(events().map((e) => e[4])).toEqual([4])
+    // one who does not ask for ready Pods gets them
+    bench.patch('services', 'web', { spec: { publishNotReadyAddresses: true } })
+    expect(names()).toEqual(['a', 'b', 'c', 'd'])
+    bench.clock.runFor(20_000)
+    expect(events().map((e) => e[4])).toEqual([4])
+  })
+
   it('spread over zones with topology-mode Auto, and say why when they cannot', () => {
     const bench = new Bench()
     const events = (): string[] => bench.client.list<KubeObject & { reason: string; message: string; source: { component: string }; count: number }>('events', { namespace: 'default' }).items.filter((e) => e.reason.startsWith('Topology')).map((e) => `${e.source.component} ${e.reason}: ${e.message}`)

@@ -18,6 +18,10 @@ const HEADLESS = 'service.kubernetes.io/headless'
 const ZONE = 'topology.kubernetes.io/zone'
 const BY_SERVICE = 'service'
 const FAMILIES: readonly IpFamily[] = ['IPv4', 'IPv6']
+/** defaultSyncBackOff, maxSyncBackOff (ms) and maxRetries of pkg/controller/endpointslice. */
+const BACK_OFF = 1_000
+const MAX_BACK_OFF = 1_000_000
+const MAX_RETRIES = 15
 /** --max-endpoints-per-slice */
 const MAX_ENDPOINTS = 100
 
@@ -31,6 +35,8 @@ export class EndpointSliceController implements Controller {
   readonly #memory = new EndpointMemory<Endpoint>()
   readonly #watch: ServiceWatch
   readonly #queue: WorkQueue
+  /** Service → what could not be done, how often it was tried again, and when it is next (virtual ms). */
+  readonly #retries = new Map<string, { text: string; times: number; next: number }>()
 
   constructor(context: ControllerContext) {
     this.#context = context
@@ -42,12 +48,13 @@ export class EndpointSliceController implements Controller {
     this.#nodes = context.informers.of<Node>('nodes')
     this.#topology = new TopologyCache(() => this.#nodes.values())
     this.#nodes.on({
-      onAdd: (node) => this.#onNode(node),
+      onAdd: () => this.#onZones(),
       // a zone that a node gets later is written when the Service's or a Pod's next change writes the slice, no sooner
       onUpdate: (node, old) => {
         if (node.metadata.labels?.[ZONE] !== old.metadata.labels?.[ZONE] || isNodeReady(node) !== isNodeReady(old)) this.#onZones()
       },
-      onDelete: (node) => this.#onNode(node),
+      // the Pods of a node that is gone stay in the slices until something else of their Service changes
+      onDelete: () => this.#onZones(),
     })
     // Somebody who changes or deletes a slice by hand sees it mended.
     const onSlice = (slice: EndpointSlice): void => {
@@ -64,17 +71,12 @@ export class EndpointSliceController implements Controller {
     for (const key of this.#topology.nodesChanged()) this.#queue.add(key)
   }
 
-  /** Its Pods come into the slices, or go. */
-  #onNode(node: Node): void {
-    this.#onZones()
-    for (const slice of this.#slices.values()) if (isOurs(slice) && slice.endpoints.some((e) => e.nodeName === node.metadata.name)) this.#queue.add(serviceKey(slice))
-  }
-
   #sync(key: string): number {
     const service = this.#watch.services.byKey(key)
     if (!service || service.metadata.deletionTimestamp) {
       for (const slice of this.#slices.indexed(BY_SERVICE, key)) this.#delete(slice)
       for (const family of FAMILIES) this.#memory.forget(key + family)
+      this.#retries.delete(key)
       return 0
     }
     if (service.spec.type === 'ExternalName' || !service.spec.selector) return 0
@@ -86,11 +88,31 @@ export class EndpointSliceController implements Controller {
       this.#topology.removeHints(key, slice.addressType)
       this.#delete(slice)
     }
-    for (const family of families) this.#syncFamily(service, family, pods, present.filter((s) => s.addressType === family))
+    const skipped = new Set<Pod>()
+    for (const family of families) this.#syncFamily(service, family, pods, present.filter((s) => s.addressType === family), skipped)
+    this.#tellSkipped(service, skipped)
     return pods.length * LOOK
   }
 
-  #syncFamily(service: Service, family: IpFamily, pods: readonly Pod[], all: readonly EndpointSlice[]): void {
+  /** Pods whose node is not there are left out: reconcileByAddressType; it is tried again, after longer each time. */
+  #tellSkipped(service: Service, skipped: ReadonlySet<Pod>): void {
+    const { namespace, name } = service.metadata
+    const key = `${namespace}/${name}`
+    if (skipped.size === 0) return void this.#retries.delete(key)
+    const texts = [...skipped].map((pod) => `skipping Pod ${pod.metadata.name} for Service ${key}: Node ${pod.spec.nodeName ?? ''} Not Found`)
+    const text = texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`
+    const { now } = this.#context.clock
+    const last = this.#retries.get(key)
+    // its own writes, which upstream's tracker of slices knows, bring nothing new
+    if (last?.text === text && now < last.next) return
+    this.#events.event(service, 'Warning', 'FailedToUpdateEndpointSlices', `Error updating Endpoint Slices for Service ${key}: ${text}`)
+    const times = last?.times ?? 0
+    const wait = times < MAX_RETRIES ? Math.min(MAX_BACK_OFF, BACK_OFF * 2 ** times) : Infinity
+    this.#retries.set(key, { text, times: times + 1, next: now + wait })
+    if (wait < Infinity) this.#context.clock.schedule(wait, () => this.#queue.add(key), { background: true })
+  }
+
+  #syncFamily(service: Service, family: IpFamily, pods: readonly Pod[], all: readonly EndpointSlice[], skipped: Set<Pod>): void {
     const groups = new Map<string, { ports: EndpointPort[]; wanted: Map<string, Endpoint> }>()
     // only ports by name may be another's with each Pod
     const named = service.spec.ports?.some((p) => typeof p.targetPort === 'string') ?? false
@@ -98,8 +120,11 @@ export class EndpointSliceController implements Controller {
     const remembered = this.#memory.round(`${service.metadata.namespace}/${service.metadata.name}${family}`, service)
     for (const pod of pods) {
       const node = pod.spec.nodeName === undefined ? undefined : this.#nodes.get(undefined, pod.spec.nodeName)
-      // a Pod of a node that is gone goes, too
-      if (!node && !service.spec.publishNotReadyAddresses) continue
+      // who wants addresses that are not ready has them nevertheless
+      if (!node && !service.spec.publishNotReadyAddresses) {
+        skipped.add(pod)
+        continue
+      }
       const address = addressOf(pod, family)
       if (address === undefined) continue
       if (named || !common) {
