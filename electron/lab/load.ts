@@ -137,7 +137,7 @@ function explain(issue: z.core.$ZodIssue, kinds = ['resource', 'journey', 'dns',
     case 'unrecognized_keys':
       return issue.keys.map((key) => ({ path: [...path, key], message: 'unknown key' }))
     case 'invalid_value':
-      return [{ path, message: `expected ${issue.values.map((v) => JSON.stringify(v)).join(', ')}` }]
+      return [{ path, message: `expected ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map((v) => String(v)).join(', ')}` }]
     case 'invalid_union':
       return [{ path, message: issue.discriminator ? `expected one of ${kinds.join(', ')}` : issue.message }]
     case 'invalid_type':
