@@ -1,7 +1,7 @@
 import { parseAllDocuments, stringify } from 'yaml'
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import { StatusError } from '../../kubernetes/client.ts'
-import type { KubeObject } from '../../kubernetes/types.ts'
+import type { KubeObject, LabelSelector } from '../../kubernetes/types.ts'
 import { ipVersion } from '../../network/address.ts'
 import { calicoResource, findObject } from './datastore.ts'
 import { CALICO_GROUP } from './names.ts'
@@ -51,8 +51,17 @@ export const CALICO_KINDS: readonly CalicoKind[] = [
   { kind: 'KubeControllersConfiguration', plural: 'kubecontrollersconfigurations', words: ['kcconfig', 'kubecontrollersconfig'], ...NAMED },
   { kind: 'NetworkPolicy', plural: 'networkpolicies', words: ['policy', 'policies', 'pol', 'pols', 'np', 'nps'], namespaced: true, ...POLICY },
   { kind: 'NetworkSet', plural: 'networksets', words: ['netset', 'netsets'], namespaced: true, columns: ['NAME'], wide: ['NAME', 'NETS'], row: (s) => ({ NETS: text(s['nets']) }) },
+  { kind: 'StagedGlobalNetworkPolicy', plural: 'stagedglobalnetworkpolicies', words: ['sgnp', 'sgnps'], ...POLICY },
+  { kind: 'StagedKubernetesNetworkPolicy', plural: 'stagedkubernetesnetworkpolicies', words: ['stagedkubernetespolicy', 'stagedkubernetespolicies', 'sknp', 'skpol', 'skpols'], namespaced: true, columns: ['NAME'], wide: ['NAME', 'PODSELECTOR'], row: (s) => ({ PODSELECTOR: goSelector(s['podSelector'] as LabelSelector | undefined) }) },
+  { kind: 'StagedNetworkPolicy', plural: 'stagednetworkpolicies', words: ['stagedpolicy', 'stagedpolicies', 'snp', 'spol', 'spols'], namespaced: true, ...POLICY },
   { kind: 'Tier', plural: 'tiers', words: [], columns: ['NAME', 'ORDER'], wide: ['NAME', 'ORDER'], row: (s) => ({ ORDER: text(s['order'], '<no value>') }) },
 ]
+
+/** fmt's %v of a LabelSelector. */
+function goSelector({ matchLabels = {}, matchExpressions = [] }: LabelSelector = {}): string {
+  const labels = Object.entries(matchLabels).map(([key, value]) => `${key}:${value}`).sort().join(' ')
+  return `{map[${labels}] [${matchExpressions.map((e) => `{${e.key} ${e.operator} [${(e.values ?? []).join(' ')}]}`).join(' ')}]}`
+}
 
 export function calicoKind(word: string): CalicoKind | undefined {
   const lower = word.toLowerCase()

@@ -38,6 +38,31 @@ describe('calicoctl', () => {
     expect(readObjects('apiVersion: crd.projectcalico.org/v1\nkind: IPPool\n', undefined)).toBe('Unknown resource type (IPPool) and/or version (crd.projectcalico.org/v1)')
   })
 
+  test('keeps staged policies, which no packet meets', () => {
+    const cluster = createCluster(parseClusterConfig({ cni: 'calico', nodes: 1 })) as SimulatedCluster
+    expect(cluster.settle()).toBe(true)
+    const node = cluster.nodes.get('control-plane')!
+    const before = node.network.netfilter.save('filter')
+    const given = readObjects(`
+apiVersion: projectcalico.org/v3
+kind: StagedGlobalNetworkPolicy
+metadata: {name: default.deny}
+spec: {tier: default, order: 20, selector: all(), types: [Ingress, Egress]}
+---
+apiVersion: projectcalico.org/v3
+kind: StagedKubernetesNetworkPolicy
+metadata: {name: web, namespace: default}
+spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress]}
+`, undefined)
+    if (typeof given === 'string') throw new Error(given)
+    expect(given.map((g) => act(cluster.client, 'apply', g))).toEqual([undefined, undefined])
+    cluster.clock.runFor(5_000)
+    expect(node.network.netfilter.save('filter')).toBe(before)
+    const [policy, kubernetes] = [calicoKind('sgnp')!, calicoKind('skpols')!]
+    expect(policy.row(findStored(cluster.client, policy, undefined, 'deny')!.spec)).toEqual({ TIER: 'default', ORDER: '20', SELECTOR: 'all()' })
+    expect(kubernetes.row(findStored(cluster.client, kubernetes, 'default', 'web')!.spec)).toEqual({ PODSELECTOR: '{map[app:web] []}' })
+  })
+
   test('reads its command line as docopt does, and shows what it makes of Kubernetes\' objects', () => {
     expect(parseInvocation(['get'])).toMatchObject({ stderr: expect.stringMatching(/^Usage:\n {2}calicoctl get /) as string, code: 1 })
     expect(parseInvocation(['foo'])).toMatchObject({ stderr: expect.stringMatching(/^Unknown command: "foo"\nUsage:/) as string, code: 1 })

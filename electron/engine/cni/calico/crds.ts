@@ -80,6 +80,10 @@ const DEFINITIONS: readonly Definition[] = [
   { kind: 'KubeControllersConfiguration', plural: 'kubecontrollersconfigurations', spec: object({ controllers: open({ node: open({ hostEndpoint: hostEndpoints }) }), healthChecks: string, logSeverityScreen: string, prometheusMetricsPort: integer }, ['controllers']), status: true },
   { kind: 'NetworkPolicy', plural: 'networkpolicies', namespaced: true, spec: object(policy) },
   { kind: 'NetworkSet', plural: 'networksets', namespaced: true, spec: object({ nets: list(string) }) },
+  // staged policies are kept, and no packet meets them: only Goldmane's flow logs tell what they would do
+  { kind: 'StagedGlobalNetworkPolicy', plural: 'stagedglobalnetworkpolicies', spec: object({ ...globalPolicy, stagedAction: string }) },
+  { kind: 'StagedKubernetesNetworkPolicy', plural: 'stagedkubernetesnetworkpolicies', namespaced: true, spec: open({ stagedAction: string, policyTypes: list(string) }) },
+  { kind: 'StagedNetworkPolicy', plural: 'stagednetworkpolicies', namespaced: true, spec: object({ ...policy, stagedAction: string }) },
   { kind: 'Tier', plural: 'tiers', spec: object({ defaultAction: choice('Pass', 'Deny'), order: number }) },
 ]
 
