@@ -21,3 +21,12 @@ export function put(object: object, key: string, value: unknown): void {
   if (key === '__proto__') Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
   else (object as Record<string, unknown>)[key] = value
 }
+
+/**
+ * As `{ ...object }`, for objects that get more fields afterwards and are kept by the thousand. V8 gives a spread copy a layout
+ * of its own as soon as a field is added to it, which takes four times the memory and makes every reader of such objects slow;
+ * of these copies all with the same fields have one layout.
+ */
+export function copied<T extends object>(object: T): T {
+  return Object.hasOwn(object, '__proto__') ? { ...object } : Object.assign({}, object)
+}

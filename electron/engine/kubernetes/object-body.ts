@@ -1,3 +1,4 @@
+import { copied } from '../own.ts'
 import type { WriteOptions } from './client.ts'
 import { isObject, quote } from './json.ts'
 import { decodeObject } from './kinds/decoding.ts'
@@ -10,7 +11,7 @@ import type { KubeObject } from './types.ts'
 export function decodeBody(kind: Kind, body: unknown, old: KubeObject | undefined, options: WriteOptions): KubeObject {
   const { resource } = kind
   const apiVersion = apiVersionOf(resource)
-  if (options.canonical) return { ...(body as KubeObject), metadata: { ...(body as KubeObject).metadata } }
+  if (options.canonical) return { ...(body as KubeObject), metadata: copied((body as KubeObject).metadata) }
   checkRequestSize(body, options)
   const given = isObject(body) ? body : {}
   if (given['kind'] !== undefined && given['kind'] !== '' && (given['kind'] !== resource.kind || (given['apiVersion'] ?? apiVersion) !== apiVersion)) {
@@ -27,7 +28,7 @@ export function decodeBody(kind: Kind, body: unknown, old: KubeObject | undefine
   }
   value.apiVersion = kind.storedVersion ?? apiVersion
   value.kind = resource.kind
-  value.metadata = { ...value.metadata }
+  value.metadata = copied(value.metadata)
   keepTakeAway(given, value)
   return value
 }

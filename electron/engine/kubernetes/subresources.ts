@@ -1,4 +1,4 @@
-import { byName, own } from '../own.ts'
+import { byName, copied, own } from '../own.ts'
 import type { WriteOptions } from './client.ts'
 import { removeObject } from './deletion.ts'
 import { evictPod } from './eviction.ts'
@@ -76,9 +76,11 @@ export function bindPod(server: Server, kind: Kind, namespace: string, name: str
   const next: Pod = {
     ...old,
     metadata: { ...old.metadata },
-    spec: { ...old.spec, nodeName: value.target.name! },
-    status: { ...old.status, conditions },
+    spec: copied(old.spec),
+    status: copied(old.status),
   }
+  next.spec.nodeName = value.target.name!
+  next.status.conditions = conditions
   if (value.metadata.annotations) next.metadata.annotations = { ...next.metadata.annotations, ...value.metadata.annotations }
   return options.dryRun ? next : server.commit(kind, next)
 }

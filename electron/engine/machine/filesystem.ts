@@ -4,7 +4,7 @@ import { SparseMap, SparseSet } from '../sparse.ts'
 import { decodeUtf8, encodeUtf8 } from '../text.ts'
 import { SystemError } from './errors.ts'
 import {
-  appendContent, contentOf, copyNode, entryOf, LateFile, makeDirectory, makeFile, namesOf, setContent, snapshotOf, writeAt,
+  appendContent, contentOf, copyNode, entryOf, LateFile, makeDevice, makeDirectory, makeFile, makeSymlink, namesOf, setContent, snapshotOf, writeAt,
   type DeviceName, type DirectoryNode, type FileNode, type Node, type NodeBase,
 } from './inode.ts'
 import type { FileStat, Filesystem } from './types.ts'
@@ -171,7 +171,7 @@ export class MemoryFilesystem implements Filesystem {
   symlink(target: string, path: string): void {
     const place = this.#walk(path, { follow: false, own: true })
     if (place.node) throw new SystemError('EEXIST')
-    this.#put(place, { ...this.#born(place, 0o777), type: 'symlink', target })
+    this.#put(place, makeSymlink(this.#born(place, 0o777), target))
     this.#changed(place.path)
   }
 
@@ -244,7 +244,7 @@ export class MemoryFilesystem implements Filesystem {
 
   installDevice(path: string, device: DeviceName): void {
     const place = this.#walk(path, { follow: false, own: true })
-    this.#put(place, { ...this.#born(place, 0o666), type: 'device', device })
+    this.#put(place, makeDevice(this.#born(place, 0o666), device))
   }
 
   /** A directory whose entries are computed at each look (/proc). Its nodes are made with {@link virtualFile}. */
@@ -270,8 +270,7 @@ export class MemoryFilesystem implements Filesystem {
   }
 
   virtualLink(target: string): Node {
-    const { owner, mode, uid, gid, mtime, inode, links } = this.#fresh(0o777)
-    return { type: 'symlink', owner, mode, uid, gid, mtime, inode, links, target }
+    return makeSymlink(this.#fresh(0o777), target)
   }
 
   /** The root of another filesystem, inside a computed directory: what is changed in it is changed there. */

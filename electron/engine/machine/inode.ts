@@ -93,9 +93,9 @@ export function copyNode(node: Node, owner: object): Node {
       node.shared = true
       return makeFile(base, node)
     case 'symlink':
-      return { type: 'symlink', owner, mode, uid, gid, mtime, inode, links, target: node.target }
+      return makeSymlink(base, node.target)
     case 'device':
-      return { type: 'device', owner, mode, uid, gid, mtime, inode, links, device: node.device }
+      return makeDevice(base, node.device)
   }
 }
 
@@ -105,6 +105,14 @@ export function copyNode(node: Node, owner: object): Node {
 export function makeDirectory(base: NodeBase, below?: DirectoryNode): DirectoryNode {
   const { owner, mode, uid, gid, mtime, inode, links } = base
   return { type: 'directory', owner, mode, uid, gid, mtime, inode, links, entries: new SmallMap(), below, virtual: undefined }
+}
+
+export function makeSymlink({ owner, mode, uid, gid, mtime, inode, links }: NodeBase, target: string): SymlinkNode {
+  return { type: 'symlink', owner, mode, uid, gid, mtime, inode, links, target }
+}
+
+export function makeDevice({ owner, mode, uid, gid, mtime, inode, links }: NodeBase, device: DeviceName): DeviceNode {
+  return { type: 'device', owner, mode, uid, gid, mtime, inode, links, device }
 }
 
 const EMPTY = new Uint8Array(0)

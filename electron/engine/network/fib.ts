@@ -113,7 +113,7 @@ export function refusedBy(rule: PolicyRule, type: Refusal, everything: '0.0.0.0/
 
 /** A copy written out field by field: all routes have the same layout in memory. */
 export function frozen({ destination, via, device, source, metric, scope, protocol, type, onlink, nexthops, mtu, mtuLocked }: Route): Route {
-  return Object.freeze({ destination, via, device, source, metric, scope, protocol, type, onlink, nexthops, ...(mtu !== undefined && { mtu, mtuLocked }) })
+  return Object.freeze({ destination, via, device, source, metric, scope, protocol, type, onlink, nexthops, mtu, mtuLocked })
 }
 
 /** The entry of a route with `nexthops`, with one for each of its ways. */

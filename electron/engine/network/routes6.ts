@@ -343,7 +343,7 @@ export class Routes6 {
 
   #entry(route: Route, table: TableName): RouteEntry {
     const { destination, via, device, source, metric, scope, protocol, type, onlink, nexthops } = route
-    const whole = Object.freeze({ destination, via, device, source, metric, scope, protocol, type, onlink, ...(nexthops && { nexthops }) })
+    const whole = Object.freeze({ destination, via, device, source, metric, scope, protocol, type, onlink, nexthops })
     const leadsOn = type === undefined || type === 'local' || type === 'anycast' || type === 'multicast'
     const link = (name: string | undefined): BaseLink | undefined => (name === undefined ? undefined : this.#host.links.get(name))
     const entry = { route: whole, table, prefix: tryParseCidr(destination)!, metric: metric ?? 0, link: leadsOn ? link(device) : undefined }

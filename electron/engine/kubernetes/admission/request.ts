@@ -38,7 +38,7 @@ function sentOptions(operation: Operation, options: WriteOptions & DeleteOptions
   const dry = dryRun ? { dryRun: ['All'] } : {}
   const head = { kind: `${operation[0]}${operation.slice(1).toLowerCase()}Options`, apiVersion: 'meta.k8s.io/v1' }
   if (operation === 'DELETE') return { ...head, ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }), ...(preconditions ? { preconditions } : {}), ...(propagationPolicy ? { propagationPolicy } : {}), ...dry }
-  return { ...head, ...dry, ...(fieldManager ? { fieldManager } : {}), ...(fieldValidation ? { fieldValidation } : {}) }
+  return Object.assign(head, dry, fieldManager && { fieldManager }, fieldValidation && { fieldValidation })
 }
 
 /** rules.IsExemptAdmissionConfigurationResource: else nobody could mend them. */

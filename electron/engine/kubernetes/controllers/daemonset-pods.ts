@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts'
+import { copied } from '../../own.ts'
 import type { DaemonSet, Pod } from '../types.ts'
 import { scaled } from './deployment-math.ts'
 import { REVISION_HASH } from './history.ts'
@@ -27,11 +28,10 @@ export function daemonPod(set: DaemonSet, node: string, hash: string): object {
   const required = { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: [node] }] }] }
   return podFromTemplate({
     metadata: { ...template.metadata, labels },
-    spec: {
-      ...spec,
+    spec: Object.assign(copied(spec), {
       affinity: { ...spec.affinity, nodeAffinity: { ...spec.affinity?.nodeAffinity, requiredDuringSchedulingIgnoredDuringExecution: required } },
       tolerations: [...(spec.tolerations ?? []), ...(daemonTolerations(!!spec.hostNetwork) as [])],
-    },
+    }),
   }, set)
 }
 

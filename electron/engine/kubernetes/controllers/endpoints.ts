@@ -64,9 +64,11 @@ export class EndpointsController implements Controller {
     const annotations: Record<string, string> = { ...present?.metadata.annotations, [CHANGE_TRIGGER]: changeTrigger(clock, pods) }
     if (over) annotations[OVER_CAPACITY] = 'truncated'
     else delete annotations[OVER_CAPACITY]
-    const object = { apiVersion: 'v1', kind: 'Endpoints', ...(subsets.length > 0 ? { subsets } : {}) }
-    if (present) client.update('endpoints', namespace, name, { ...object, metadata: { ...present.metadata, labels, annotations } }, CANONICAL_WRITE)
-    else client.create('endpoints', namespace, { ...object, metadata: { name, namespace, labels, annotations } }, CANONICAL_WRITE)
+    const metadata = present ? { ...present.metadata, labels, annotations } : { name, namespace, labels, annotations }
+    const object: Omit<Endpoints, 'metadata'> & { metadata: object } = { apiVersion: 'v1', kind: 'Endpoints', metadata }
+    if (subsets.length > 0) object.subsets = subsets
+    if (present) client.update('endpoints', namespace, name, object, CANONICAL_WRITE)
+    else client.create('endpoints', namespace, object, CANONICAL_WRITE)
   }
 }
 
@@ -77,7 +79,7 @@ function firstOf(service: Service, pods: readonly Pod[]): Pod[] {
 }
 
 function portsByKey(service: Service, pod: Pod): { ports: EndpointPort[]; key: string } {
-  const ports = portsOf(service, pod).map(({ name, port, protocol, appProtocol }) => ({ ...(name ? { name } : {}), port: port!, protocol: protocol!, ...(appProtocol ? { appProtocol } : {}) }))
+  const ports = portsOf(service, pod).map(({ name, port, protocol, appProtocol }) => Object.assign({}, name ? { name } : undefined, { port: port!, protocol: protocol! }, appProtocol ? { appProtocol } : undefined))
   return { ports, key: JSON.stringify(ports) }
 }
 
@@ -110,9 +112,11 @@ function subsetsOf(service: Service, pods: readonly Pod[], remembered: ReturnTyp
     else subset.notReady.push(address)
   }
   const byIp = (a: Address, b: Address): number => (a.ip < b.ip ? -1 : 1)
-  return [...byPorts.values()].map(({ ports, ready, notReady }) => ({
-    ...(ready.length > 0 ? { addresses: ready.sort(byIp) } : {}),
-    ...(notReady.length > 0 ? { notReadyAddresses: notReady.sort(byIp) } : {}),
-    ...(ports.length > 0 ? { ports } : {}),
-  }))
+  return [...byPorts.values()].map(({ ports, ready, notReady }) => {
+    const subset: Subset = {}
+    if (ready.length > 0) subset.addresses = ready.sort(byIp)
+    if (notReady.length > 0) subset.notReadyAddresses = notReady.sort(byIp)
+    if (ports.length > 0) subset.ports = ports
+    return subset
+  })
 }

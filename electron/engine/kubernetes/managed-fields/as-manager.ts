@@ -1,3 +1,4 @@
+import { copied } from '../../own.ts'
 import type { KubernetesClient } from '../client.ts'
 
 /** What a client may do besides writing objects goes through as it is. */
@@ -12,14 +13,23 @@ const OTHERS = {
  */
 export function asManager(client: KubernetesClient, fieldManager: string): KubernetesClient {
   const named = <T extends { fieldManager?: string }>(options: T | undefined): T => (options?.fieldManager ? options : ({ ...options, fieldManager } as T))
-  const passed: Record<string, unknown> = {}
-  for (const name of Object.keys(OTHERS) as (keyof typeof OTHERS)[]) passed[name] = (client[name] as () => unknown).bind(client)
-  return {
+  return Object.assign(copied(passed(client)), {
     way: client.way,
-    ...(passed as unknown as Pick<KubernetesClient, keyof typeof OTHERS>),
     create: (resource, namespace, object, options) => client.create(resource, namespace, object, named(options)),
     update: (resource, namespace, name, object, options) => client.update(resource, namespace, name, object, named(options)),
     patch: (resource, namespace, name, type, patch, options) => client.patch(resource, namespace, name, type, patch, named(options)),
     createSubresource: (resource, namespace, name, subresource, object, options) => client.createSubresource(resource, namespace, name, subresource, object, named(options)),
+  } satisfies Pick<KubernetesClient, 'way' | 'create' | 'update' | 'patch' | 'createSubresource'>)
+}
+
+/** One for all who write through the same client: a node has several of them. */
+const bound = new WeakMap<KubernetesClient, Pick<KubernetesClient, keyof typeof OTHERS>>()
+
+function passed(client: KubernetesClient): Pick<KubernetesClient, keyof typeof OTHERS> {
+  let methods = bound.get(client)
+  if (!methods) {
+    methods = Object.fromEntries((Object.keys(OTHERS) as (keyof typeof OTHERS)[]).map((name) => [name, (client[name] as () => unknown).bind(client)])) as unknown as Pick<KubernetesClient, keyof typeof OTHERS>
+    bound.set(client, methods)
   }
+  return methods
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts'
 import { ConnectionError, type KubernetesClient, type ListOptions, type StatusError, type WatchEvent, type WatchOptions, type Way, type WriteOptions } from '../client.ts'
 import { ConnectionWatch } from '../connection.ts'
 import { sleep, type Task } from '../../machine/task.ts'
+import { copied } from '../../own.ts'
 import { failure } from '../status.ts'
 import type { KubeObject, Status } from '../types.ts'
 import { named } from './as-user.ts'
@@ -81,14 +82,10 @@ export function accountClient(client: KubernetesClient, { clock, user, isKnown, 
   }
   const stopRights = rights.onLoss(check)
   const wayTo = (resources: readonly string[]): Way => new AccountWay(server, client.way, resources.map((resource) => reflector(resource, {})), wayTo)
-  return {
-    ...client,
+  const own: Pick<AccountClient, 'way' | 'refusal' | 'untilSynced' | 'stopReflectors' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deleteCollection'> = {
     way: wayTo([]),
     refusal,
-    *untilSynced(resources) {
-      const parts = resources.map((resource) => reflector(resource, {}))
-      while (parts.some((part) => !part.open)) yield sleep(clock, SYNC_POLL, { background: true })
-    },
+    untilSynced: (resources) => allOpen(clock, resources.map((resource) => reflector(resource, {}))),
     stopReflectors() {
       stopRights()
       for (const each of reflectors.values()) each.stop()
@@ -118,6 +115,11 @@ export function accountClient(client: KubernetesClient, { clock, user, isKnown, 
       write({ verb: 'deletecollection', resource, namespace: list.namespace }, () => client.deleteCollection(resource, list, options), () => undefined)
     },
   }
+  return Object.assign(copied(client), own)
+}
+
+function* allOpen(clock: Clock, parts: readonly AccountReflector[]): Task {
+  while (parts.some((part) => !part.open)) yield sleep(clock, SYNC_POLL, { background: true })
 }
 
 /** The way to the server, as far as the rights to some resources let it be one. */

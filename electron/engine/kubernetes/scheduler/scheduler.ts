@@ -21,6 +21,7 @@ import { scoreNodes } from './scores.ts'
 import { BIND_TIMEOUT, podClaims } from './volume-binding.ts'
 
 const NAME = 'default-scheduler'
+const BINDING_WRITE = { ...AGENT_WRITE, subresource: 'binding' }
 /** An event's note has at most so many characters. */
 const NOTE = 1024
 /** Plugins that a Pod's leaving can change the mind of, and that a Pod's arrival can. */
@@ -236,7 +237,7 @@ export class Scheduler implements Controller {
     const { namespace, name, uid } = pod.metadata
     this.#state.place(pod, node)
     try {
-      this.#client.update('pods', namespace, name, { apiVersion: 'v1', kind: 'Binding', metadata: { name, namespace, uid }, target: { kind: 'Node', name: node } }, { ...AGENT_WRITE, subresource: 'binding' })
+      this.#client.update('pods', namespace, name, { apiVersion: 'v1', kind: 'Binding', metadata: { name, namespace, uid }, target: { kind: 'Node', name: node } }, BINDING_WRITE)
     } catch (error) {
       this.#state.unplace(this.#state.placed(entry.key)!)
       if (error instanceof StatusError && (error.status.code === 404 || error.status.code === 409)) return

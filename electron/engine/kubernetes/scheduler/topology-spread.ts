@@ -102,7 +102,7 @@ export function spreadScores(state: ClusterState, pod: Pod, feasible: readonly N
   if (defaults) {
     const selector = state.listers.defaultSelector(pod)
     if (!selector) return undefined
-    constraints = DEFAULTS.map((d) => ({ ...d, minDomains: 1, selector, honorAffinity: true, honorTaints: false }))
+    constraints = DEFAULTS.map(({ topologyKey, maxSkew }) => ({ topologyKey, maxSkew, minDomains: 1, selector, honorAffinity: true, honorTaints: false }))
   }
   if (constraints.length === 0) return undefined
   const ignored = defaults ? undefined : feasible.map((info) => constraints.some((c) => info.label(c.topologyKey) === undefined))

@@ -100,11 +100,13 @@ export function transport(name: 'tcp' | 'udp' | 'sctp'): MatchExtension {
     }
     const setSource = one((text, invert) => {
       only('--source-port', source)
-      source = { ...parsePortRange(text), invert }
+      const { from, to } = parsePortRange(text)
+      source = { from, to, invert }
     }, true)
     const setDestination = one((text, invert) => {
       only('--destination-port', destination)
-      destination = { ...parsePortRange(text), invert }
+      const { from, to } = parsePortRange(text)
+      destination = { from, to, invert }
     }, true)
     const options: Record<string, OptionTable[string]> = {
       sport: setSource, 'source-port': setSource, dport: setDestination, 'destination-port': setDestination,
