@@ -37,7 +37,7 @@ export class Parser extends SimpleParser {
   }
 
   protected override child(source: string, line: number): Parser {
-    return new Parser(source, { ...this.options, aliases: undefined, firstLine: line, extendedGlobs: this.extendedGlobs })
+    return new Parser(source, { ...this.options, firstLine: line, extendedGlobs: this.extendedGlobs })
   }
 
   protected override script(source: string, line: number): List {
@@ -50,13 +50,14 @@ export class Parser extends SimpleParser {
   protected override nested(): List {
     const outer = this.peeked
     const start = this.position
+    const before = this.textNow()
     this.peeked = undefined
     try {
       const list = this.#list((t) => t.kind === 'operator' && t.text === ')', true)
       const token = this.peek()
       if (token.kind === 'end') throw new ParseError("unexpected EOF while looking for matching `)'", this.endLine(), { incomplete: true })
       if (token.kind !== 'operator' || token.text !== ')') throw this.unexpected(token)
-      this.position = token.start
+      this.goOnIn(before, token.start)
       return list
     } catch (error) {
       if (error instanceof ParseError && error.message === 'syntax error: unexpected end of file') throw this.unclosed(')', start)

@@ -14,6 +14,9 @@ export interface ParserOptions {
   onWarning?: (message: string, line: number) => void
 }
 
+interface ActiveAlias { name: string; remaining: number }
+interface TextBefore { source: string; aliases: readonly ActiveAlias[] }
+
 /** One token of look-ahead, and aliases put in place of words: what the parser's parts stand on. */
 export abstract class TokenStream extends Lexer {
   protected readonly options: ParserOptions
@@ -22,7 +25,7 @@ export abstract class TokenStream extends Lexer {
   /** The last alias ended in a blank: the word behind it may be one, too. How much of the source is left there. */
   protected aliasGoesOnAt: number | undefined
   /** Aliases being replaced, with how much of the source is left when their text is used up. */
-  #activeAliases: { name: string; remaining: number }[] = []
+  #activeAliases: ActiveAlias[] = []
 
   constructor(source: string, options: ParserOptions = {}) {
     super(source, options)
@@ -73,6 +76,17 @@ export abstract class TokenStream extends Lexer {
     const text = token.kind === 'newline' ? 'newline' : this.source.slice(token.start, token.end)
     const error = new ParseError(`syntax error near unexpected token \`${text}'`, this.lineAt(token.start), { showLine: true })
     return Object.assign(error, { lineText: this.textOfLine(token.start) })
+  }
+
+  protected textNow(): TextBefore {
+    return { source: this.source, aliases: [...this.#activeAliases] }
+  }
+
+  /** Who reads the word around a substitution goes on behind it (`at` in the text of now) in the text as it was, before aliases were put into it. */
+  protected goOnIn({ source, aliases }: TextBefore, at: number): void {
+    this.position = source.length - (this.source.length - at)
+    this.source = source
+    this.#activeAliases = [...aliases]
   }
 
   /** Puts an alias's text in place of the word that comes next. */

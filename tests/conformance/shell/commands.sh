@@ -222,3 +222,19 @@ f() { echo out; echo err >&2; }; f 2>/dev/null; f >/dev/null 2>&1; v=$(f 2>&1); 
 IFS=$'\n'; for l in $(printf 'a b\nc d\n'); do echo "<$l>"; done
 #### pattern removal of arrays
 f=(a.txt b.txt); echo "${f[@]%.txt}" "${f[@]/#/pre-}" ${#f[*]}
+#### aliases inside substitutions, and what stands around them
+shopt -s expand_aliases
+alias greet="echo hello there --"
+A=$(greet list -o 'x(y)'); echo "$A"
+B=$(greet "a)b") C="$(greet ")")"; echo $B $C
+echo $(greet one)-$(greet two)-"$(greet $(greet inner) outer)" end
+D=`greet backquoted`; echo "$D" "${E:-$(greet default)}"
+list=($(greet q) "$(greet r)"); echo ${#list[@]} "${list[@]}"
+f() { local v=$(greet local); echo $v; }; f
+alias echo="echo twice"
+F=$(echo once); G=`echo once`; printf '%s\n' "$F" "$G" "$(echo once)"
+unalias echo
+cat <(greet process)
+cat <<END
+$(greet document) (x)
+END
