@@ -9,8 +9,10 @@ export const CONTEXT = 'kubernetes-admin@podhop'
 const NETWORK_TOOLS = ['arp', 'arping', 'curl', 'dig', 'host', 'ifconfig', 'ip', 'mtr', 'nc', 'ncat', 'netstat', 'nmap', 'nslookup', 'openssl', 'ping', 'ping6', 'route', 'ss', 'tcpdump', 'telnet', 'traceroute', 'tracepath', 'wget']
 const ADMIN_TOOLS = ['bridge', 'brctl', 'conntrack', 'crictl', 'ctr', 'dmesg', 'ethtool', 'hostnamectl', 'ip6tables', 'ip6tables-restore', 'ip6tables-save', 'ipset', 'iptables', 'iptables-restore', 'iptables-save', 'ipvsadm', 'journalctl', 'kubeadm', 'kubelet', 'nft', 'pstree', 'sysctl', 'systemctl', 'vi', 'wg', 'nano']
 
-export const LAPTOP_TOOLS: readonly string[] = [...NETWORK_TOOLS, 'websocat', 'kubectl', 'hop', 'jq', 'vi', 'nano', 'watch', 'sysctl']
-export const NODE_TOOLS: readonly string[] = [...NETWORK_TOOLS, ...ADMIN_TOOLS, 'jq']
+export const LAPTOP_TOOLS: readonly string[] = [...NETWORK_TOOLS, 'websocat', 'kubectl', 'hop', 'jq', 'vi', 'vim', 'lsof', 'socat', 'tshark', 'nano', 'watch', 'sysctl']
+/** What a node has besides: most of it says that it is not simulated, and what to use. */
+const MORE_NODE_TOOLS = ['tc', 'nstat', 'lnstat', 'rtmon', 'lsof', 'socat', 'tshark', 'vim', 'iptables-legacy', 'ip6tables-legacy', 'iptables-legacy-save', 'ip6tables-legacy-save', 'ebtables', 'arptables', 'apt', 'apt-get', 'apt-cache', 'dpkg']
+export const NODE_TOOLS: readonly string[] = [...NETWORK_TOOLS, ...ADMIN_TOOLS, 'jq', ...MORE_NODE_TOOLS]
 
 /** The student's home: a kubeconfig as kubeadm writes it, and a shell that knows `k`. */
 export function laptopFiles(controlPlane: string): Record<string, string> {

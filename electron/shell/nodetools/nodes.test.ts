@@ -136,3 +136,11 @@ test('systemctl and journalctl read their options: what an option takes is no un
   expect(node('journalctl kubelet; journalctl -b -1; journalctl -g "("; journalctl --foo')).toBe(`Failed to add match 'kubelet': Invalid argument\nData from the specified boot (-1) is not available: No such boot ID in journal\nBad pattern "(": missing closing parenthesis\njournalctl: unrecognized option '--foo'\n`)
   expect(node('journalctl -u "kube*" -n 1 -o short-iso-precise')).toMatch(/^2026-01-05T\d\d:\d\d:\d\d\.\d{6}\+0000 worker-1 kubelet\[\d+\]: /)
 })
+
+test('what a node has besides, and nobody has written, says what to use', () => {
+  const { node, code } = world()
+  expect(node('tc qdisc show; nstat; iptables-legacy -S; lsof -i :10250; socat - TCP:localhost:10250')).toBe(
+    ['tc (hop fault apply slow-link, packet-loss)', 'nstat (netstat -s)', 'iptables-legacy (iptables)', 'lsof (ss -tulnp)', 'socat (nc)'].map((line) => `podhop: not simulated: ${line}\n`).join(''))
+  expect(code('tc qdisc show')).toBe(69)
+  expect(node('apt-get install -y tcpdump')).toContain('podhop: not simulated: apt-get')
+})
