@@ -38,6 +38,8 @@ const podSpec = {
   terminationGracePeriodSeconds: 5,
 }
 const template = { metadata: { labels: { ...labels, tier: 'front' } }, spec: podSpec }
+/** `openssl req -new -subj /CN=jane/O=dev`, of an Ed25519 key, as kubectl sends it. */
+const CSR = 'LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlHY01GQUNBUUF3SFRFTk1Bc0dBMVVFQXd3RWFtRnVaVEVNTUFvR0ExVUVDZ3dEWkdWMk1Db3dCUVlESzJWdwpBeUVBbU9vRmdDV09PV2pmVWxmUDY1a0xNcjRUemNWMXM0VG5tT1EyK2ZQK1BTZWdBREFGQmdNclpYQURRUUJWCmZpbVlOZk9pMlFTWDhKOHBwZE9NK2Z3UUU3d3lFRERJM3ZZQWZqd1Zna1B0cmpOME0zeXhqUDFuQzBqeGptQlAKYXp0WHdJZ3MwN1JoMDhxMlhYb0wKLS0tLS1FTkQgQ0VSVElGSUNBVEUgUkVRVUVTVC0tLS0tCg=='
 const jobTemplate = { metadata: { labels }, spec: { ...podSpec, restartPolicy: 'OnFailure' } }
 const metadata = { name: 'web', labels, annotations: { 'example.com/note': 'a note' } }
 const rules = [{ apiGroups: [''], resources: ['pods'], verbs: ['get', 'list'] }]
@@ -93,6 +95,7 @@ export const MANIFESTS: { readonly [resource: string]: object } = {
       }],
     },
   },
+  certificatesigningrequests: { metadata, spec: { request: CSR, signerName: 'kubernetes.io/kube-apiserver-client', expirationSeconds: 86_400, usages: ['client auth', 'digital signature'] } },
   apiservices: { metadata: { ...metadata, name: 'v1.example.com' }, spec: { group: 'example.com', version: 'v1', groupPriorityMinimum: 1000, versionPriority: 15 } },
   mutatingwebhookconfigurations: {
     metadata,
