@@ -27,7 +27,11 @@ const labelSelector = object({
 
 const cidr = text({ pattern: '^(([0-9]{1,3}\\.){3}[0-9]{1,3}/([0-9]|[1-2][0-9]|3[0-2])|[0-9A-Fa-f:.]+/[0-9]{1,3})$' })
 const entities = list(text({ enum: ['all', 'world', 'cluster', 'host', 'init', 'ingress', 'unmanaged', 'remote-node', 'health', 'none', 'kube-apiserver'] }))
-const cidrSet = list(refusing(object({ cidr, except: list(cidr) }), { cidrGroupRef: text(), cidrGroupSelector: anything }, 'use cidr'))
+const groupSelector = object({ matchLabels: { type: 'object', additionalProperties: text({ maxLength: 63 }) }, matchExpressions: list(object({ key: text(), operator: text({ enum: ['In', 'NotIn', 'Exists', 'DoesNotExist'] }), values: list(text()) }, ['key', 'operator'])) })
+const cidrSet = list({
+  ...object({ cidr, except: list(cidr), cidrGroupRef: text({ maxLength: 253, pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$' }), cidrGroupSelector: groupSelector }),
+  oneOf: ['cidr', 'cidrGroupRef', 'cidrGroupSelector'].map((name) => ({ properties: { [name]: {} }, required: [name] })),
+})
 const http = object({
   method: text(), path: text(), host: text({ format: 'idn-hostname' }), headers: list(text()),
   headerMatches: list(object({ name: text({ minLength: 1 }), value: text(), mismatch: text({ enum: ['LOG', 'ADD', 'DELETE', 'REPLACE'] }) }, ['name'])),
@@ -123,6 +127,7 @@ const DEFINITIONS: readonly Definition[] = [
     ],
     status: true,
   },
+  { version: 'v2alpha1', plural: 'ciliumcidrgroups', singular: 'ciliumcidrgroup', kind: 'CiliumCIDRGroup', short: ['ccg'], scope: 'Cluster', categories: ['cilium'], schema: { spec: object({ externalCIDRs: { ...list(cidr), minItems: 0 } }, ['externalCIDRs']) }, columns: [age] },
   {
     version: 'v2alpha1', plural: 'ciliumloadbalancerippools', singular: 'ciliumloadbalancerippool', kind: 'CiliumLoadBalancerIPPool', short: ['ippools', 'ippool', 'lbippool', 'lbippools'], scope: 'Cluster', categories: ['cilium'], status: true,
     schema: {
@@ -176,7 +181,7 @@ const DEFINED: readonly Definition[] = [...DEFINITIONS, ...BGP_KINDS]
 /** Kinds that are known to be missing: who makes one is told, and not that there is no such kind. */
 const MISSING: readonly (readonly [plural: string, kind: string, short: string[], instead: string, version?: string, scope?: 'Namespaced'])[] = [
   ['ciliumenvoyconfigs', 'CiliumEnvoyConfig', ['cec'], "use a CiliumNetworkPolicy's http rules", 'v2', 'Namespaced'], ['ciliumclusterwideenvoyconfigs', 'CiliumClusterwideEnvoyConfig', ['ccec'], "use a CiliumNetworkPolicy's http rules"],
-  ['ciliumcidrgroups', 'CiliumCIDRGroup', ['ccg'], 'use cidrSet', 'v2alpha1'], ['ciliumbgppeeringpolicies', 'CiliumBGPPeeringPolicy', ['bgpp'], 'use CiliumBGPClusterConfig, CiliumBGPPeerConfig and CiliumBGPAdvertisement', 'v2alpha1'],
+  ['ciliumbgppeeringpolicies', 'CiliumBGPPeeringPolicy', ['bgpp'], 'use CiliumBGPClusterConfig, CiliumBGPPeerConfig and CiliumBGPAdvertisement', 'v2alpha1'],
   ['ciliumpodippools', 'CiliumPodIPPool', ['cpip'], 'use podCIDR in the cluster file', 'v2alpha1'],
 ]
 

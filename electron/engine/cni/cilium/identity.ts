@@ -98,9 +98,13 @@ export function reservedIdentity(id: number, extra: readonly string[] = []): Ide
   return identityOf(id, Object.fromEntries([RESERVED.get(id) ?? 'unknown', ...extra].map((name) => [`reserved:${name}`, ''])))
 }
 
-/** A prefix's identity: `cidr:` and the world that it is a part of. */
-export function cidrIdentity(id: number, cidr: Cidr, world: number): Identity {
-  return { ...identityOf(id, { [`cidr:${cidr}`]: '', [`reserved:${RESERVED.get(world)!}`]: '' }), cidr }
+/** A prefix's identity: `cidr:`, unless only a group has it, the groups' labels ("cidrgroup:key=value"), and the world that it is a part of. */
+export function cidrIdentity(id: number, cidr: Cidr, world: number, groups: readonly string[] = [], inRules = true): Identity {
+  const labels = [...(inRules ? [`cidr:${cidr}`] : []), ...groups, `reserved:${RESERVED.get(world)!}`].map((label): [string, string] => {
+    const at = label.startsWith('cidrgroup:') ? label.indexOf('=') : -1
+    return at < 0 ? [label, ''] : [label.slice(0, at), label.slice(at + 1)]
+  })
+  return { ...identityOf(id, Object.fromEntries(labels)), cidr }
 }
 
 /** Of addresses that DNS gave a name which rules mean; `cidr`: another rule's prefix around them. */

@@ -4,6 +4,7 @@ import { own } from '../../own.ts'
 import { compileLabelSelector } from '../../kubernetes/selectors.ts'
 import { compilePolicy } from '../../policy/compile.ts'
 import type { PolicyPort, PolicyRule } from '../../policy/types.ts'
+import type { GroupReference } from './cidr-groups.ts'
 import { fqdnLabel, type FqdnSelector } from './fqdn.ts'
 import { liesIn, type Identity } from './identity.ts'
 import type { ServicePeers } from './policy-services.ts'
@@ -14,6 +15,8 @@ import { compileEndpointSelector, compileNodeSelector, entity } from './selector
 export interface PortRule { ports?: { port: string; protocol?: string; endPort?: number }[]; rules?: { http?: HttpRule[]; dns?: FqdnSelector[] } }
 /** By name or by labels; without a namespace those of all. */
 export interface ToServices { k8sService?: { serviceName?: string; namespace?: string }; k8sServiceSelector?: { selector: LabelSelector; namespace?: string } }
+/** Exactly one of a prefix, a group's name and a selector of groups. */
+export interface CidrSet extends GroupReference { cidr?: string; except?: string[] }
 export interface CiliumRule {
   fromEndpoints?: LabelSelector[]
   toEndpoints?: LabelSelector[]
@@ -21,8 +24,8 @@ export interface CiliumRule {
   toEntities?: string[]
   fromCIDR?: string[]
   toCIDR?: string[]
-  fromCIDRSet?: { cidr?: string; except?: string[] }[]
-  toCIDRSet?: { cidr?: string; except?: string[] }[]
+  fromCIDRSet?: CidrSet[]
+  toCIDRSet?: CidrSet[]
   toFQDNs?: FqdnSelector[]
   toServices?: ToServices[]
   toPorts?: PortRule[]
@@ -95,13 +98,21 @@ function portOf({ protocol, port, endPort, name, text }: PolicyPort): PortSpec {
 
 // ---- cilium.io/v2 ------------------------------------------------------------------------------------------------
 
-type Resolve = (services: ToServices) => ServicePeers
+/** Whom other objects mean now. */
+export interface Resolve { services(services: ToServices): ServicePeers; groups(reference: GroupReference): readonly string[] }
 
 export function usesServices({ spec, specs }: CiliumNetworkPolicy): boolean {
   return [...(spec ? [spec] : []), ...(specs ?? [])].some((s) => [...(s.egress ?? []), ...(s.egressDeny ?? [])].some((rule) => (rule.toServices?.length ?? 0) > 0))
 }
 
-/** `resolve`: whom toServices means now. */
+export function usesGroups({ spec, specs }: CiliumNetworkPolicy): boolean {
+  return [...(spec ? [spec] : []), ...(specs ?? [])].some((s) => [...(s.ingress ?? []), ...(s.ingressDeny ?? []), ...(s.egress ?? []), ...(s.egressDeny ?? [])].some((rule) => [...(rule.fromCIDRSet ?? []), ...(rule.toCIDRSet ?? [])].some(isGroup)))
+}
+
+function isGroup(set: CidrSet): boolean {
+  return set.cidrGroupRef !== undefined || set.cidrGroupSelector !== undefined
+}
+
 export function modelsOfCiliumPolicy(object: CiliumNetworkPolicy, resolve: Resolve): PolicyModel[] {
   const { namespace, name } = object.metadata
   const specs = [...(object.spec ? [object.spec] : []), ...(object.specs ?? [])]
@@ -149,7 +160,15 @@ function ruleModels(rule: CiliumRule, namespace: string | undefined, direction: 
     peers.push(entity(each))
     texts.push(`entity ${each}`)
   }
-  for (const { cidr, except } of [...(prefixes ?? []).map((p) => ({ cidr: p, except: undefined })), ...(sets ?? [])]) {
+  for (const set of (sets ?? []).filter(isGroup)) {
+    const others = (set.except ?? []).map(wholePrefix)
+    const meant = resolve.groups(set)
+    cidrs.push(...others)
+    peers.push((i) => meant.some((prefix) => liesIn(i, prefix)) && !others.some((other) => liesIn(i, other)))
+    const name = set.cidrGroupRef === undefined ? `CIDR groups ${compileLabelSelector(set.cidrGroupSelector).toString()}` : `CIDR group ${set.cidrGroupRef}`
+    texts.push(others.length > 0 ? `${name} except ${others.join(', ')}` : name)
+  }
+  for (const { cidr, except } of [...(prefixes ?? []).map((p): CidrSet => ({ cidr: p })), ...(sets ?? [])]) {
     if (cidr === undefined) continue
     const [whole, ...others] = [cidr, ...(except ?? [])].map(wholePrefix)
     cidrs.push(whole!, ...others)
@@ -157,7 +176,7 @@ function ruleModels(rule: CiliumRule, namespace: string | undefined, direction: 
     texts.push(others.length > 0 ? `${whole} except ${others.join(', ')}` : whole!)
   }
   for (const each of services ?? []) {
-    const { selectors, cidrs: addresses } = resolve(each)
+    const { selectors, cidrs: addresses } = resolve.services(each)
     for (const meant of selectors) {
       const selector = compileEndpointSelector(meant, undefined, true)
       peers.push((i) => selector.matches(i.labels))

@@ -2,11 +2,12 @@ import type { KubernetesClient } from '../../kubernetes/client.ts'
 import type { KubeObject, NetworkPolicy } from '../../kubernetes/types.ts'
 import { own } from '../../own.ts'
 import type { Datapath } from './datapath.ts'
-import { cidrIdentity, HOST, LOCAL_SCOPE, type Identity } from './identity.ts'
+import { CidrGroups } from './cidr-groups.ts'
+import { cidrIdentity, HOST, labelKey, LOCAL_SCOPE, type Identity } from './identity.ts'
 import type { Endpoint } from './maps.ts'
 import { EndpointPolicy, type CompiledRule, type Direction, type PortRange, type ProxyPorts } from './policy-map.ts'
 import { refusalsOf } from './policy-validation.ts'
-import { modelOfNetworkPolicy, modelsOfCiliumPolicy, usesServices, type CiliumNetworkPolicy, type PolicyModel, type PortSpec } from './policy-rules.ts'
+import { modelOfNetworkPolicy, modelsOfCiliumPolicy, usesGroups, usesServices, type CiliumNetworkPolicy, type PolicyModel, type PortSpec } from './policy-rules.ts'
 import { PolicyServices } from './policy-services.ts'
 
 /** All policies of the cluster as an agent knows them (pkg/policy/repository.go), and the identities of their prefixes. */
@@ -19,6 +20,7 @@ export class PolicyRepository {
   readonly #stops: (() => void)[] = []
   readonly #proxyPorts: ProxyPorts
   readonly #services: PolicyServices
+  readonly #groups: CidrGroups
   #reading = false
   /** As `cilium-dbg policy get` tells it. */
   revision = 1
@@ -34,6 +36,7 @@ export class PolicyRepository {
       this.#cidrs.set(identity.cidr, id)
     }
     this.#services = new PolicyServices(client, () => this.#onServices())
+    this.#groups = new CidrGroups(client, () => this.#again(usesGroups))
     const read = (object: CiliumNetworkPolicy): readonly PolicyModel[] => {
       if (usesServices(object)) this.#listen()
       return this.#read(object)
@@ -47,10 +50,11 @@ export class PolicyRepository {
   stop(): void {
     for (const stop of this.#stops) stop()
     this.#services.stop()
+    this.#groups.stop()
   }
 
   #read(object: CiliumNetworkPolicy): readonly PolicyModel[] {
-    return modelsOfCiliumPolicy(object, (services) => this.#services.peersOf(services))
+    return modelsOfCiliumPolicy(object, { services: (services) => this.#services.peersOf(services), groups: (reference) => this.#groups.meant(reference) })
   }
 
   #listen(): void {
@@ -61,8 +65,12 @@ export class PolicyRepository {
 
   /** Policies with toServices mean others now. */
   #onServices(): void {
-    if (this.#reading) return
-    for (const [key, object] of this.#objects) if (!key.startsWith('knp ') && usesServices(object as CiliumNetworkPolicy)) this.#models.set(key, this.#read(object as CiliumNetworkPolicy))
+    if (!this.#reading) this.#again(usesServices)
+  }
+
+  /** Policies that name what has changed are read anew. */
+  #again(names: (object: CiliumNetworkPolicy) => boolean): void {
+    for (const [key, object] of this.#objects) if (!key.startsWith('knp ') && names(object as CiliumNetworkPolicy)) this.#models.set(key, this.#read(object as CiliumNetworkPolicy))
     this.#changedModels()
   }
 
@@ -102,24 +110,29 @@ export class PolicyRepository {
     }))
   }
 
-  /** Each prefix of a rule is an identity of this node's own, and a row of ipcache. */
+  /** Each prefix of a rule and of a CIDR group is an identity of this node's own, and a row of ipcache. */
   #prefixes(): void {
     const dp = this.#dp
-    const wanted = new Set([...this.#models.values()].flat().flatMap((m) => m.cidrs).filter((cidr) => !cidr.endsWith('/0')))
+    const inRules = new Set([...this.#models.values()].flat().flatMap((m) => m.cidrs))
+    const grouped = this.#groups.prefixes()
+    const wanted = new Set([...inRules, ...grouped].filter((cidr) => !cidr.endsWith('/0')))
+    const identity = (cidr: string, id: number): Identity => cidrIdentity(id, cidr, dp.worldOf(cidr), grouped.length > 0 ? this.#groups.labelsOf(cidr) : [], inRules.has(cidr))
+    // other labels are another identity
+    for (const [cidr, id] of this.#cidrs) if (!wanted.has(cidr) || labelKey(dp.identities.get(id)?.labels ?? {}) !== labelKey(identity(cidr, id).labels)) this.#forget(cidr, id)
     for (const cidr of wanted) {
       if (this.#cidrs.has(cidr) || !dp.family(cidr)) continue
       const id = (dp.lastLocal = Math.max(LOCAL_SCOPE, dp.lastLocal) + 1)
       this.#cidrs.set(cidr, id)
-      this.#dp.identities.set(id, cidrIdentity(id, cidr, this.#dp.worldOf(cidr)))
+      dp.identities.set(id, identity(cidr, id))
       // what an address is known as (a Pod, a node) comes before a prefix
-      if (!this.#dp.ipcache.has(cidr)) this.#dp.ipcache.set(cidr, { identity: id })
+      if (!dp.ipcache.has(cidr)) dp.ipcache.set(cidr, { identity: id })
     }
-    for (const [cidr, id] of this.#cidrs) {
-      if (wanted.has(cidr)) continue
-      this.#cidrs.delete(cidr)
-      this.#dp.identities.delete(id)
-      if (this.#dp.ipcache.lookup(cidr.split('/')[0]!)?.entry.identity === id) this.#dp.ipcache.delete(cidr)
-    }
+  }
+
+  #forget(cidr: string, id: number): void {
+    this.#cidrs.delete(cidr)
+    this.#dp.identities.delete(id)
+    if (this.#dp.ipcache.lookup(cidr.split('/')[0]!)?.entry.identity === id) this.#dp.ipcache.delete(cidr)
   }
 
   policyFor(endpoint: Endpoint, identity: Identity): EndpointPolicy {
