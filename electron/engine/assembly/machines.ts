@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { internetProgram } from '../cloud/internet.ts'
-import { SITES } from '../cloud/zone.ts'
+import { PUBLIC_RESOLVERS, SITES } from '../cloud/zone.ts'
 import { POOL, POOL6 } from '../cloud/load-balancer.ts'
 import { MemoryFilesystem } from '../machine/filesystem.ts'
 import { layOutLinux } from '../machine/linux.ts'
@@ -78,6 +78,7 @@ export function buildMachines(clock: Clock, network: Network, programs: ProgramT
   const internet = machine(clock, programs, outer('internet', 'outside', HOSTS.internet), 'node', { hostname: 'internet', resolver: 'nameserver 127.0.0.1\n', tools: [] })
   const sites = (prefix: string): string[] => Array.from({ length: SITES }, (_, i) => nthAddress(prefix, HOSTS.internet + i))
   for (const prefix of dual ? [OUTSIDE, OUTSIDE6] : [OUTSIDE]) for (const site of sites(prefix).slice(1)) internet.network.addAddress('eth0', `${site}/${prefixLength(prefix)}`)
+  for (const { addresses: v4, ipv6 } of PUBLIC_RESOLVERS) for (const address of dual ? [...v4, ...ipv6] : v4) internet.network.addAddress('lo', `${address}/${address.includes(':') ? 128 : 32}`)
   internet.start({ argv: ['internet'], program: internetProgram(sites(OUTSIDE), dual ? sites(OUTSIDE6) : []), files: new Map() })
   router.routes.add({ destination: '0.0.0.0/0', via: nthAddress(OUTSIDE, HOSTS.internet), device: 'eth1' })
   if (dual) router.routes.add({ destination: '::/0', via: nthAddress(OUTSIDE6, HOSTS.internet), device: 'eth1' })

@@ -5,20 +5,27 @@ import { headerOf } from '../programs/http/message.ts'
 import { serveHttp } from '../programs/http/server.ts'
 import { httpDate } from '../programs/http/status.ts'
 import { untilSignal } from '../programs/output.ts'
-import { answerFrom, internetZones } from './zone.ts'
+import { answerFrom, ECHO_SITES, internetZones, PUBLIC_RESOLVERS } from './zone.ts'
 
 /** What runs on the machine that stands for the internet: a resolver on port 53 and a web server on port 80. The first address is its own, the others its sites'. */
 export function internetProgram(addresses: readonly string[], ipv6: readonly string[] = []): Program {
   return function* (process) {
     const zones = internetZones(addresses, ipv6)
-    serveDns(process, { port: 53, program: 'named' }, function* (query) {
-      return answerFrom(zones, query)
+    const opendns = PUBLIC_RESOLVERS.find((r) => r.name.endsWith('.opendns.com.'))!
+    serveDns(process, { port: 53, program: 'named' }, function* (query, { address, at }) {
+      return answerFrom(zones, query, opendns.addresses.includes(at) || opendns.ipv6.includes(at) ? address : undefined)
     })
     serveHttp(process, {
       port: 80,
       program: 'httpd',
       handle: (request, respond) => {
         const site = (headerOf(request.headers, 'host') ?? addresses[0]!).replace(/:\d+$/, '')
+        const line = ECHO_SITES.get(site)
+        if (line !== undefined) {
+          const text = encodeUtf8(`${request.remoteAddress}${line}`)
+          respond({ status: 200, headers: [['Date', httpDate(process.clock.wall())], ['Content-Type', 'text/plain'], ['Content-Length', String(text.length)], ['Connection', request.keepAlive ? 'keep-alive' : 'close']], body: text })
+          return
+        }
         const isKnown = zones.some((z) => site === z.name.slice(0, -1) || site.endsWith(`.${z.name.slice(0, -1)}`)) || addresses.includes(site) || ipv6.some((ip) => site === `[${ip}]`)
         const body = encodeUtf8(isKnown ? page(site, request.remoteAddress) : 'Unknown site\n')
         respond({

@@ -1,12 +1,26 @@
 import type { DnsData, DnsMessage, DnsRecord } from '../network/wire/dns.ts'
-import { isBelow, sameName } from '../dns/names.ts'
+import { isBelow, reverseName, sameName } from '../dns/names.ts'
 import { replyTo } from '../dns/server.ts'
 
 /** The few names of the pretended internet. Each zone's web site has an address of its own, all on one machine. */
 export interface InternetZone { name: string; records: { name: string; ttl: number; data: DnsData }[] }
 
 /** How many sites there are. */
-export const SITES = 9
+export const SITES = 10
+
+/** Resolvers that all the world may ask, by the addresses that they have in life, and their names: people ping them, and name them in a Corefile or a Pod's dnsConfig. */
+export const PUBLIC_RESOLVERS: readonly { name: string; addresses: readonly string[]; ipv6: readonly string[] }[] = [
+  { name: 'dns.google.', addresses: ['8.8.8.8', '8.8.4.4'], ipv6: ['2001:4860:4860::8888', '2001:4860:4860::8844'] },
+  { name: 'one.one.one.one.', addresses: ['1.1.1.1', '1.0.0.1'], ipv6: ['2606:4700:4700::1111', '2606:4700:4700::1001'] },
+  { name: 'dns9.quad9.net.', addresses: ['9.9.9.9'], ipv6: ['2620:fe::9'] },
+  { name: 'resolver1.opendns.com.', addresses: ['208.67.222.222'], ipv6: ['2620:119:35::35'] },
+]
+
+/** Sites that say which address a visitor comes from, and whether a line ends behind it. They share one address. */
+export const ECHO_SITES: ReadonlyMap<string, string> = new Map([['ifconfig.me', ''], ['icanhazip.com', '\n'], ['checkip.amazonaws.com', '\n'], ['api.ipify.org', '']])
+
+/** Asked of OpenDNS, this name has the address of whoever asks. */
+const MY_IP = 'myip.opendns.com.'
 
 /** Addresses in the order of the zones, the last ones for the rest. With `ipv6` those sites have AAAA records that have them in life; github.com has none. */
 export function internetZones(addresses: readonly string[], ipv6: readonly string[] = []): InternetZone[] {
@@ -28,15 +42,24 @@ export function internetZones(addresses: readonly string[], ipv6: readonly strin
     zone('nginx.org.', () => both('nginx.org.')),
     // names below a zone that have machines of their own: Cilium's tutorial of rules about names lets one of them through
     ...['api', 'gist', 'support'].map((name) => zone(`${name}.github.com.`, () => [a(`${name}.github.com.`, 60)])),
+    ...[...ECHO_SITES.keys()].map((name) => ({ name: `${name}.`, records: [a(`${name}.`, 60)] })),
+    ...PUBLIC_RESOLVERS.flatMap(({ name, addresses: v4, ipv6: v6 }) => [
+      { name, records: [...v4.map((address) => ({ name, ttl: 900, data: { type: 'A' as const, address } })), ...v6.map((address) => ({ name, ttl: 900, data: { type: 'AAAA' as const, address } }))] },
+      ...[...v4, ...v6].map(reverseName).map((pointer) => ({ name: pointer, records: [{ name: pointer, ttl: 86_400, data: { type: 'PTR' as const, target: name } }] })),
+    ]),
   ]
 }
 
-/** A recursive resolver's answer out of these zones; every other name does not exist. */
-export function answerFrom(zones: readonly InternetZone[], asked: DnsMessage): DnsMessage {
+/** A recursive resolver's answer out of these zones; every other name does not exist. `client`: the address that it sees, of a resolver that tells. */
+export function answerFrom(zones: readonly InternetZone[], asked: DnsMessage, client?: string): DnsMessage {
   // options, a cookie for one, are left aside
   const query: DnsMessage = asked.edns ? { ...asked, edns: { ...asked.edns, options: [] } } : asked
   const question = query.questions[0]
   if (!question || query.opcode !== 0) return replyTo(query, { rcode: question ? 'NOTIMP' : 'FORMERR', recursionAvailable: true })
+  if (client !== undefined && sameName(question.name, MY_IP)) {
+    const type = client.includes(':') ? 'AAAA' : 'A'
+    return replyTo(query, { recursionAvailable: true, answers: question.type === type ? [{ name: question.name, class: 'IN', ttl: 0, data: { type, address: client } }] : [] })
+  }
   const zone = zones.filter((z) => isBelow(z.name, question.name)).sort((a, b) => b.name.length - a.name.length)[0]
   const soa = (name: string, server: string): DnsRecord => ({
     name, class: 'IN', ttl: 300,

@@ -169,7 +169,7 @@ class Instance {
     const process = this.#process
     const { blocks, identity } = readCorefile(text, this.#conf, this.#surroundings())
     const running: Running = { identity, setups: [], groups: [], servers: [], http: [] }
-    const here: DnsClient = { address: '127.0.0.1', port: 0, protocol: 'udp', size: 0 }
+    const here: DnsClient = { address: '127.0.0.1', port: 0, at: '127.0.0.1', protocol: 'udp', size: 0 }
     const context: PluginContext = {
       process,
       log: (line) => this.#out.write(`${line}\n`),

@@ -9,6 +9,8 @@ import { concatBytes } from '../text.ts'
 export interface DnsClient {
   address: Ip
   port: number
+  /** The address that was asked; an answer comes from it (IP_PKTINFO). */
+  at: Ip
   protocol: 'udp' | 'tcp'
   /** Bytes of the query. */
   size: number
@@ -40,10 +42,10 @@ export function serveDns(process: Process, options: DnsServerOptions, handle: Dn
     udp.close()
     throw error
   }
-  udp.onDatagram = ({ source, sourcePort, data }) => {
+  udp.onDatagram = ({ source, sourcePort, destination, data }) => {
     const query = parse(data)
     if (!query) return
-    process.spawnThread(answerUdp(udp, options.compress, query, { address: source, port: sourcePort, protocol: 'udp', size: data.length }, handle))
+    process.spawnThread(answerUdp(udp, options.compress, query, { address: source, port: sourcePort, at: destination, protocol: 'udp', size: data.length }, handle))
   }
   const close = (): void => {
     udp.close()
@@ -69,7 +71,7 @@ function* answerUdp(socket: UdpSocket, compress: 'needed' | undefined, query: Dn
     const size = Math.max(PLAIN_UDP, query.edns?.udpSize ?? 0)
     const plain = compress === 'needed' ? encodeDns(answer, { compress: false }) : undefined
     const most = Math.min(size, client.address.includes(':') ? 1220 : 1480)
-    socket.send(plain && plain.length <= most ? plain : fit(answer, size), client.address, client.port)
+    socket.send(plain && plain.length <= most ? plain : fit(answer, size), client.address, client.port, { source: client.at })
   } catch {
     // No way back to the client: it will ask again.
   }
@@ -92,7 +94,7 @@ function serveTcp(process: Process, connection: TcpConnection, compress: 'needed
         const query = parse(buffer.slice(2, 2 + length))
         buffer = buffer.slice(2 + length)
         if (!query) return connection.abort()
-        process.spawnThread(answerTcp(connection, compress, query, { address: connection.remoteAddress, port: connection.remotePort, protocol: 'tcp', size: length }, handle))
+        process.spawnThread(answerTcp(connection, compress, query, { address: connection.remoteAddress, port: connection.remotePort, at: connection.localAddress, protocol: 'tcp', size: length }, handle))
       }
     },
     onEnd: close,

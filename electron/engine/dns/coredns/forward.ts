@@ -108,7 +108,7 @@ export class ForwardPlugin implements DnsPlugin {
     const { process } = this.#context
     const { healthDomain: name, healthRecursion: recursionDesired } = this.#options
     const query = dnsQuery(0, name, 'NS', { recursionDesired })
-    const client = { address: '127.0.0.1', port: 0, protocol: 'udp' as const, size: 0 }
+    const client = { address: '127.0.0.1', port: 0, at: '127.0.0.1', protocol: 'udp' as const, size: 0 }
     while (!this.#stopped) {
       const result = yield* this.#ask({ query, client, name, type: 'NS' }, upstream)
       if (typeof result !== 'string') break
