@@ -2,7 +2,7 @@ import { beforeAll, expect, it } from 'vitest'
 import { createCluster, parseClusterConfig, type Cluster, type Pod } from '../../cluster.ts'
 import type { Journey } from '../../journey/types.ts'
 import type { KubeObject } from '../../kubernetes/types.ts'
-import { ADMIN_POLICIES, BASELINE_POLICIES } from './admin-policies.ts'
+import { ADMIN_POLICIES, BASELINE_POLICIES } from '../admin-policy-api.ts'
 
 /** AdminNetworkPolicies with Calico: before NetworkPolicies, and the baseline after them. */
 let cluster: Cluster

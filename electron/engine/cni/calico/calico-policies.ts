@@ -1,7 +1,8 @@
 import type { KubernetesClient } from '../../kubernetes/client.ts'
-import type { KubeObject, Namespace, Pod } from '../../kubernetes/types.ts'
+import type { EndpointSlice, KubeObject, Namespace, Pod } from '../../kubernetes/types.ts'
 import { networkOf, tryParseCidr } from '../../network/address.ts'
-import { ADMIN_POLICIES, BASELINE_POLICIES, globalPolicyOf, type AdminPolicy } from './admin-policies.ts'
+import { ADMIN_POLICIES, BASELINE_POLICIES, type AdminPolicy } from '../admin-policy-api.ts'
+import { globalPolicyOf } from './admin-policies.ts'
 import { calicoResource } from './datastore.ts'
 import type { Side } from './felix-endpoints.ts'
 import type { HostEndpoint, Turn } from './felix-hosts.ts'
@@ -19,6 +20,8 @@ interface Entity {
   nets?: string[]; notNets?: string[]; selector?: string; notSelector?: string; namespaceSelector?: string
   ports?: (number | string)[]; notPorts?: (number | string)[]
   serviceAccounts?: { names?: string[]; selector?: string }
+  /** The endpoints of a Service. */
+  services?: { name?: string; namespace?: string }
 }
 interface Icmp { type?: number; code?: number }
 interface RawRule {
@@ -60,6 +63,8 @@ export class CalicoPolicies {
   readonly #namespaces = new Map<string, Readonly<Record<string, string>>>()
   readonly #accounts = new Map<string, Readonly<Record<string, string>>>()
   readonly #sets = new Map<string, NetworkSet>()
+  readonly #slices = new Map<string, EndpointSlice>()
+  #watchesSlices = false
   #watching = false
   #stopped = false
 
@@ -104,8 +109,8 @@ export class CalicoPolicies {
       const icmp = (i: Icmp | undefined): { type: number; code?: number | undefined } | undefined => (i?.type === undefined ? undefined : { type: i.type, code: i.code })
       return [{
         action, protocol, notProtocol: protocolOf(raw.notProtocol), icmp: icmp(raw.icmp), notIcmp: icmp(raw.notICMP),
-        source: this.#peer(raw.source ?? {}, policy.namespace, protocol, version, sets),
-        destination: this.#peer(raw.destination ?? {}, policy.namespace, protocol, version, sets),
+        source: this.#peer(raw.source ?? {}, policy.namespace, protocol, version, sets, 'source'),
+        destination: this.#peer(raw.destination ?? {}, policy.namespace, protocol, version, sets, 'destination'),
         ...(raw.metadata?.annotations ? { annotations: raw.metadata.annotations } : {}),
       }]
     })
@@ -121,12 +126,13 @@ export class CalicoPolicies {
       if (spec.serviceAccountSelector) parts.push(parseSelector(spec.serviceAccountSelector, 'pcsa.'))
       parts.push(parseSelector(spec.selector ?? 'all()'))
       validateTurn(spec, types)
-      for (const rule of [...(spec.ingress ?? []), ...(spec.egress ?? [])]) validate(rule, namespace)
+      for (const side of ['ingress', 'egress'] as const) for (const rule of spec[side] ?? []) validate(rule, namespace, side)
     } catch (error) {
       this.#log(`Validation failed; treating as missing key=${namespace === undefined ? name : `${namespace}/${name}`} error=${(error as Error).message}`)
       return undefined
     }
     this.#watchPeers()
+    if ([...(spec.ingress ?? []), ...(spec.egress ?? [])].some((rule) => rule.source?.services ?? rule.destination?.services)) this.#watchSlices()
     return {
       name: namespace === undefined ? name : `${namespace}/${name}`, tier: spec.tier ?? 'default', order: spec.order ?? Infinity, selects: allOf(parts), namespace,
       applies: { ingress: types.includes('Ingress'), egress: types.includes('Egress') },
@@ -137,7 +143,7 @@ export class CalicoPolicies {
 
   // ---- peers -------------------------------------------------------------------------------------------------
 
-  #peer(entity: Entity, namespace: string | undefined, protocol: string | undefined, version: Version, sets: Map<string, WantedSet>): PeerMatch {
+  #peer(entity: Entity, namespace: string | undefined, protocol: string | undefined, version: Version, sets: Map<string, WantedSet>, end: 'source' | 'destination'): PeerMatch {
     const selector = entitySelector(entity, namespace)
     const numbers: PortRange[] = []
     const names: string[] = []
@@ -151,10 +157,13 @@ export class CalicoPolicies {
       if (!sets.has(name)) sets.set(name, { type: 'hash:net', members: [...new Set(this.#members(s, version).flatMap((m) => m.nets))] })
       return name
     }
+    const { services } = entity
+    const service = services && this.#service(`${services.namespace ?? namespace ?? ''}/${services.name ?? ''}`, end, version, sets)
     return {
       nets: (entity.nets ?? []).filter(isVersion(version)).map(networkText),
       notNets: (entity.notNets ?? []).filter(isVersion(version)).map(networkText),
-      sets: selector && !(names.length > 0 && numbers.length === 0) ? [wanted(selector)] : [],
+      sets: service !== undefined && end === 'source' ? [service] : selector && !(names.length > 0 && numbers.length === 0) ? [wanted(selector)] : [],
+      portSets: service !== undefined && end === 'destination' ? [service] : [],
       notSets: entity.notSelector ? [wanted(parseSelector(entity.notSelector))] : [],
       ports: numbers,
       notPorts: (entity.notPorts ?? []).flatMap((p) => rangeOf(p) ?? []),
@@ -169,6 +178,17 @@ export class CalicoPolicies {
       return number === undefined ? [] : nets.map((ip) => `${ip},${protocol}:${number}`)
     })
     sets.set(name, { type: 'hash:ip,port', members: found })
+    return name
+  }
+
+  /** A Service's endpoints: who is asked has their ports, too (felix/serviceindex). */
+  #service(service: string, end: 'source' | 'destination', version: Version, sets: Map<string, WantedSet>): string {
+    const name = setName(version, end === 'source' ? 'svcnoport' : 'svc', service)
+    const slices = [...this.#slices.values()].filter(({ metadata }) => `${metadata.namespace}/${metadata.labels?.['kubernetes.io/service-name'] ?? ''}` === service)
+    const members = slices.flatMap(({ endpoints, ports }) => (endpoints ?? []).flatMap(({ addresses }) => addresses.filter(isVersion(version)).flatMap((ip) => (
+      end === 'source' ? [ip] : (ports ?? []).flatMap(({ port, protocol = 'TCP' }) => (port === undefined || port === null ? [] : [`${ip},${protocol.toLowerCase()}:${port}`]))
+    ))))
+    sets.set(name, { type: end === 'source' ? 'hash:net' : 'hash:ip,port', members: [...new Set(members)] })
     return name
   }
 
@@ -216,6 +236,12 @@ export class CalicoPolicies {
     for (const kind of ['networksets', 'globalnetworksets']) this.#watch(calicoResource(kind), this.#sets, (set: NetworkSet) => set, kind)
   }
 
+  #watchSlices(): void {
+    if (this.#watchesSlices) return
+    this.#watchesSlices = true
+    this.#watch('endpointslices', this.#slices, (slice: EndpointSlice) => slice)
+  }
+
   #watch<T extends KubeObject, V>(resource: string, into: Map<string, V>, read: (object: T) => V | undefined, prefix = ''): void {
     this.#stops.push(this.#client.watch<T>(resource, {}, (event) => {
       if (this.#stopped || !('object' in event)) return
@@ -232,9 +258,10 @@ export class CalicoPolicies {
 const WITH_PORTS = ['tcp', 'udp', 'sctp', '6', '17', '132']
 
 /** What Felix refuses (libcalico-go/lib/validator/v3). Throws an Error that says what is wrong. */
-function validate(rule: RawRule, namespace: string | undefined): void {
+function validate(rule: RawRule, namespace: string | undefined, side: Side): void {
   if (!(rule.action in ACTIONS)) throw new Error(`error with field Action = '${rule.action}'`)
   const protocol = protocolOf(rule.protocol) ?? ''
+  validateServices(rule, namespace, side)
   for (const entity of [rule.source ?? {}, rule.destination ?? {}]) {
     entitySelector(entity, namespace)
     if (entity.notSelector) parseSelector(entity.notSelector)
@@ -244,6 +271,24 @@ function validate(rule: RawRule, namespace: string | undefined): void {
   }
   if ((rule.icmp || rule.notICMP) && !['icmp', '1', 'icmpv6', '58'].includes(protocol)) throw new Error("protocol must be 'ICMP' or 'ICMPv6' when ICMP fields are set")
   for (const [name, value] of [['protocol', protocol], ['notProtocol', protocolOf(rule.notProtocol) ?? '']]) if (value !== '' && !/^(tcp|udp|icmp|icmpv6|sctp|udplite|\d{1,3})$/.test(value!)) throw new Error(`error with field ${name} = '${value}'`)
+}
+
+/** Services are for those that are met: who sends where packets come in, who is asked where they go out. */
+function validateServices({ source = {}, destination = {} }: RawRule, namespace: string | undefined, side: Side): void {
+  const error = (reason: string): Error => new Error(`error with field Services (${reason})`)
+  if (side === 'egress' && source.services) throw error('not allowed in egress rule source')
+  if (side === 'ingress' && destination.services) throw error('not allowed in ingress rule destination')
+  if (destination.services && destination.ports?.length) throw error('cannot specify ports with a service selector')
+  if (destination.services && destination.notPorts?.length) throw error('cannot specify notports with a service selector')
+  for (const entity of [source, destination]) {
+    if (!entity.services) continue
+    if (!entity.services.name) throw error('must specify a service name')
+    if (entity.namespaceSelector) throw error('cannot specify NamespaceSelector and Services on the same rule')
+    if (entity.selector || entity.notSelector) throw error('cannot specify Selector/NotSelector and Services on the same rule')
+    if (entity.serviceAccounts) throw error('cannot specify ServiceAccounts and Services on the same rule')
+    if (entity.nets?.length || entity.notNets?.length) throw error('cannot specify Nets/NotNets and Services on the same rule')
+    if (namespace === undefined && !entity.services.namespace) throw error('must specify a namespace')
+  }
 }
 
 /** libcalico-go/lib/validator/v3: what goes together with a host's early turns. */

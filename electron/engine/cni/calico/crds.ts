@@ -18,7 +18,7 @@ const refused = (schema: Schema, what: string, instead: string): Schema => ({ ..
 const refusing = (schema: Schema, fields: readonly string[], of: string, instead: string): Schema => ({ ...schema, 'x-kubernetes-validations': fields.map((name) => ({ rule: `!has(self.${name})`, message: `podhop: not simulated: ${name} of Calico's ${of} (${instead})` })) })
 
 const ports = list({ ...intOrString, pattern: '^.*' })
-const entity = refusing(object({
+const entity = object({
   nets: list(string),
   notNets: list(string),
   notPorts: ports,
@@ -28,7 +28,7 @@ const entity = refusing(object({
   selector: string,
   serviceAccounts: object({ names: list(string), selector: string }),
   services: object({ name: string, namespace: string }),
-}), ['services'], 'policies', 'use selector or nets')
+})
 const icmp = object({ code: integer, type: integer })
 const rule = refusing(object({
   action: string,

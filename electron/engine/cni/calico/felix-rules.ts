@@ -11,6 +11,8 @@ export interface PeerMatch {
   /** Names of IP sets. */
   sets?: readonly string[]
   notSets?: readonly string[]
+  /** IP sets of addresses with protocol and port, a Service's. */
+  portSets?: readonly string[]
   ports?: readonly PortRange[]
   notPorts?: readonly PortRange[]
   /** IP sets of addresses with protocol and port. */
@@ -84,6 +86,7 @@ function matchOf(version: Version, rule: PolicyRule): string {
   const positive = (peer: PeerMatch, end: End): void => {
     for (const net of peer.nets ?? []) parts.push(`${WORDS[end].net} ${net}`)
     for (const set of peer.sets ?? []) parts.push(`-m set --match-set ${set} ${WORDS[end].set}`)
+    for (const set of peer.portSets ?? []) parts.push(`-m set --match-set ${set} ${WORDS[end].set},${WORDS[end].set}`)
     if (peer.ports?.length) parts.push(`-m multiport ${WORDS[end].ports} ${portText(peer.ports)}`)
     for (const set of peer.namedPorts ?? []) parts.push(`-m set --match-set ${set} ${WORDS[end].set},${WORDS[end].set}`)
   }

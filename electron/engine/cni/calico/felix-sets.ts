@@ -9,8 +9,8 @@ const LONGEST = 31
 
 export interface WantedSet { type: 'hash:ip' | 'hash:net' | 'hash:ip,port'; members: readonly string[] }
 
-/** "s:" for selectors, "n:" for named ports (libcalico-go/lib/hash MakeUniqueID), cut to what ipset takes. */
-export function setName(version: Version, kind: 's' | 'n', content: string): string {
+/** "s:" for selectors, "n:" for named ports, "svc:" and "svcnoport:" for Services (libcalico-go/lib/hash MakeUniqueID), cut to what ipset takes. */
+export function setName(version: Version, kind: 's' | 'n' | 'svc' | 'svcnoport', content: string): string {
   return `${nameOf(version, kind)}:${base64Url(sha224(encodeUtf8(`${kind}:${content}`)))}`.slice(0, LONGEST)
 }
 

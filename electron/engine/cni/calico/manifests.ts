@@ -1,5 +1,5 @@
 import type { ClusterConfig } from '../../config.ts'
-import { adminPolicyDefinitions } from './admin-policies.ts'
+import { adminPolicyDefinitions } from '../admin-policy-api.ts'
 import { calicoDefinitions } from './crds.ts'
 import { CALICO_GROUP, CALICO_VERSION } from './names.ts'
 
