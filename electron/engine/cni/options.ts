@@ -12,7 +12,7 @@ export const CNI_OPTIONS: Readonly<Record<CniName, Readonly<Record<string, reado
   cilium: { routing: ['tunnel', 'native'], kubeProxyReplacement: ['true', 'false'], l2announcements: ['false', 'true'], egressGateway: ['false', 'true'], localRedirectPolicy: ['false', 'true'], hostFirewall: ['false', 'true'], bgpControlPlane: ['false', 'true'] },
   weave: {},
   'kube-router': { serviceProxy: ['false', 'true'] },
-  antrea: { encapsulation: ['geneve', 'vxlan', 'none'] },
+  antrea: { encapsulation: ['geneve', 'vxlan', 'none'], nodePortLocal: ['false', 'true'], adminNetworkPolicy: ['false', 'true'] },
   'aws-vpc': { instanceType: ['m5.large', 'm5.xlarge', 't3.medium', 't3.small'] },
 }
 

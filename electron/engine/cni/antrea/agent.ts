@@ -2,6 +2,7 @@ import { StatusError, type KubernetesClient } from '../../kubernetes/client.ts'
 import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
 import type { KubeObject, Node } from '../../kubernetes/types.ts'
 import { networkOf, nthAddress } from '../../network/address.ts'
+import type { SocketOwner } from '../../network/types.ts'
 import { internalIp, podSubnets } from '../bridge-link.ts'
 import { HostLocal } from '../host-local.ts'
 import type { Agent, NodeContext, Sandbox } from '../types.ts'
@@ -11,11 +12,13 @@ import { AGENT_INFOS } from './crds.ts'
 import { EgressController } from './egress.ts'
 import { VERSION } from './manifests.ts'
 import { AuditLog } from './audit-log.ts'
+import { NodePortLocal } from './node-port-local.ts'
 import { answerPacketIn } from './packet-in.ts'
 import { cookie, nodeFlows, versionOf, VIRTUAL_MAC, type FamilyFacts } from './pipeline.ts'
 import { PolicyFlows } from './policy.ts'
 import { AntreaProxy, GroupNumbers } from './proxy.ts'
 import { syncIptables, syncPodSet, syncSysctls } from './rules.ts'
+import type { AntreaSettings } from './settings.ts'
 import { TraceflowAgent } from './traceflow.ts'
 
 /** antrea-agent v2.4 (pkg/agent of antrea-io/antrea): it writes the bridge's flows, the node's routes and rules; packets go on without it. */
@@ -55,6 +58,9 @@ export class AntreaAgent implements Agent {
   #traceflow: TraceflowAgent | undefined
   #audit: AuditLog | undefined
   #marks = ''
+  readonly #settings: AntreaSettings
+  readonly #process: { env: ReadonlyMap<string, string>; owner?: SocketOwner }
+  #nodePortLocal: NodePortLocal | undefined
   /** One a family. */
   proxies: readonly AntreaProxy[] = []
   readonly #waiting = new Map<string, Node>()
@@ -62,7 +68,9 @@ export class AntreaAgent implements Agent {
   #generation = ''
   #stopped = false
 
-  constructor(context: NodeContext, log: AgentLog, pod: { name: string; namespace: string }) {
+  constructor(context: NodeContext, log: AgentLog, pod: { name: string; namespace: string }, settings: AntreaSettings, process: { env: ReadonlyMap<string, string>; owner?: SocketOwner }) {
+    this.#settings = settings
+    this.#process = process
     this.context = context
     this.#client = asManager(context.client, 'antrea-agent')
     this.#log = log
@@ -82,6 +90,7 @@ export class AntreaAgent implements Agent {
     this.egress?.stop()
     this.#traceflow?.stop()
     this.#audit?.stop()
+    this.#nodePortLocal?.stop()
     for (const proxy of this.proxies) proxy.stop()
     for (const timer of this.#timers) this.context.clock.cancel(timer)
     if (this.datapath) this.datapath.bridge.onPacketIn = undefined
@@ -126,12 +135,14 @@ export class AntreaAgent implements Agent {
     const groups = new GroupNumbers()
     for (const group of [...dp.bridge.groups.values()]) if (group.type === 'select') dp.bridge.groups.delete(group.id)
     this.proxies = dp.families.map((family) => new AntreaProxy(dp, family, groups, this.#client))
-    const policies = (this.policies = new PolicyFlows(dp, this.#client))
+    const policies = (this.policies = new PolicyFlows(dp, this.#client, { log: this.#log, env: this.#process.env, owner: this.#process.owner }))
     dp.policyOf = (conjunction) => policies.sourceOf(conjunction)
     const log = (this.#audit = new AuditLog(this.context, dp, (conjunction) => policies.loggedRule(conjunction)))
     dp.log = (x, flow) => log.packet(x, flow)
     this.egress = new EgressController(dp, this.#client, (source, message) => this.#log(source, message), () => this.#egressRules())
     this.#traceflow = new TraceflowAgent(dp, this.#client)
+    const { nodePortLocal } = this.#settings
+    if (nodePortLocal) this.#nodePortLocal = new NodePortLocal(this.context, this.#client, this.#log, nodePortLocal, this.#process.owner)
     this.#publish()
     machine.fs.makeDirectory('/var/run/antrea', { parents: true })
     if (!machine.fs.exists(SOCKET)) machine.fs.writeFile(SOCKET, '')

@@ -5,7 +5,7 @@ import type { NativePolicies } from './native.ts'
 export interface PodGroup { readonly id: string; readonly pods: readonly PolicyPod[] }
 export interface ControlPlanePolicy {
   readonly uid: string
-  readonly type: 'K8sNetworkPolicy' | 'AntreaClusterNetworkPolicy' | 'AntreaNetworkPolicy'
+  readonly type: 'K8sNetworkPolicy' | 'AntreaClusterNetworkPolicy' | 'AntreaNetworkPolicy' | 'AdminNetworkPolicy' | 'BaselineAdminNetworkPolicy'
   readonly namespace: string | undefined
   readonly name: string
   readonly tierPriority?: number
@@ -30,7 +30,7 @@ export function controlPlane(view: PolicyView, native: NativePolicies): ControlP
     }
   })
   const own = native.policies().map(({ object: { kind, metadata, spec }, tier, rules, applied, peers }): ControlPlanePolicy => ({
-    uid: metadata.uid ?? '', type: kind === 'ClusterNetworkPolicy' ? 'AntreaClusterNetworkPolicy' : 'AntreaNetworkPolicy', namespace: metadata.namespace, name: metadata.name,
+    uid: metadata.uid ?? '', type: kind === 'AdminNetworkPolicy' || kind === 'BaselineAdminNetworkPolicy' ? kind : kind === 'ClusterNetworkPolicy' ? 'AntreaClusterNetworkPolicy' : 'AntreaNetworkPolicy', namespace: metadata.namespace, name: metadata.name,
     tierPriority: tier, priority: spec.priority, rules, appliedTo: applied.map(of(native.view)), peers: peers.map(of(native.view)),
   }))
   return [...kubernetes, ...own].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.uid < b.uid ? -1 : 1))

@@ -38,13 +38,13 @@ const groupSchema = (namespaced: boolean): Schema => object({
   status: ANY,
 }, ['spec'])
 const appliedTo = list(refusing(object({ ...selectors, group: text() }), { ...elsewhere, service: ANY }, 'use podSelector, namespaceSelector or group'))
-const peers = list(refusing(object({ ...selectors, group: text(), ipBlock }), { ...elsewhere, fqdn: text(), namespaces: ANY, scope: text() }, 'use podSelector, namespaceSelector, ipBlock or group'))
+const peers = (side: 'from' | 'to'): Schema => list(refusing(object({ ...selectors, group: text(), ipBlock, ...(side === 'to' ? { fqdn: text() } : {}) }), { ...elsewhere, namespaces: ANY, scope: text() }, `use podSelector, namespaceSelector, ipBlock${side === 'to' ? ', fqdn' : ''} or group`))
 const ports = list(refusing(
   object({ protocol: text({ enum: ['TCP', 'UDP', 'SCTP'] }), port: { 'x-kubernetes-int-or-string': true, anyOf: [{ type: 'integer' }, { type: 'string' }] }, endPort: { type: 'integer' } }),
   { sourcePort: { type: 'integer' }, sourceEndPort: { type: 'integer' } }, 'use port and endPort',
 ))
 const rules = (peer: 'from' | 'to'): Schema => list(refusing(
-  object({ action: text({ enum: ['Allow', 'Drop', 'Reject', 'Pass'] }), name: text(), appliedTo, ports, [peer]: peers, enableLogging: { type: 'boolean' }, logLabel: text({ pattern: '^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$' }) }, ['action']),
+  object({ action: text({ enum: ['Allow', 'Drop', 'Reject', 'Pass'] }), name: text(), appliedTo, ports, [peer]: peers(peer), enableLogging: { type: 'boolean' }, logLabel: text({ pattern: '^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$' }) }, ['action']),
   { protocols: list(ANY), l7Protocols: list(ANY), ...(peer === 'to' ? { toServices: list(ANY) } : {}) }, `use ${peer} and ports`,
 ))
 const policySchema: Schema = object({

@@ -1,7 +1,7 @@
 import { prefixLength } from '../../network/address.ts'
 import type { BaseLink } from '../../network/link.ts'
 import type { Namespace } from '../../network/namespace.ts'
-import type { Cidr, Ip, Link } from '../../network/types.ts'
+import type { Cidr, Ip, IpPacket, Link } from '../../network/types.ts'
 import { hex, sha256 } from '../../sha256.ts'
 import { encodeUtf8 } from '../../text.ts'
 import type { NodeContext, Sandbox } from '../types.ts'
@@ -39,6 +39,8 @@ export class Datapath {
   policyOf: (conjunction: number) => string | undefined = () => undefined
   /** The agent's audit log. */
   log: ((x: Execution, flow: Flow) => void) | undefined
+  /** The agent reads an answer of DNS, which then goes on. */
+  dns: ((packet: IpPacket) => void) | undefined
   /** Grows with each start of the agent: all flows get new cookies (pkg/agent/agent.go, "roundNumber"). */
   round = 0
 

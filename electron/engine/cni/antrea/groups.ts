@@ -2,10 +2,11 @@ import type { Clock } from '../../clock.ts'
 import { StatusError, type KubernetesClient } from '../../kubernetes/client.ts'
 import { timestamp } from '../../kubernetes/human-duration.ts'
 import type { KubeObject, LabelSelector, Service } from '../../kubernetes/types.ts'
+import type { Ip } from '../../network/types.ts'
 import { CLUSTER_GROUPS, GROUPS } from './crds.ts'
 
 /** ClusterGroups and Groups: names for Pods and networks that policies share (docs/antrea-network-policy.md of Antrea v2.4, pkg/controller/networkpolicy/clustergroup.go). */
-export interface Peer { podSelector?: LabelSelector; namespaceSelector?: LabelSelector; ipBlock?: { cidr: string; except?: string[] }; group?: string }
+export interface Peer { podSelector?: LabelSelector; namespaceSelector?: LabelSelector; ipBlock?: { cidr: string; except?: string[] }; group?: string; fqdn?: string }
 
 export interface GroupObject extends KubeObject {
   spec: { podSelector?: LabelSelector; namespaceSelector?: LabelSelector; ipBlocks?: { cidr: string; except?: string[] }[]; serviceReference?: { name: string; namespace?: string }; childGroups?: string[] }
@@ -56,9 +57,13 @@ export class PolicyGroups {
     }))
   }
 
-  /** Whom a peer means; a group that is not there, or has nobody, means nobody. `namespace`: the policy's, of those that have one. */
-  resolve(peers: readonly Peer[], namespace: string | undefined): Peer[] {
+  /** Whom a peer means; a name its addresses, a group that is not there, or has nobody, means nobody. `namespace`: the policy's, of those that have one. */
+  resolve(peers: readonly Peer[], namespace: string | undefined, addresses: (fqdn: string) => readonly Ip[]): Peer[] {
     return peers.flatMap((peer) => {
+      if (peer.fqdn !== undefined) {
+        const known = addresses(peer.fqdn)
+        return known.length > 0 ? known.map((ip) => ({ ipBlock: { cidr: `${ip}/${ip.includes(':') ? 128 : 32}` } })) : [{ podSelector: NOBODY }]
+      }
       if (peer.group === undefined) return [peer]
       const members = this.#members(namespace === undefined ? peer.group : `${namespace}/${peer.group}`, true)
       return members.length > 0 ? members : [{ podSelector: NOBODY }]

@@ -1,4 +1,5 @@
 import type { ClusterConfig } from '../../config.ts'
+import { adminPolicyDefinitions, ADMIN_GROUP } from '../admin-policy-api.ts'
 import { antreaDefinitions } from './crds.ts'
 
 /** The objects of Antrea's antrea.yml, v2.4 (build/yamls/antrea.yml): what is simulated of them. */
@@ -30,17 +31,17 @@ export const CNI_CONF = `{
 }
 `
 
-function agentConf(config: ClusterConfig): string {
+export function agentConf(config: ClusterConfig): string {
   const encapsulation = config.cniOptions['encapsulation'] ?? 'geneve'
   return [
     'featureGates:', 'ovsBridge: "br-int"', 'hostGateway: "antrea-gw0"', `trafficEncapMode: "${encapsulation === 'none' ? 'noEncap' : 'encap'}"`, 'noSNAT: false',
     `tunnelType: "${encapsulation === 'none' ? 'geneve' : encapsulation}"`, 'tunnelPort: 0', 'tunnelCsum: false', 'trafficEncryptionMode: "none"', 'enableBridgingMode: false', 'disableTXChecksumOffload: false', 'defaultMTU: 0',
     `serviceCIDR: "${config.serviceCIDR.find((c) => !c.includes(':')) ?? ''}"`, ...config.serviceCIDR.filter((c) => c.includes(':')).map((c) => `serviceCIDRv6: "${c}"`), 'apiPort: 10350', 'enablePrometheusMetrics: true', 'antreaProxy:', '  enable: true', '  proxyAll: false', '  nodePortAddresses: []', '  skipServices: []',
-    '  proxyLoadBalancerIPs: true', '  defaultLoadBalancerMode: "nat"', '',
+    '  proxyLoadBalancerIPs: true', '  defaultLoadBalancerMode: "nat"', 'nodePortLocal:', `  enable: ${config.cniOptions['nodePortLocal'] ?? 'false'}`, '  portRange: "61000-62000"', '',
   ].join('\n')
 }
 
-const CONTROLLER_CONF = 'featureGates:\napiPort: 10349\nenablePrometheusMetrics: true\nselfSignedCert: true\nnodeIPAM:\n  enableNodeIPAM: false\n'
+export const controllerConf = (config: ClusterConfig): string => `featureGates:\n${config.cniOptions['adminNetworkPolicy'] === 'true' ? '  AdminNetworkPolicy: true\n' : ''}apiPort: 10349\nenablePrometheusMetrics: true\nselfSignedCert: true\nnodeIPAM:\n  enableNodeIPAM: false\n`
 
 export function antreaManifests(config: ClusterConfig): object[] {
   const meta = (name: string, component?: string): object => ({ name, namespace: 'kube-system', labels: { app: 'antrea', ...(component ? { component } : {}) } })
@@ -50,8 +51,8 @@ export function antreaManifests(config: ClusterConfig): object[] {
   const agentLabels = { app: 'antrea', component: 'antrea-agent' }
   const controllerLabels = { app: 'antrea', component: 'antrea-controller' }
   return [
-    ...antreaDefinitions(),
-    { apiVersion: 'v1', kind: 'ConfigMap', metadata: meta('antrea-config'), data: { 'antrea-agent.conf': agentConf(config), 'antrea-cni.conflist': CNI_CONF, 'antrea-controller.conf': CONTROLLER_CONF } },
+    ...antreaDefinitions(), ...(config.cniOptions['adminNetworkPolicy'] === 'true' ? adminPolicyDefinitions({ networks: false }) : []),
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: meta('antrea-config'), data: { 'antrea-agent.conf': agentConf(config), 'antrea-cni.conflist': CNI_CONF, 'antrea-controller.conf': controllerConf(config) } },
     {
       apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: meta('antrea-agent', 'antrea-agent'),
       spec: {
@@ -113,17 +114,19 @@ export function antreaManifests(config: ClusterConfig): object[] {
       },
     },
     { apiVersion: 'v1', kind: 'Service', metadata: { name: 'antrea', namespace: 'kube-system', labels: { app: 'antrea' } }, spec: { ports: [{ port: 443, protocol: 'TCP', targetPort: 'api' }], selector: controllerLabels } },
-    ...account('antrea-agent'), ...account('antrea-controller'),
+    ...account('antrea-agent', [{ apiGroups: [''], resources: ['pods/status'], verbs: ['patch', 'update'] }]), ...account('antrea-controller'),
   ]
 }
 
-function account(name: string): object[] {
+function account(name: string, more: readonly object[] = []): object[] {
   const read = ['get', 'watch', 'list']
   const rules = [
     { apiGroups: [''], resources: ['nodes', 'pods', 'services', 'endpoints', 'namespaces'], verbs: read },
     { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: read },
     { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: read },
     { apiGroups: ['crd.antrea.io'], resources: ['*'], verbs: ['get', 'watch', 'list', 'create', 'update', 'patch', 'delete'] },
+    { apiGroups: [ADMIN_GROUP], resources: ['adminnetworkpolicies', 'baselineadminnetworkpolicies'], verbs: read },
+    ...more,
   ]
   return [
     { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name, labels: { app: 'antrea' } }, rules },

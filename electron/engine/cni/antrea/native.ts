@@ -1,10 +1,13 @@
-import type { KubernetesClient } from '../../kubernetes/client.ts'
+import { StatusError, type KubernetesClient } from '../../kubernetes/client.ts'
 import type { KubeObject, Namespace, NetworkPolicy, Pod } from '../../kubernetes/types.ts'
+import type { Ip } from '../../network/types.ts'
 import { byName } from '../../own.ts'
 import { PolicyIndex } from '../../policy/policy-index.ts'
 import type { Direction, PodSet, PolicyPod, PolicyRule, PolicyView } from '../../policy/types.ts'
 import { hex, sha256 } from '../../sha256.ts'
 import { encodeUtf8 } from '../../text.ts'
+import { ADMIN_POLICIES, BASELINE_POLICIES, type AdminPolicy } from '../admin-policy-api.ts'
+import { ADMIN_TIERS, nativeOf, type AdminGate } from './admin.ts'
 import { CLUSTER_POLICIES, NATIVE_POLICIES, TIERS } from './crds.ts'
 import { NOBODY, PolicyGroups, type Peer } from './groups.ts'
 
@@ -18,6 +21,8 @@ interface Tier extends KubeObject { spec: { priority: number } }
 /** pkg/controller/networkpolicy/tier.go */
 export const SYSTEM_TIERS: Readonly<Record<string, number>> = byName({ emergency: 50, securityops: 100, networkops: 150, platform: 200, application: 250, baseline: 253 })
 export const BASELINE = 253
+/** Whose rules stand in the tables of defaults: the baseline tier's, and the one below it. */
+export const isBaseline = (tier: number): boolean => tier >= BASELINE
 
 export interface NativeRule {
   readonly key: string
@@ -33,6 +38,8 @@ export interface NativeRule {
   /** The Pods that it is for. */
   readonly targets: readonly PolicyPod[]
   /** enableLogging: what np.log calls it. */
+  /** Names are among its peers. */
+  readonly named?: boolean
   readonly log?: { readonly name: string; readonly label: string } | undefined
 }
 
@@ -45,9 +52,15 @@ export class NativePolicies {
   readonly #groups: PolicyGroups
   readonly #stops: (() => void)[] = []
   #watching = false
+  readonly #gate: AdminGate
+  readonly #addresses: (fqdn: string) => readonly Ip[]
+  #watchesAdmin = false
   #stopped = false
 
-  constructor(client: KubernetesClient, onChange: () => void) {
+  /** `addresses`: of names in rules, as the node knows them. */
+  constructor(client: KubernetesClient, gate: AdminGate, onChange: () => void, addresses: (fqdn: string) => readonly Ip[] = () => []) {
+    this.#addresses = addresses
+    this.#gate = gate
     this.#client = client
     this.#onChange = onChange
     this.#index = new PolicyIndex(() => this.#changed())
@@ -57,6 +70,30 @@ export class NativePolicies {
     })
     this.#watch<Tier>(TIERS, ({ metadata, spec }) => this.#tiers.set(metadata.name, spec.priority), ({ metadata }) => this.#tiers.delete(metadata.name))
     for (const resource of [CLUSTER_POLICIES, NATIVE_POLICIES]) this.#watch<NativePolicy>(resource, (o) => this.#put(o), (o) => this.#remove(o))
+    this.#stops.push(gate.onChange(() => {
+      this.#watchAdmin()
+      this.#changed()
+    }))
+    this.#watchAdmin()
+  }
+
+  /** Without their definitions there is nothing to hear of. */
+  #watchAdmin(): void {
+    if (!this.#gate.isOpen || this.#watchesAdmin) return
+    try {
+      for (const resource of [ADMIN_POLICIES, BASELINE_POLICIES]) this.#watch<AdminPolicy>(resource, (o) => this.#put(nativeOf(o)), (o) => this.#remove(nativeOf(o)))
+      this.#watchesAdmin = true
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error
+    }
+  }
+
+  /** Of a tier that is not there: undefined; such a policy says nothing. */
+  #tierOf({ kind, spec: { tier = 'application' } }: NativePolicy): number | undefined {
+    const admin = ADMIN_TIERS.get(kind ?? '')
+    if (admin !== undefined) return this.#gate.isOpen ? admin : undefined
+    const name = tier.toLowerCase()
+    return this.#tiers.get(name) ?? SYSTEM_TIERS[name]
   }
 
   stop(): void {
@@ -67,6 +104,16 @@ export class NativePolicies {
 
   get view(): PolicyView {
     return this.#index
+  }
+
+  /** Names have other addresses now. */
+  namesChanged(): void {
+    for (const { object } of [...this.#policies.values()]) if (namesOf(object).length > 0) this.#put(object)
+  }
+
+  /** All names and patterns in rules. */
+  names(): Set<string> {
+    return new Set([...this.#policies.values()].flatMap(({ object }) => namesOf(object)))
   }
 
   #changed(): void {
@@ -91,7 +138,7 @@ export class NativePolicies {
     const { spec } = object
     const rules = (['ingress', 'egress'] as const).flatMap((direction) => (spec[direction] ?? []).map((rule, order) => ({ direction, rule, order })))
     this.#policies.set(sourceOf(object), { object, rules })
-    const peers = (list: readonly Peer[] | undefined): Peer[] => this.#groups.resolve(list ?? [], object.metadata.namespace).map((peer) => (peer.ipBlock || object.metadata.namespace !== undefined || peer.namespaceSelector ? peer : { ...peer, namespaceSelector: {} }))
+    const peers = (list: readonly Peer[] | undefined): Peer[] => this.#groups.resolve(list ?? [], object.metadata.namespace, this.#addresses).map((peer) => (peer.ipBlock || object.metadata.namespace !== undefined || peer.namespaceSelector ? peer : { ...peer, namespaceSelector: {} }))
     // one rule for whom it is for (the model's own meaning of a policy is not wanted here, its selectors are) and one for what it says, each
     const ingress = rules.flatMap(({ rule }) => [{ from: peers(rule.appliedTo ?? spec.appliedTo) }, { from: peers(rule.from ?? rule.to), ports: rule.ports }])
     this.#index.setPolicy({
@@ -108,14 +155,13 @@ export class NativePolicies {
   rules(): NativeRule[] {
     const out: NativeRule[] = []
     for (const [source, { object, rules }] of this.#policies) {
-      const name = (object.spec.tier ?? 'application').toLowerCase()
-      const tier = this.#tiers.get(name) ?? SYSTEM_TIERS[name]
+      const tier = this.#tierOf(object)
       const compiled = this.#index.policies.get(`${object.metadata.namespace ?? 'kube-system'}/${source}`)
       if (tier === undefined || !compiled) continue
       rules.forEach(({ direction, rule, order }, i) => {
         const applied = compiled.rules.ingress[2 * i]!.peers ?? []
         const targets = [...new Set(applied.flatMap((p) => (p.kind === 'pods' ? this.#index.members(p.set.id) : [])))]
-        out.push({ key: `${source} ${direction} ${order}`, source, direction, action: rule.action, tier, priority: object.spec.priority, order, rule: compiled.rules.ingress[2 * i + 1]!, targets, log: rule.enableLogging ? { name: rule.name ?? ruleName(direction, rule), label: rule.logLabel ?? '' } : undefined })
+        out.push({ key: `${source} ${direction} ${order}`, source, direction, action: rule.action, tier, priority: object.spec.priority, order, rule: compiled.rules.ingress[2 * i + 1]!, targets, ...(hasNames(rule) ? { named: true } : {}), log: rule.enableLogging ? { name: rule.name ?? ruleName(direction, rule), label: rule.logLabel ?? '' } : undefined })
       })
     }
     return out.sort((a, b) => a.tier - b.tier || a.priority - b.priority || a.order - b.order || (a.key < b.key ? -1 : 1))
@@ -124,8 +170,7 @@ export class NativePolicies {
   /** Each policy with the Pods that it is for and what its rules say of peers. */
   policies(): { object: NativePolicy; tier: number; rules: number; applied: readonly PodSet[]; peers: readonly PodSet[] }[] {
     return [...this.#policies].flatMap(([source, { object, rules }]) => {
-      const name = (object.spec.tier ?? 'application').toLowerCase()
-      const tier = this.#tiers.get(name) ?? SYSTEM_TIERS[name]
+      const tier = this.#tierOf(object)
       const compiled = this.#index.policies.get(`${object.metadata.namespace ?? 'kube-system'}/${source}`)
       if (tier === undefined || !compiled) return []
       const sets = (odd: number): PodSet[] => compiled.rules.ingress.flatMap(({ peers }, i) => (i % 2 === odd ? (peers ?? []).flatMap((p) => (p.kind === 'pods' ? [p.set] : [])) : []))
@@ -139,28 +184,49 @@ function ruleName(direction: Direction, rule: Rule): string {
   return `${direction}-${rule.action.toLowerCase()}-${hex(sha256(encodeUtf8(JSON.stringify(rule)))).slice(0, 7)}`
 }
 
+function hasNames({ to }: Rule): boolean {
+  return to?.some(({ fqdn }) => fqdn !== undefined) === true
+}
+
+function namesOf({ spec }: NativePolicy): string[] {
+  return (spec.egress ?? []).flatMap(({ to }) => (to ?? []).flatMap(({ fqdn }) => fqdn ?? []))
+}
+
 function sourceOf({ kind, metadata }: KubeObject): string {
+  if (ADMIN_TIERS.has(kind ?? '')) return `${kind!}:${metadata.name}`
   return kind === 'ClusterNetworkPolicy' ? `AntreaClusterNetworkPolicy:${metadata.name}` : `AntreaNetworkPolicy:${metadata.namespace}/${metadata.name}`
 }
 
 /**
  * OpenFlow priorities of rules in the order of their weight (pkg/agent/controller/networkpolicy/priority.go): what tier and
- * priority come to at first, moved down where another rule has the number already. The baseline tier has a table of its own.
+ * priority come to at first, moved down where another rule has the number already, and up again where that ends below the
+ * table's last. The baseline tiers have a table of their own.
  */
 export function flowPriorities(rules: readonly NativeRule[]): Map<string, number> {
   const out = new Map<string, number>()
-  const last = { normal: Infinity, baseline: Infinity }
-  let [previous, given] = ['', 0]
+  const given = { normal: [] as { keys: string[]; at: number }[], baseline: [] as { keys: string[]; at: number }[] }
+  let previous = ''
   for (const { key, tier, priority, order } of rules) {
     const weight = `${tier} ${priority} ${order}`
+    const kind = isBaseline(tier) ? 'baseline' : 'normal'
+    const list = given[kind]
     if (weight !== previous) {
-      const kind = tier === BASELINE ? 'baseline' : 'normal'
       const first = kind === 'baseline' ? 180 - 10 * priority - order : 65_000 - 200 * tier - (tier === 250 ? 100 : 20) * priority - order
-      given = Math.max(kind === 'baseline' ? 10 : 100, Math.min(Math.floor(first), last[kind] - 1))
-      last[kind] = given
+      list.push({ keys: [], at: Math.min(Math.max(Math.floor(first), LEAST[kind]), (list.at(-1)?.at ?? Infinity) - 1) })
       previous = weight
     }
-    out.set(key, given)
+    list.at(-1)!.keys.push(key)
   }
-  return out
+  for (const kind of ['normal', 'baseline'] as const) {
+    let least = LEAST[kind]
+    for (const { keys, at } of given[kind].reverse()) {
+      const final = Math.max(at, least)
+      for (const key of keys) out.set(key, final)
+      least = final + 1
+    }
+  }
+  return new Map(rules.map(({ key }) => [key, out.get(key)!]))
 }
+
+/** policyBottomPriority, baselinePolicyBottomPriority. */
+const LEAST = { normal: 100, baseline: 10 } as const

@@ -11,6 +11,7 @@ import { versionOf, WORDS } from './pipeline.ts'
 export function answerPacketIn(dp: Datapath, x: Execution, userdata: string, flow: Flow): void {
   const { packet, bridge } = x
   if (!packet) return
+  if (userdata === '02') return dp.dns?.(packet)
   if (userdata === '01.01' || userdata === '01.03') dp.log?.(x, flow)
   if (userdata === '01.01') return
   const service = userdata === '04'

@@ -1,4 +1,5 @@
 import type { KubernetesClient } from '../../kubernetes/client.ts'
+import type { SocketOwner } from '../../network/types.ts'
 import { policyEnforcement } from '../../policy/enforcement.ts'
 import { policyExplainer } from '../../policy/explainer.ts'
 import { PolicyModel } from '../../policy/policy-model.ts'
@@ -9,11 +10,20 @@ import type { LoggedRule } from './audit-log.ts'
 import { controlPlane, ofNode, type ControlPlanePolicy } from './control-plane.ts'
 import type { Datapath } from './datapath.ts'
 import type { FlowSpec } from './ovs/bridge.ts'
-import { BASELINE, flowPriorities, NativePolicies, type Action } from './native.ts'
+import { adminGate } from './admin.ts'
+import type { AgentLog } from './agent.ts'
+import { FqdnCache } from './fqdn.ts'
+import { flowPriorities, isBaseline, NativePolicies, type Action, type NativeRule } from './native.ts'
 import { cookie, versionOf, WORDS } from './pipeline.ts'
 
 /** NetworkPolicies as conjunctions of flows (pkg/agent/controller/networkpolicy and pkg/agent/openflow/network_policy.go of v2.4). */
 const DELAY = 5
+/** dnsInterceptRuleID, and priorityDNSIntercept: before what belongs to a connection. */
+const DNS_CONJUNCTION = 1
+const DNS_PRIORITY = 64_991
+
+/** What of the agent's process matters here. */
+export interface AgentProcess { log: AgentLog; env: ReadonlyMap<string, string>; owner: SocketOwner | undefined }
 /** On a Namespace: what its NetworkPolicies do is logged (pkg/controller/networkpolicy/networkpolicy_controller.go), where strconv.ParseBool takes it for true. */
 const LOGGING = 'networkpolicy.antrea.io/enable-logging'
 const TRUE: readonly (string | undefined)[] = ['1', 't', 'T', 'TRUE', 'true', 'True']
@@ -24,7 +34,7 @@ export class PolicyFlows {
   readonly #dp: Datapath
   readonly #model: PolicyModel
   readonly #ids = new Map<string, number>()
-  #nextId = 1
+  #nextId = DNS_CONJUNCTION + 1
   #installed = new Map<string, FlowSpec>()
   /** By policy, for `antctl get ovsflows --networkpolicy`. */
   readonly #byPolicy = new Map<string, Set<number>>()
@@ -36,13 +46,16 @@ export class PolicyFlows {
   /** Namespaces whose NetworkPolicies are logged. */
   readonly #loud = new Set<string>()
   readonly #loop: SyncLoop
+  readonly #names: FqdnCache
 
-  constructor(dp: Datapath, client: KubernetesClient) {
+  constructor(dp: Datapath, client: KubernetesClient, { log, env, owner }: AgentProcess) {
     this.#dp = dp
     const { context } = dp
     this.#loop = new SyncLoop(context.clock, DELAY, () => this.#sync())
     this.#model = new PolicyModel(client, () => this.#loop.request(), { onNamespace: (name, namespace) => this.#onNamespace(name, TRUE.includes(namespace?.metadata.annotations?.[LOGGING])) })
-    this.#native = new NativePolicies(client, () => this.#loop.request())
+    const names = (this.#names = new FqdnCache(dp, log, env, owner, () => this.#namesChanged()))
+    this.#native = new NativePolicies(client, adminGate(context.config), () => this.#loop.request(), (fqdn) => names.addresses(fqdn))
+    dp.dns = (packet) => names.packet(packet)
     context.network.policyExplainer = policyExplainer(this.#model.view, {
       ...policyEnforcement('antrea'),
       node: context.name,
@@ -60,6 +73,8 @@ export class PolicyFlows {
     this.#loop.stop()
     this.#model.stop()
     this.#native.stop()
+    this.#names.stop()
+    this.#dp.dns = undefined
   }
 
   get view(): PolicyModel['view'] {
@@ -76,6 +91,10 @@ export class PolicyFlows {
   /** The policy whose conjunction this is. */
   sourceOf(conjunction: number): string | undefined {
     return this.#sources.get(conjunction)
+  }
+
+  get names(): FqdnCache {
+    return this.#names
   }
 
   loggedRule(conjunction: number): LoggedRule | undefined {
@@ -107,7 +126,10 @@ export class PolicyFlows {
     this.#sources.clear()
     this.#logged.clear()
     this.#kubernetes(build, used)
-    this.#antrea(build, used)
+    const rules = this.#native.rules()
+    this.#antrea(build, used, rules)
+    this.#dns(build, rules)
+    this.#names.select(this.#native.names())
     build.finish()
     for (const key of [...this.#ids.keys()]) if (!used.has(key)) this.#ids.delete(key)
     for (const [direction, id] of REJECT_GROUPS) {
@@ -156,13 +178,12 @@ export class PolicyFlows {
     }
   }
 
-  #antrea(build: FlowBuilder, used: Set<string>): void {
-    const rules = this.#native.rules()
+  #antrea(build: FlowBuilder, used: Set<string>, rules: readonly NativeRule[]): void {
     const priorities = flowPriorities(rules)
     for (const { key, source, direction, action, tier, rule, targets, log } of rules) {
       const local = this.#local(targets)
       if (local.length === 0) continue
-      const baseline = tier === BASELINE
+      const baseline = isBaseline(tier)
       const table = direction === 'ingress' ? (baseline ? 'IngressDefaultRule' : 'AntreaPolicyIngressRule') : baseline ? 'EgressDefaultRule' : 'AntreaPolicyEgressRule'
       for (const conjunction of conjunctionsOf(this.#native.view, key, rule, direction, local, this.#versions, (pod) => this.#own(direction, pod))) {
         if (isEmpty(conjunction)) continue
@@ -172,6 +193,20 @@ export class PolicyFlows {
         build.decide(table, priorities.get(key)!, id, direction, action, log !== undefined)
       }
     }
+  }
+
+  /** Answers of DNS go to the agent first where they are for Pods of rules with names. */
+  #dns(build: FlowBuilder, rules: readonly NativeRule[]): void {
+    const pods = new Set(rules.filter(({ named }) => named).flatMap(({ targets }) => this.#local(targets)))
+    const answers = this.#versions.flatMap((version) => (['tcp', 'udp'] as const).map((protocol) => `ct_state=+rpl+trk,${WORDS[version].protocol(protocol)},tp_src=53`))
+    build.conjunction('AntreaPolicyIngressRule', DNS_PRIORITY, DNS_CONJUNCTION, { key: 'dns', from: answers, to: [...pods].flatMap((pod) => this.#own('ingress', pod)), services: undefined })
+    build.put('AntreaPolicyIngressRule', DNS_PRIORITY, `conj_id=${DNS_CONJUNCTION}`, 'meter:258,controller(id=32776,reason=no_match,userdata=02,max_len=65535,pause),goto_table:IngressMetric')
+  }
+
+  /** The packet that told it waits: its rules are there when it goes on. */
+  #namesChanged(): void {
+    this.#native.namesChanged()
+    this.#sync()
   }
 
   #apply(wanted: Map<string, FlowSpec>): void {

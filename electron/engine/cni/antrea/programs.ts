@@ -3,7 +3,9 @@ import type { NodeContext } from '../types.ts'
 import { StatusError } from '../../kubernetes/client.ts'
 import { untilReached } from '../../kubernetes/connection.ts'
 import type { KubeObject } from '../../kubernetes/types.ts'
-import type { Program } from '../../machine/types.ts'
+import type { ClusterConfig } from '../../config.ts'
+import type { Task } from '../../machine/task.ts'
+import type { Process, Program } from '../../machine/types.ts'
 import { klogLine } from '../../programs/klog.ts'
 import { Output, untilSignal } from '../../programs/output.ts'
 import type { SystemServices } from '../../programs/types.ts'
@@ -14,6 +16,8 @@ import { VERSION } from './manifests.ts'
 import { groupStatus } from './groups.ts'
 import { TraceflowController } from './traceflow.ts'
 import { EgressIps } from './ip-pools.ts'
+import { adminGate } from './admin.ts'
+import { readSettings, SettingsError, type AntreaSettings } from './settings.ts'
 import { SYSTEM_TIERS } from './native.ts'
 
 /** The programs of Antrea's images. */
@@ -33,11 +37,13 @@ function agent(services: SystemServices): Program {
       yield* out.flush()
       return 1
     }
+    const settings = settingsFor(process, 'agent', found.config)
+    if (settings instanceof SettingsError) return yield* refuse(settings, log, out)
     const pod = { name: process.env.get('POD_NAME') ?? '', namespace: process.env.get('POD_NAMESPACE') ?? 'kube-system' }
     const client = accountOf(process, found.client, (failure) => tellFailure(CLIENT_GO, failure, (severity, source, message) => log(source, message, severity)), { manager: 'antrea-agent' })
     const node: NodeContext = { ...found, client }
     yield* client.untilSynced(['nodes', 'services', 'endpointslices'])
-    const running = yield* untilReached(process.clock, () => new AntreaAgent(node, log, pod))
+    const running = yield* untilReached(process.clock, () => new AntreaAgent(node, log, pod, settings, { env: process.env, owner: { pid: process.pid, program: 'antrea-agent' } }))
     process.onExit(() => running.stop())
     yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
     log('agent.go:962', '"Stopping Antrea Agent"')
@@ -46,15 +52,34 @@ function agent(services: SystemServices): Program {
   }
 }
 
+function settingsFor(process: Process, part: 'agent' | 'controller', config: ClusterConfig): AntreaSettings | SettingsError {
+  try {
+    return readSettings(process, part, config)
+  } catch (error) {
+    if (error instanceof SettingsError) return error
+    throw error
+  }
+}
+
+/** The program ends: with its own words, or with this simulation's. */
+function* refuse(error: SettingsError, log: AgentLog, out: Output): Task<number> {
+  if (error.notSimulated) out.write(`${error.message}\n`)
+  else log('main.go:54', `"Error running command" err="failed to complete: ${error.message}"`, 'F')
+  yield* out.flush()
+  return error.notSimulated ? 69 : 1
+}
+
 const CLIENT_GO: ClientGo = { minor: 31, name: 'k8s.io/client-go/informers/factory.go:160' }
 const TIER_NAMES: Readonly<Record<string, string>> = { emergency: 'Emergency', securityops: 'SecurityOps', networkops: 'NetworkOps', platform: 'Platform', application: 'Application', baseline: 'Baseline' }
 
 function controller(services: SystemServices): Program {
   return function* (process) {
     const out = new Output(process, 2)
-    const log = (source: string, message: string): void => out.write(klogLine(process.clock.wall(), 'I', process.pid, source, message))
+    const log: AgentLog = (source, message, severity = 'I') => out.write(klogLine(process.clock.wall(), severity, process.pid, source, message))
     const found = services.nodeOf(process)
     if (!found) return 1
+    const settings = settingsFor(process, 'controller', found.config)
+    if (settings instanceof SettingsError) return yield* refuse(settings, log, out)
     const client = accountOf(process, found.client, (failure) => tellFailure(CLIENT_GO, failure, (severity, source, message) => out.write(klogLine(process.clock.wall(), severity, process.pid, source, message))), { manager: 'antrea-controller' })
     const node: NodeContext = { ...found, client }
     log('controller.go:140', `"Starting Antrea Controller" version="${VERSION}"`)
@@ -72,6 +97,7 @@ function controller(services: SystemServices): Program {
         if (error.status.reason === 'AlreadyExists') node.client.patch(CONTROLLER_INFOS, undefined, 'antrea-controller', 'application/merge-patch+json', content)
       }
     })
+    adminGate(node.config).set(settings.adminNetworkPolicy)
     // initializeTiers: the ones that every cluster has
     for (const [name, priority] of Object.entries(SYSTEM_TIERS)) {
       yield* untilReached(process.clock, () => {

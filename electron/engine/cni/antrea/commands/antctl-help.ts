@@ -44,8 +44,12 @@ export const GET: ReadonlyMap<string, Topic> = new Map<string, Topic>([
   ['bgppolicy', { short: 'Print effective bgppolicy information', only: 'agent' }],
   ['bgproutes', { short: 'Print the advertised bgp routes.', aliases: ['bgproute'], only: 'agent' }],
   ['controllerinfo', { short: "Print Antrea controller's basic information", long: "Print Antrea controller's basic information including version, deployment, NetworkPolicy controller, ControllerConditions, etc.", aliases: ['controllerinfos', 'ci'], only: 'controller', examples: '  Get the controllerinfo\n  $ antctl get controllerinfo\n', flags: [output('table')] }],
-  ['featuregates', { short: 'Print Antrea feature gates' }],
-  ['fqdncache', { short: 'Print fqdn cache', only: 'agent' }],
+  ['featuregates', { short: 'Print Antrea feature gates', long: 'Print current Antrea agent feature gates info', flags: [] }],
+  ['fqdncache', {
+    short: 'Print fqdn cache', long: 'Print effective fqdn cache information including fqdn name, IP addresses, and expiration time', only: 'agent',
+    examples: '  Get the list of all fqdn rules currently applied\n  $ antctl get fqdncache\n  Get the list of all fqdn rules currently applied for a given domain name (wildcard supported)\n  $ antctl get fqdncache --domain example.com\n  $ antctl get fqdncache --domain *.antrea.io\n',
+    flags: [string('domain', 'd', 'Get fqdn cache for only a specific domain'), output('table'), SORT],
+  }],
   ['memberlist', { short: 'Print state of memberlist cluster', aliases: ['ml'], only: 'agent' }],
   ['networkpolicy', {
     short: 'Print control plane NetworkPolicies', long: "Print control plane NetworkPolicies in ${component}. 'namespace' is required if 'pod' is provided.", aliases: ['networkpolicies', 'netpol'], argument: ['name', 'Get NetworkPolicy by name.'],

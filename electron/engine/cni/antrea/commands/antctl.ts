@@ -7,8 +7,11 @@ import type { AntreaAgent } from '../agent.ts'
 import { controlPlane, distinct, type ControlPlanePolicy, type PodGroup } from '../control-plane.ts'
 import type { PodPort } from '../datapath.ts'
 import { VERSION } from '../manifests.ts'
+import { adminGate } from '../admin.ts'
 import { NativePolicies } from '../native.ts'
 import { GET, GLOBAL, groupHelp, ROOT, topicHelp, topicOf, type Flag, type Mode } from './antctl-help.ts'
+import { featureGates } from './feature-gates.ts'
+import { fqdnMatches } from '../fqdn.ts'
 import { CommandError, notSimulated, type Command, type CommandContext } from './command.ts'
 import { flowRow } from './ofctl.ts'
 import { traceflow } from './traceflow.ts'
@@ -50,7 +53,7 @@ function summary(given: readonly string[]): string {
 }
 
 const ABOUT = 'antctl is the command line tool for Antrea that supports showing status of '
-const TYPES: Readonly<Record<string, ControlPlanePolicy['type']>> = byName({ K8SNP: 'K8sNetworkPolicy', ACNP: 'AntreaClusterNetworkPolicy', ANNP: 'AntreaNetworkPolicy' })
+const TYPES: Readonly<Record<string, ControlPlanePolicy['type']>> = byName({ K8SNP: 'K8sNetworkPolicy', ACNP: 'AntreaClusterNetworkPolicy', ANNP: 'AntreaNetworkPolicy', ANP: 'AdminNetworkPolicy', BANP: 'BaselineAdminNetworkPolicy' })
 
 /** What stands in the command line, by the names of the flags; flags are read as pflag reads them. */
 interface Line { words: string[]; flags: ReadonlyMap<string, string> }
@@ -98,7 +101,7 @@ function help(words: readonly string[], mode: Mode): string {
   return text
 }
 
-const INSTEAD = 'use antctl version, antctl traceflow or antctl get podinterface, ovsflows, networkpolicy, addressgroup, appliedtogroup, agentinfo'
+const INSTEAD = 'use antctl version, antctl traceflow or antctl get podinterface, ovsflows, networkpolicy, addressgroup, appliedtogroup, agentinfo, featuregates, fqdncache'
 
 export const antctl: Command = (context, args) => {
   const { datapath, process } = context
@@ -156,6 +159,14 @@ function get(context: CommandContext, mode: Mode, args: readonly string[]): stri
       if (structured) return encoded(structured, pods.map((p) => ({ name: p.podName, podNamespace: p.podNamespace, interfaceName: p.name, ips: p.ips, mac: p.mac, portUUID: port(p), ofPort: p.port, containerID: p.containerId })))
       return table([['NAMESPACE', 'NAME', 'INTERFACE-NAME', 'IP', 'MAC', 'PORT-UUID', 'OF-PORT', 'CONTAINER-ID'], ...pods.map((p) => [p.podNamespace, p.podName, p.name, p.ips.join(', '), p.mac, port(p), String(p.port), p.containerId.slice(0, 11)])])
     }
+    case 'featuregates': return featureGates(datapath.context.client, mode)
+    case 'fqdncache': {
+      const domain = line.flags.get('domain') ?? ''
+      const entries = (agent!.policies?.names.entries() ?? []).filter((entry) => domain === '' || fqdnMatches(domain, entry.name))
+      const at = (expires: number): Date => new Date(process.clock.wall() + expires - process.clock.now)
+      if (structured) return encoded(structured, entries.map(({ name: fqdnName, ip: ipAddress, expires }) => ({ fqdnName, ipAddress, expirationTime: at(expires).toISOString() })))
+      return table([['FQDN', 'ADDRESS', 'EXPIRATION TIME'], ...entries.map(({ name: fqdn, ip, expires }) => [fqdn, ip, `${at(expires).toISOString().replace('T', ' ').replace(/Z$/, '').replace(/\.?0+$/, '')} +0000 UTC`])])
+    }
     case 'ovsflows': return flows(agent!, line, structured, process.clock.now)
     case 'agentinfo': {
       if (structured) return encoded(structured, agent!.info())
@@ -168,7 +179,7 @@ function get(context: CommandContext, mode: Mode, args: readonly string[]): stri
       let policies = agent?.policies?.controlPlane() ?? []
       if (mode === 'controller') {
         const model = new PolicyModel(datapath.context.client, () => undefined, { always: true })
-        const native = new NativePolicies(datapath.context.client, () => undefined)
+        const native = new NativePolicies(datapath.context.client, adminGate(datapath.context.config), () => undefined)
         yield* process.sleep(1, { background: false })
         policies = controlPlane(model.view, native)
         model.stop()
@@ -192,7 +203,7 @@ function listed(what: 'networkpolicy' | 'addressgroup' | 'appliedtogroup', polic
     if (structured) throw notSimulated(`antctl get networkpolicy -o ${structured}`, 'use the table')
     const [source, namespace, pod, type] = ['source', 'namespace', 'pod', 'type'].map((flag) => flags.get(flag) || undefined)
     if (mode === 'controller') for (const flag of ['source', 'namespace', 'pod', 'type']) if (flags.has(flag)) throw new CommandError(`Error: unknown flag: --${flag}`)
-    if (type !== undefined && !own(TYPES, type.toUpperCase()) && !['BANP', 'ANP'].includes(type.toUpperCase())) throw new CommandError(`Error: unsupported value ${type} for flag type`)
+    if (type !== undefined && !own(TYPES, type.toUpperCase())) throw new CommandError(`Error: unsupported value ${type} for flag type`)
     const bad = (text: string): CommandError => new CommandError(`Error: request to server failed: Bad Request: ${text}`)
     if (pod !== undefined && !pod.includes('/')) throw bad('invalid pod option format. Expected format is podNamespace/podName')
     if (pod !== undefined && namespace !== undefined) throw bad('namespace option should not be used with pod option')

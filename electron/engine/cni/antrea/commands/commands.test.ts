@@ -48,6 +48,14 @@ function run(command: Command, line: string, environment: Record<string, string>
 const port = (): { name: string; port: number; mac: string } => [...datapath.pods.values()].find((p) => p.ip === web)!
 
 describe('the tools', () => {
+  it('antctl tells of feature gates: the agent of its own, the controller of both, as the ConfigMap has them now', () => {
+    const agent = run(antctl, 'get featuregates')
+    expect(agent).toContain('Antrea Agent Feature Gates\nFEATUREGATE                     STATUS       VERSION\nAntreaIPAM                      Disabled     ALPHA\nAntreaPolicy                    Enabled      BETA\n')
+    expect(agent).not.toContain('Controller')
+    cluster.client.patch('configmaps', 'kube-system', 'antrea-config', 'application/merge-patch+json', { data: { 'antrea-controller.conf': 'featureGates:\n  AdminNetworkPolicy: true\n' } })
+    expect(run(antctl, 'get featuregates', { POD_NAME: 'antrea-controller-1' })).toMatch(/\n\nAntrea Controller Feature Gates\nFEATUREGATE +STATUS +VERSION\nAdminNetworkPolicy          Enabled      ALPHA\n/)
+  })
+
   it('antctl traceflow asks, waits, prints what was seen, and leaves nothing behind', () => {
     expect(run(antctl, 'traceflow -S web-frontend -D 192.0.2.53 -f tcp,tcp_dst=80')).toMatch(new RegExp(`^name: web-frontend-to-192.0.2.53-\\w{8}\nphase: Succeeded\nsource: default/web-frontend\ndestination: 192.0.2.53\nresults:\n- node: worker-1\n  timestamp: \\d+\n  observations:\n  - component: SpoofGuard\n    action: Forwarded\n    srcPodIP: ${web}\n  - component: Forwarding\n    componentInfo: Output\n    action: ForwardedOutOfNetwork\n$`))
     expect(run(antctl, 'traceflow -D web-frontend')).toBe('Please provide source')

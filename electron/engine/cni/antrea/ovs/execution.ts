@@ -110,8 +110,8 @@ export class Execution {
   }
 
   controller(userdata: string, flow: Flow): void {
-    // 01.01: the agent only writes the packet into its log, and the flow goes on
-    this.done = userdata !== '01.01'
+    // 01.01: the agent only writes the packet into its log, and the flow goes on; so it does after 02 (pause), when the agent has read it
+    this.done = userdata !== '01.01' && userdata !== '02'
     if (!this.dry) this.bridge.packetIn(this, userdata, flow)
   }
 
