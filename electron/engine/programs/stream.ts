@@ -5,8 +5,8 @@ import type { Process } from '../machine/types.ts'
 import type { Ip, SocketOwner, TcpConnection } from '../network/types.ts'
 import { TlsClient, type TlsClientOptions, type TlsFailure, type TlsInfo } from './tls/socket.ts'
 
-/** A socket's error as the tools see it: errno and strerror's text. */
-export interface SocketError { code: string; message: string }
+/** A socket's error as the tools see it: errno and strerror's text; EPROTO with the alert by which the other side of TLS has ended it. */
+export interface SocketError { code: string; message: string; alert?: number }
 
 /** A TCP connection as a program with blocking calls sees it. It is closed when the process ends. */
 export class TcpStream {

@@ -204,7 +204,7 @@ kubectl -n traefik rollout status deploy traefik; kubectl rollout status deploy 
   })
 
   it('kinds that nobody serves here are refused in words', () => {
-    for (const kind of ['ServersTransportTCP', 'TLSOption']) {
+    for (const kind of ['ServersTransportTCP']) {
       const { output, code } = run(`kubectl apply -f - <<'END'\napiVersion: traefik.io/v1alpha1\nkind: ${kind}\nmetadata: {name: tried}\nspec: {}\nEND`)
       expect([output, code]).toEqual([expect.stringContaining(`podhop: not simulated: Traefik's ${kind} (`), 1])
     }

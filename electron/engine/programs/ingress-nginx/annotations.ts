@@ -1,5 +1,6 @@
 import { cidrContains, canonicalIp, isIpv4, tryParseCidr } from '../../network/address.ts'
 import type { Ingress } from '../../kubernetes/types.ts'
+import { authTlsOf, type AuthTls } from './auth-tls.ts'
 import type { ExternalAuth } from './external-auth.ts'
 import { readSnippet, type Snippet } from './snippet.ts'
 
@@ -63,6 +64,7 @@ export interface Annotations {
   /** custom-http-errors of the ConfigMap do not count here. */
   passesErrors: boolean
   snippet: Snippet | undefined
+  authTls: AuthTls | undefined
 }
 export interface Replacement { from: string; to: string }
 export interface Cors { origins: readonly string[]; methods: string; headers: string; credentials: boolean; expose: string | undefined; maxAge: string }
@@ -87,6 +89,7 @@ const SIMULATED = new Set([
   'limit-burst-multiplier', 'default-backend', 'custom-http-errors', 'auth-type', 'auth-secret', 'auth-secret-type', 'auth-realm', 'x-forwarded-prefix', 'affinity', 'affinity-mode', 'affinity-canary-behavior', 'session-cookie-change-on-failure', 'session-cookie-name', 'session-cookie-path', 'session-cookie-expires', 'session-cookie-max-age', 'session-cookie-secure', 'session-cookie-samesite', 'session-cookie-domain',
   'auth-url', 'auth-method', 'auth-signin', 'auth-signin-redirect-param', 'auth-response-headers', 'auth-request-redirect', 'satisfy', 'from-to-www-redirect', 'service-upstream', 'upstream-hash-by', 'proxy-next-upstream', 'proxy-next-upstream-tries', 'proxy-next-upstream-timeout', 'load-balance',
   'limit-connections', 'limit-whitelist', 'limit-allowlist', 'mirror-target', 'mirror-request-body', 'proxy-cookie-path', 'proxy-cookie-domain', 'proxy-redirect-from', 'proxy-redirect-to', 'enable-access-log', 'ssl-passthrough', 'custom-headers', 'preserve-trailing-slash', 'enable-global-auth', 'relative-redirects', 'disable-proxy-intercept-errors',
+  'auth-tls-secret', 'auth-tls-verify-client', 'auth-tls-verify-depth', 'auth-tls-error-page', 'auth-tls-pass-certificate-to-upstream', 'auth-tls-match-cn',
 ])
 /** Change nothing that is to be seen here. */
 const HARMLESS = new Set([
@@ -122,7 +125,7 @@ export function readAnnotations(ingress: Ingress, defaults: Readonly<Record<stri
   for (const line of read?.strange ?? []) tell(`${JSON.stringify(line)} in the configuration-snippet of Ingress ${key} (more_set_headers, more_clear_headers, add_header, proxy_set_header and return are)`)
   for (const full of Object.keys(annotations)) {
     const short = full.slice(PREFIX.length)
-    if (full.startsWith(PREFIX) && !SIMULATED.has(short) && !HARMLESS.has(short) && SNIPPETS[short] === undefined) tell(`annotation ${full} of Ingress ${key}${/^auth-tls-/.test(short) ? ' (requests are let through without it; guard the backend itself)' : ' (it is as if it were not there)'}`)
+    if (full.startsWith(PREFIX) && !SIMULATED.has(short) && !HARMLESS.has(short) && SNIPPETS[short] === undefined) tell(`annotation ${full} of Ingress ${key} (it is as if it were not there)`)
   }
   const rewrite = of('rewrite-target')
   if (rewrite !== undefined && (/^https?:/.test(rewrite) || /\$(?![0-9])/.test(rewrite))) tell(`rewrite-target ${rewrite} of Ingress ${key} (use a path with $1 to $9)`)
@@ -180,6 +183,7 @@ export function readAnnotations(ingress: Ingress, defaults: Readonly<Record<stri
       aliasPatterns: aliases.filter((alias) => alias.startsWith('~')),
       relativeRedirects: of('relative-redirects') === 'true',
       snippet: read?.snippet,
+      authTls: authTlsOf(of, namespace ?? ''),
       passesErrors: of('disable-proxy-intercept-errors') === 'true',
     },
   }

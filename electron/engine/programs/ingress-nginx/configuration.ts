@@ -4,6 +4,7 @@ import { decodeUtf8 } from '../../text.ts'
 import type { Headers } from '../http/message.ts'
 import type { Certificate } from '../tls/x509.ts'
 import { readGlobal, type Global } from './settings.ts'
+import { clientCheck, type ClientCheck } from './auth-tls.ts'
 import { readAnnotations, type Annotations, type Canary, type Note } from './annotations.ts'
 import { certificateFor } from './certificates.ts'
 
@@ -48,6 +49,7 @@ export interface Server {
   locations: Location[]
   /** Its `tls` names it; without a chain the controller's own certificate is shown. */
   tls: { chain: readonly Certificate[] | undefined } | undefined
+  clients: ClientCheck | undefined
 }
 
 export interface Endpoint { address: string; port: number }
@@ -82,7 +84,7 @@ export const DEFAULT_BACKEND = 'upstream-default-backend'
 
 type IngressBackend = NonNullable<Ingress['spec']['defaultBackend']>
 interface DraftLocation extends Location { isDefault: boolean }
-interface DraftServer { host: string; locations: DraftLocation[]; tls: Server['tls'] }
+interface DraftServer extends Pick<Server, 'host' | 'tls' | 'clients'> { locations: DraftLocation[] }
 
 export function configure(picture: Picture): Configuration {
   const configMap = (namespace: string, name: string): ConfigMap | undefined => picture.configMap?.(namespace, name)
@@ -94,7 +96,7 @@ export function configure(picture: Picture): Configuration {
   const rootOf = (host: string, backend?: string, settings?: Annotations): DraftServer => {
     let server = drafts.get(host)
     if (!server) {
-      server = { host, tls: undefined, locations: [{ path: '/', exact: false, backend: backend ?? DEFAULT_BACKEND, pattern: undefined, settings, alternative: undefined, users: undefined, fallback: undefined, about: NOBODY, headers: [], denied: undefined, isDefault: true }] }
+      server = { host, tls: undefined, clients: undefined, locations: [{ path: '/', exact: false, backend: backend ?? DEFAULT_BACKEND, pattern: undefined, settings, alternative: undefined, users: undefined, fallback: undefined, about: NOBODY, headers: [], denied: undefined, isDefault: true }] }
       drafts.set(host, server)
     }
     return server
@@ -142,7 +144,9 @@ export function configure(picture: Picture): Configuration {
       const root = rootOf('_').locations[0]!
       if (root.isDefault) Object.assign(root, { backend: fallback, isDefault: false, settings: annotations })
     }
+    const check = annotations.authTls && clientCheck(ingress, annotations.authTls, (namespace, name) => picture.secret(namespace, name), notes)
     for (const { host } of rules) {
+      if (check) rootOf(host || '_', fallback, fallback === undefined ? undefined : annotations).clients ??= check
       if (!host) continue
       const server = rootOf(host, fallback, fallback === undefined ? undefined : annotations)
       if (server.tls) continue
@@ -251,7 +255,7 @@ function addCanary(ingress: Ingress, canary: Canary, drafts: ReadonlyMap<string,
 }
 
 /** In the order in which nginx tries regular expressions; for plain paths the order says nothing. */
-function finish({ host, locations, tls }: DraftServer, notes: Note[]): Server {
+function finish({ host, locations, tls, clients }: DraftServer, notes: Note[]): Server {
   const rewrites = ({ settings, path }: Location): boolean => settings?.rewriteTarget !== undefined && settings.rewriteTarget !== path
   const regex = locations.some((l) => l.settings?.useRegex || rewrites(l))
   const sorted = locations.sort((a, b) => b.path.length - a.path.length || (a.path < b.path ? 1 : -1))
@@ -265,7 +269,7 @@ function finish({ host, locations, tls }: DraftServer, notes: Note[]): Server {
       notes.push({ source: 'nginx.go:226', severity: 'E', text: `podhop: not simulated: path ${JSON.stringify(path)} of host ${JSON.stringify(host)}, which is no regular expression here (write another)` })
     }
   }
-  return { host, regex, locations: done, tls }
+  return { host, regex, locations: done, tls, clients }
 }
 
 /** What can be reached behind a Service's port, given by its name or number. */

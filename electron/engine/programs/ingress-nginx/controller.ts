@@ -21,6 +21,7 @@ import type { SystemServices } from '../types.ts'
 import { tlsSecret } from '../tls/secrets.ts'
 import type { Certificate } from '../tls/x509.ts'
 import { serveAdmission } from './admission.ts'
+import { asksFor } from './auth-tls.ts'
 import { GLOBAL, PREFIX, readAnnotations } from './annotations.ts'
 import { unheeded } from './settings.ts'
 import { webhookCertgen } from './certgen.ts'
@@ -205,7 +206,7 @@ class Controller {
         program: 'nginx',
         http2: NGINX_HTTP2,
         keepAliveTimeout: KEEP_ALIVE,
-        tls: { select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), alpn: ['h2', 'http/1.1'], plain: () => proxy.plain() },
+        tls: { select: ({ serverName }) => ({ chain: this.#chainFor(serverName), clients: asksFor(serverFor(this.#configuration ?? EMPTY, serverName ?? '').clients) }), alpn: ['h2', 'http/1.1'], plain: () => proxy.plain() },
         handle: (request, respond) => proxy.handle(request, respond),
         refuse: (status) => proxy.refuse(status),
       })
@@ -418,7 +419,7 @@ class Controller {
       } else log(source, text, severity)
     }
     const first = this.#configuration === undefined
-    const servers = JSON.stringify([...next.servers, next.global, streams.map((s) => [s.protocol, s.port])], (key, value: unknown) => (key === 'chain' || key === 'pattern' || key === 'headerPattern' ? undefined : value))
+    const servers = JSON.stringify([...next.servers, next.global, streams.map((s) => [s.protocol, s.port])], (key, value: unknown) => (key === 'chain' || key === 'trusted' || key === 'pattern' || key === 'headerPattern' ? undefined : value))
     const conf = nginxConf(next, { annotation: (namespace, ingress, short) => this.#mine.get(`${namespace}/${ingress}`)?.metadata.annotations?.[PREFIX + short], defaults: this.#defaults, streams, passthrough: this.#flags.get('enable-ssl-passthrough') === 'true' })
     if (servers !== this.#reloaded || conf !== this.#written) {
       this.#write(conf)

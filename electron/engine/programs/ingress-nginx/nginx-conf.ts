@@ -59,8 +59,10 @@ export function nginxConf(configuration: Configuration, around: Surroundings): s
   for (const server of all.sort((a, b) => (a.host < b.host ? -1 : 1))) {
     const aliases = [...[...servers].filter(([name, s]) => s === server && name !== server.host).map(([name]) => name), ...configuration.patterns.filter(([, s]) => s === server).map(([pattern]) => `~${pattern.source}`)]
     out.push(`## start server ${server.host}`, 'server {', `server_name ${quoted(serverName(server.host))} ${aliases.map((alias) => `"${alias}" `).join('')};`, '', 'http2 on;', '', ...blocks, ...listeners(server.host, around), '', 'set $proxy_upstream_name "-";', '')
+    const { clients } = server
+    if (clients && 'matchCn' in clients && clients.matchCn !== undefined) out.push(`if ( $ssl_client_s_dn !~ ${quoted(clients.matchCn)} ) {`, 'return 403 "client certificate unauthorized";', '}', '')
     if (server.host === '_') out.push('ssl_reject_handshake off;', '')
-    out.push(`ssl_certificate_by_lua_file ${LUA}/nginx/ngx_conf_certificate.lua;`, '')
+    out.push(`ssl_certificate_by_lua_file ${LUA}/nginx/ngx_conf_certificate.lua;`, '', ...clientsOf(server))
     for (const location of server.locations) out.push(...locationOf(location, server, configuration, around), '')
     if (server.host === '_') out.push('location /healthz {', 'access_log off;', 'return 200;', '}', '', 'location /nginx_status {', 'allow 127.0.0.1;', 'allow ::1;', 'deny all;', '', 'access_log off;', 'stub_status on;', '}', '')
     out.push('}', `## end server ${server.host}`, '')
@@ -71,6 +73,13 @@ export function nginxConf(configuration: Configuration, around: Surroundings): s
     'location /nginx_status {', 'stub_status on;', '}', '', 'location /configuration {', `content_by_lua_file ${LUA}/nginx/ngx_conf_configuration.lua;`, '}', '', 'location / {', 'return 404;', '}', '}', '}', '', ...streamsOf(around),
   )
   return indented(out)
+}
+
+function clientsOf({ clients }: Server): string[] {
+  if (!clients) return []
+  if ('closed' in clients) return [`# ${clients.closed}`, 'return 403;', '']
+  const { secret, file, sha, verify, depth, errorPage } = clients
+  return [`# PEM sha: ${sha}`, `ssl_client_certificate                  /etc/ingress-controller/ssl/${file}${secret.replace('/', '-')}.pem;`, `ssl_verify_client                       ${verify};`, `ssl_verify_depth                        ${depth};`, '', ...(errorPage === undefined ? [] : [`error_page 495 496 = ${errorPage};`, ''])]
 }
 
 function streamsOf({ streams, defaults }: Surroundings): string[] {

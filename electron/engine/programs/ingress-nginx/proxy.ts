@@ -8,12 +8,13 @@ import { httpDate } from '../http/status.ts'
 import { canonicalIp, tryParseCidr } from '../../network/address.ts'
 import type { Cidr } from '../../network/types.ts'
 import { normalize } from '../nginx/paths.ts'
-import { plainPage, reason, specialPage } from '../nginx/pages.ts'
+import { certificatePage, plainPage, reason, specialPage } from '../nginx/pages.ts'
 import { escapeUri, REPEATABLE, upstreamFailure } from '../nginx/failure.ts'
 import { clientOf } from '../nginx/real-ip.ts'
 import { errorTime } from '../nginx/time.ts'
 import { accessLine, requestLength, responseLength, seconds, type Entry } from './access-log.ts'
 import { contains } from './annotations.ts'
+import { clientHeaders, refusedClient } from './auth-tls.ts'
 import { backendFor, byHash, Sticky } from './balance.ts'
 import { DEFAULT_BACKEND, NOBODY, type About, type Configuration, type Endpoint, type Location, type Server } from './configuration.ts'
 import { askPermission } from './external-auth.ts'
@@ -90,6 +91,10 @@ export class Proxy {
     const path = normalize(uri.split('?')[0]!)
     if (path === undefined || (host === undefined && request.version === '1.1')) return page(400, '')
     const server = serverFor(configuration, absolute?.[1] ?? host ?? '')
+    const negotiated = request.tls?.serverName === undefined ? undefined : serverFor(configuration, request.tls.serverName).clients
+    const unknown = refusedClient(server.clients, negotiated, request, clock.wall())
+    if (unknown && 'text' in unknown) return finish(this.#plain(request, 403, unknown.text, []), { upstream: '-', attempts: [] })
+    if (unknown) return 'page' in unknown ? page(unknown.page, '') : page(302, '', [], [['Location', unknown.location]])
     const { blocked } = global
     if (contains(blocked.cidrs, request.remoteAddress) || blocks(blocked.agents, headerOf(request.headers, 'user-agent') ?? '') || blocks(blocked.referers, headerOf(request.headers, 'referer') ?? '')) return page(403, '-')
     const elsewhere = configuration.redirects.get((host ?? '').replace(/:[0-9]+$/, '').toLowerCase())
@@ -146,7 +151,7 @@ export class Proxy {
       const endpoints = configuration.backends.get(backend) ?? []
       if (endpoints.length === 0) return intercepts(503) ? this.#customError(503, request, configuration, location, id, { ...named, attempts: [] }, secure, finish) : finish(this.#page(request, 503, secure), { ...named, attempts: [] })
       const asked = settings?.rewriteTarget === undefined ? uri : rewritten(uri, path, location.path, settings.rewriteTarget)
-      const headers = headersFor(request, { settings, global, forwarded, sender, host: settings?.upstreamVhost ?? forwarded.host ?? absolute?.[1] ?? server.host, forwardedHost: forwarded.host ?? server.host, id }).filter(([n]) => !granted.some(([g]) => g.toLowerCase() === n.toLowerCase()))
+      const headers = headersFor(request, { settings, global, forwarded, sender, host: settings?.upstreamVhost ?? forwarded.host ?? absolute?.[1] ?? server.host, forwardedHost: forwarded.host ?? server.host, id, client: clientHeaders(server.clients, request, clock.wall()) }).filter(([n]) => !granted.some(([g]) => g.toLowerCase() === n.toLowerCase()))
       headers.push(...granted.filter(([, value]) => value !== ''))
       for (const [name, value] of settings?.snippet?.ask ?? []) setHeader(headers, name, expand(value, request, uri))
       // who answers for a Service without endpoints hears for whom
@@ -319,8 +324,11 @@ export class Proxy {
     return { status, reason: reason(status), headers: [['Date', httpDate(this.#process.clock.wall())], ['Content-Type', 'text/html'], ['Content-Length', String(body.length)], ...extra, ['Connection', request.keepAlive ? 'keep-alive' : 'close']], body, close: !request.keepAlive }
   }
 
-  #page(request: HttpRequest, status: number, extra: Headers = []): HttpResponse {
-    const body = encodeUtf8(specialPage(status, undefined))
+  /** 495 and 496 are nginx' own numbers: the client sees 400. */
+  #page(request: HttpRequest, number: number, extra: Headers = []): HttpResponse {
+    const certificate = number === 495 || number === 496
+    const status = certificate ? 400 : number
+    const body = encodeUtf8(certificate ? certificatePage(number, undefined) : specialPage(status, undefined))
     const close = !request.keepAlive || status === 400 || status === 413
     const headers: Headers = [['Date', httpDate(this.#process.clock.wall())], ['Content-Type', 'text/html'], ['Content-Length', String(body.length)], ...extra, ['Connection', close ? 'close' : 'keep-alive']]
     return { status, reason: reason(status), headers, body, close }

@@ -31,16 +31,19 @@ interface About {
   host: string
   forwardedHost: string
   id: string
+  /** Of the client's certificate. */
+  client: Headers
 }
 
 /** What the backend gets (nginx.tmpl's proxy_set_header). */
-export function headersFor(request: HttpRequest, { settings, global, forwarded, sender, host, forwardedHost, id }: About): Headers {
+export function headersFor(request: HttpRequest, { settings, global, forwarded, sender, host, forwardedHost, id, client }: About): Headers {
   const { scheme, port } = forwarded
   const upgrade = headerOf(request.headers, 'upgrade')
   const before = headerOf(request.headers, 'x-forwarded-for')
   const hostBefore = headerOf(request.headers, 'x-forwarded-host')
   const headers: Headers = [
     ['Host', host],
+    ...client.filter(([, value]) => value !== ''),
     ...(upgrade === undefined ? [] : [['Upgrade', upgrade], ['Connection', 'upgrade']] satisfies Headers),
     ['X-Request-ID', id],
     ['X-Real-IP', request.remoteAddress],
@@ -55,8 +58,9 @@ export function headersFor(request: HttpRequest, { settings, global, forwarded, 
   if (settings?.forwardedPrefix !== undefined) headers.push(['X-Forwarded-Prefix', settings.forwardedPrefix])
   if (before) headers.push(['X-Original-Forwarded-For', before])
   if (hostBefore) headers.push(['X-Original-Forwarded-Host', hostBefore])
+  const replaced = new Set(client.map(([name]) => name))
   const own = new Set(global.setHeaders.map(([name]) => name.toLowerCase()))
   headers.push(...global.setHeaders.filter(([, value]) => value !== ''))
   if (request.body.length > 0 || headerOf(request.headers, 'content-length') !== undefined) headers.push(['Content-Length', String(request.body.length)])
-  return [...headers, ...request.headers.filter(([name]) => !SET.has(name.toLowerCase()) && !own.has(name.toLowerCase()) && !(settings?.auth && name.toLowerCase() === 'authorization'))]
+  return [...headers, ...request.headers.filter(([name]) => !SET.has(name.toLowerCase()) && !replaced.has(name.toLowerCase()) && !own.has(name.toLowerCase()) && !(settings?.auth && name.toLowerCase() === 'authorization'))]
 }

@@ -1,9 +1,10 @@
 import { ConnectionError, StatusError } from '../../kubernetes/client.ts'
+import { CLUSTER_CA } from '../../kubernetes/cluster-ca.ts'
 import { answerRequest, sendStatus, type ApiRequest, type ApiSink, type Exchange, type Header } from '../../kubernetes/http/handler.ts'
 import { requestInfo, type RequestInfo } from '../../kubernetes/http/request-info.ts'
 import { checkAssigned, checkExecTarget } from '../../kubernetes/node-agents.ts'
 import { become, type Impersonation } from '../../kubernetes/rbac/as-user.ts'
-import { ANONYMOUS, userOfToken } from '../../kubernetes/rbac/authenticate.ts'
+import { ANONYMOUS, userOfCertificate, userOfToken } from '../../kubernetes/rbac/authenticate.ts'
 import { authorize, rbacOf, refusal, type Attributes, type User } from '../../kubernetes/rbac/authorizer.ts'
 import { failure } from '../../kubernetes/status.ts'
 import type { Pod } from '../../kubernetes/types.ts'
@@ -15,6 +16,7 @@ import { headerOf, type Headers } from '../http/message.ts'
 import { serveHttp, type AnswerBody, type HttpRequest, type HttpResponse, type HttpServer } from '../http/server.ts'
 import { httpDate } from '../http/status.ts'
 import { streamOverWebSocket } from './channels.ts'
+import { namesOf } from '../tls/client-auth.ts'
 import { readCertificates, type Certificate } from '../tls/x509.ts'
 import type { SystemServices } from '../types.ts'
 
@@ -23,12 +25,13 @@ const PORT = 6443
 const INTERNAL_ERROR = 80
 
 /**
- * What kube-apiserver answers to those who reach its port: Pods with their ServiceAccount's token, and whoever has none.
+ * What kube-apiserver answers to those who reach its port: Pods with their ServiceAccount's token, whoever shows a certificate, and who has neither.
  * Here RBAC holds, as in life; kubectl of the laptop and the parts of the cluster are cluster-admin and come another way.
  */
 export function serveApi(process: Process, services: SystemServices, certificateFile: string): void {
   const { clock } = process
   let certificate: Certificate[] | undefined
+  let trusted: Uint8Array[] | undefined
   const listen = (): HttpServer => serveHttp(process, {
     port: PORT,
     program: 'kube-apiserver',
@@ -36,7 +39,7 @@ export function serveApi(process: Process, services: SystemServices, certificate
       // read when the first client says hello: making it takes a moment
       select: () => {
         try {
-          return { chain: (certificate ??= readCertificates(process.fs.readText(certificateFile))) }
+          return { chain: (certificate ??= readCertificates(process.fs.readText(certificateFile))), clients: { authorities: (trusted ??= namesOf(readCertificates(CLUSTER_CA))) } }
         } catch {
           return { alert: INTERNAL_ERROR }
         }
@@ -73,7 +76,7 @@ function answer(process: Process, { client }: SystemServices, http: HttpRequest,
   try {
     const info = requestInfo(http.target, client.resources())
     const exchange: Exchange = { clock, client, request, info, sink, warnings: [] }
-    const caller = userOf(process, client, headerOf(http.headers, 'authorization'))
+    const caller = userOf(process, client, headerOf(http.headers, 'authorization'), http.tls?.chain[0])
     if (!caller) return sendStatus(exchange, failure(401, 'Unauthorized', 'Unauthorized'))
     const { impersonate, ...plain } = request
     const user = impersonate ? whom(client, caller, impersonate) : caller
@@ -102,8 +105,10 @@ function answer(process: Process, { client }: SystemServices, http: HttpRequest,
   sink.stream()
 }
 
-function userOf(process: Process, client: SystemServices['client'], authorization: string | undefined): User | undefined {
-  if (authorization === undefined) return ANONYMOUS
+/** A certificate comes before a token; one that does not hold is as good as a wrong token (apiserver/pkg/authentication/request/union). */
+function userOf(process: Process, client: SystemServices['client'], authorization: string | undefined, certificate: Certificate | undefined): User | undefined {
+  const shown = certificate && userOfCertificate(certificate, process.clock.wall())
+  if (shown || authorization === undefined) return certificate ? shown : ANONYMOUS
   const [scheme, token = ''] = authorization.split(' ')
   return scheme?.toLowerCase() === 'bearer' ? userOfToken(client, token, process.clock.wall()) : undefined
 }
@@ -127,7 +132,7 @@ function attributesOf({ method }: ApiRequest, info: RequestInfo): Attributes {
   const watch = query.get('watch')
   const looks = name !== undefined ? 'get' : watch !== undefined && watch !== 'false' && watch !== '0' ? 'watch' : 'list'
   const verb = method === 'GET' || method === 'HEAD' ? looks : method === 'DELETE' ? (name === undefined ? 'deletecollection' : 'delete') : (VERBS[method] ?? method.toLowerCase())
-  return { verb, group, resource, subresource, namespace, name }
+  return { verb, group, resource, subresource, namespace, name, selector: query.get('fieldSelector') }
 }
 
 /** What a request on a connection asks of the API. */

@@ -18,6 +18,12 @@ export function plainPage(version: string | undefined): string {
   return `<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>\r\n<body>\r\n<center><h1>400 Bad Request</h1></center>\r\n<center>The plain HTTP request was sent to HTTPS port</center>\r\n<hr><center>nginx${version === undefined ? '' : `/${version}`}</center>\r\n</body>\r\n</html>\r\n`
 }
 
+/** Of a client without a certificate that is good: 495, or without any: 496. The status is 400. */
+export function certificatePage(which: 495 | 496, version: string | undefined): string {
+  const words = which === 495 ? 'The SSL certificate error' : 'No required SSL certificate was sent'
+  return `<html>\r\n<head><title>400 ${words}</title></head>\r\n<body>\r\n<center><h1>400 Bad Request</h1></center>\r\n<center>${words}</center>\r\n<hr><center>nginx${version === undefined ? '' : `/${version}`}</center>\r\n</body>\r\n</html>\r\n`
+}
+
 /** The status line's words, which are not always the page's title; none for a status that nginx has no words for (ngx_http_header_filter_module.c). */
 const REASONLESS: ReadonlySet<number> = new Set([418, 426, 431])
 

@@ -4,7 +4,7 @@ import type { TcpConnection, TcpHandlers, TcpState } from '../../network/types.t
 import { concatBytes } from '../../text.ts'
 import { DerError } from './der.ts'
 import {
-  ALERTS, certificates, CIPHERS, clientHello, Disguise, encryptedExtensions, message, MESSAGE, MessageReader, protect, readAlpn, readCertificateList, readClientHello, readServerHello,
+  ALERTS, certificateRequest, certificates, CIPHERS, clientHello, Disguise, encryptedExtensions, message, MESSAGE, MessageReader, protect, readAlpn, readCertificateList, readCertificateRequest, readClientHello, readServerHello,
   RECORD, record, RecordReader, serverHello, unprotect, type Cipher, type ClientHello,
 } from './wire.ts'
 import { readCertificate, type Certificate } from './x509.ts'
@@ -16,8 +16,10 @@ export interface TlsInfo {
   cipher: Cipher
   alpn: string | undefined
   serverName: string | undefined
-  /** The other side's; empty on a server. */
+  /** The other side's; empty on a server whose client has shown none. */
   chain: readonly Certificate[]
+  /** Of a client: the server has asked for a certificate, and named these authorities (DER). */
+  asked?: readonly Uint8Array[]
 }
 
 /** Why there is no connection. `reset`: an errno's name. */
@@ -38,11 +40,21 @@ export interface TlsClientOptions extends CommonOptions {
   blind?: boolean
   /** The alert to end it with. */
   verify?(chain: readonly Certificate[]): number | undefined
+  /** What it shows to a server that asks. */
+  certificates?: readonly Certificate[]
+}
+
+/** How a server asks its clients for certificates. */
+export interface ClientAuth {
+  /** Whom it says that it trusts: names as DER. */
+  authorities: readonly Uint8Array[]
+  /** The alert to end it with; the chain is empty when the client shows none. Absent: the connection stands in any case. */
+  verify?(chain: readonly Certificate[]): number | undefined
 }
 
 export interface TlsServerOptions extends CommonOptions {
-  /** The certificates to show, the server's own first, or the alert to end it with. */
-  select(hello: ClientHello): { chain: readonly Certificate[] } | { alert: number }
+  /** The certificates to show, the server's own first, or the alert to end it with; undefined: the connection ends without one. */
+  select(hello: ClientHello): { chain: readonly Certificate[]; clients?: ClientAuth | undefined; /** Instead of the option. */ alpn?: readonly string[] | undefined } | { alert: number | undefined }
   /** In the order of the server's taste. */
   alpn?: readonly string[]
   cipher?: Cipher
@@ -55,7 +67,7 @@ export interface TlsServerOptions extends CommonOptions {
 }
 
 /**
- * TLS over a connection, seen as a connection (RFC 8446: one round trip, no client certificates, no resumption). There
+ * TLS over a connection, seen as a connection (RFC 8446: one round trip, no resumption). There
  * is no cryptography: see wire.ts.
  */
 abstract class TlsSocket implements TcpConnection {
@@ -220,7 +232,7 @@ abstract class TlsSocket implements TcpConnection {
         this.#over = true
         this.inner.end()
         this.options.onFailure?.({ kind: 'alert', sent: false, alert })
-        this.handlers.onClose?.(Object.assign(new Error('alert'), { code: 'EPROTO' }))
+        this.handlers.onClose?.(Object.assign(new Error('alert'), { code: 'EPROTO', alert }))
       } else this.#peerEnded()
     } else if (type === RECORD.applicationData && this.info) this.handlers.onData?.(data.slice())
     else this.refuse(ALERTS.unexpectedMessage)
@@ -249,6 +261,7 @@ export class TlsClient extends TlsSocket {
   #cipher: Cipher = CIPHERS.aes256
   #alpn: string | undefined
   #chain: Certificate[] = []
+  #asked: readonly Uint8Array[] | undefined
 
   /** `inner` stands already. */
   constructor(inner: TcpConnection, options: TlsClientOptions) {
@@ -264,13 +277,20 @@ export class TlsClient extends TlsSocket {
       this.#cipher = cipher
       this.disguise(this.#random, random, false)
     } else if (type === MESSAGE.encryptedExtensions) this.#alpn = readAlpn(body)
+    else if (type === MESSAGE.certificateRequest) this.#asked = readCertificateRequest(body)
     else if (type === MESSAGE.certificate && !this.#tls.blind) {
       this.#chain = readCertificateList(body).map(readCertificate)
       const alert = this.#tls.verify?.(this.#chain)
       if (alert !== undefined) this.refuse(alert)
     } else if (type === MESSAGE.finished) {
-      this.inner.send(concatBytes([this.changeCipherSpec(), this.sendMessage(message(MESSAGE.finished, this.chance.bytes(this.#cipher.hash)))]))
-      this.secure({ cipher: this.#cipher, alpn: this.#alpn, serverName: this.#tls.serverName, chain: this.#chain })
+      const shown = this.#asked && (this.#tls.certificates ?? [])
+      this.inner.send(concatBytes([
+        this.changeCipherSpec(),
+        ...(shown ? [this.sendMessage(certificates(shown.map((c) => c.der)))] : []),
+        ...(shown?.[0] ? [this.sendMessage(message(MESSAGE.certificateVerify, this.chance.bytes(signatureLength(shown[0]) + 4)))] : []),
+        this.sendMessage(message(MESSAGE.finished, this.chance.bytes(this.#cipher.hash))),
+      ]))
+      this.secure({ cipher: this.#cipher, alpn: this.#alpn, serverName: this.#tls.serverName, chain: this.#chain, ...(this.#asked ? { asked: this.#asked } : {}) })
     }
   }
 }
@@ -278,6 +298,7 @@ export class TlsClient extends TlsSocket {
 export class TlsServer extends TlsSocket {
   readonly #tls: TlsServerOptions
   #pending: TlsInfo | undefined
+  #clients: ClientAuth | undefined
 
   constructor(inner: TcpConnection, options: TlsServerOptions) {
     super(inner, options)
@@ -291,30 +312,42 @@ export class TlsServer extends TlsSocket {
   }
 
   protected onMessage(type: number, body: Uint8Array): void {
-    const { cipher = CIPHERS.aes256, alpn = [], tickets = [57, 57], acknowledgesName = true } = this.#tls
+    const { cipher = CIPHERS.aes256, tickets = [57, 57], acknowledgesName = true } = this.#tls
     if (type === MESSAGE.finished && this.#pending) {
       for (const length of tickets) this.inner.send(this.sendMessage(message(MESSAGE.newSessionTicket, this.chance.bytes(length - 4))))
       return this.secure(this.#pending)
+    }
+    if (type === MESSAGE.certificate && this.#pending && this.#clients) {
+      const chain = readCertificateList(body).map(readCertificate)
+      this.#pending = { ...this.#pending, chain }
+      const alert = this.#clients.verify?.(chain)
+      return alert === undefined ? undefined : this.refuse(alert)
     }
     if (type !== MESSAGE.clientHello || this.#pending) return
     const hello = readClientHello(body)
     if (!hello.versions.includes(0x0304)) return this.refuse(ALERTS.protocolVersion)
     const chosen = this.#tls.select(hello)
-    if ('alert' in chosen) return this.refuse(chosen.alert)
+    if ('alert' in chosen) return chosen.alert === undefined ? this.fail({ kind: 'eof' }) : this.refuse(chosen.alert)
+    const alpn = chosen.alpn ?? this.#tls.alpn ?? []
     const protocol = alpn.find((p) => hello.alpn.includes(p))
     if (alpn.length > 0 && hello.alpn.length > 0 && protocol === undefined) return this.refuse(ALERTS.noApplicationProtocol)
     const random = this.chance.bytes(32)
     const greeting = [this.sendMessage(serverHello(random, hello.sessionId, cipher, this.chance.bytes(32))), this.changeCipherSpec()]
     this.disguise(hello.random, random, true)
-    const [own] = chosen.chain
-    const signature = own?.rsa ? own.keySize / 8 : 71
+    this.#clients = chosen.clients
     this.inner.send(concatBytes([
       ...greeting,
       this.sendMessage(encryptedExtensions({ alpn: protocol, namedServer: acknowledgesName && hello.serverName !== undefined })),
+      ...(this.#clients ? [this.sendMessage(certificateRequest(this.#clients.authorities))] : []),
       this.sendMessage(certificates(chosen.chain.map((c) => c.der))),
-      this.sendMessage(message(MESSAGE.certificateVerify, this.chance.bytes(signature + 4))),
+      this.sendMessage(message(MESSAGE.certificateVerify, this.chance.bytes(signatureLength(chosen.chain[0]) + 4))),
       this.sendMessage(message(MESSAGE.finished, this.chance.bytes(cipher.hash))),
     ]))
     this.#pending = { cipher, alpn: protocol, serverName: hello.serverName, chain: [] }
   }
+}
+
+/** Of a CertificateVerify, in bytes. */
+function signatureLength(own: Certificate | undefined): number {
+  return own?.rsa ? own.keySize / 8 : 71
 }

@@ -5,9 +5,9 @@ import { concatBytes, decodeUtf8, encodeUtf8 } from '../../text.ts'
  * would be is only disguised, so that a capture shows what a real one shows, and no key is worth anything.
  */
 export const RECORD = { changeCipherSpec: 20, alert: 21, handshake: 22, applicationData: 23 } as const
-export const MESSAGE = { clientHello: 1, serverHello: 2, newSessionTicket: 4, encryptedExtensions: 8, certificate: 11, certificateVerify: 15, finished: 20 } as const
+export const MESSAGE = { clientHello: 1, serverHello: 2, newSessionTicket: 4, encryptedExtensions: 8, certificate: 11, certificateRequest: 13, certificateVerify: 15, finished: 20 } as const
 export const ALERTS = {
-  closeNotify: 0, unexpectedMessage: 10, handshakeFailure: 40, badCertificate: 42, certificateExpired: 45, certificateUnknown: 46, unknownCa: 48, decodeError: 50, protocolVersion: 70, internalError: 80, unrecognizedName: 112, noApplicationProtocol: 120,
+  closeNotify: 0, unexpectedMessage: 10, handshakeFailure: 40, badCertificate: 42, unsupportedCertificate: 43, certificateExpired: 45, certificateUnknown: 46, unknownCa: 48, decodeError: 50, protocolVersion: 70, internalError: 80, unrecognizedName: 112, certificateRequired: 116, noApplicationProtocol: 120,
 } as const
 
 export interface Cipher { id: number; name: string; hash: 32 | 48 }
@@ -227,6 +227,23 @@ export function encryptedExtensions(options: { alpn: string | undefined; namedSe
 export function readAlpn(body: Uint8Array): string | undefined {
   const found = readExtensions(body.subarray(2)).get(16)
   return found && decodeUtf8(found.subarray(3))
+}
+
+/** What a server takes (RFC 8446, 4.3.2), in OpenSSL 3.0's order: signature algorithms, and names of authorities when it tells them. */
+const TAKEN = [0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0809, 0x080a, 0x080b, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601, 0x0303, 0x0301]
+
+/** `authorities`: distinguished names as DER. */
+export function certificateRequest(authorities: readonly Uint8Array[]): Uint8Array {
+  const names = authorities.length === 0 ? [] : [extension(47, vector(2, ...authorities.map((name) => vector(2, name))))]
+  return message(MESSAGE.certificateRequest, vector(1), vector(2, extension(13, vector(2, ...TAKEN.map(u16))), ...names))
+}
+
+export function readCertificateRequest(body: Uint8Array): Uint8Array[] {
+  const reader = new Reader(body)
+  reader.vector(1)
+  const out: Uint8Array[] = []
+  for (const list = new Reader(readExtensions(reader.vector(2)).get(47)?.subarray(2) ?? new Uint8Array()); list.more; ) out.push(list.vector(2).slice())
+  return out
 }
 
 export function certificates(chain: readonly Uint8Array[]): Uint8Array {

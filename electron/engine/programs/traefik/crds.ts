@@ -47,7 +47,10 @@ const DEFINITIONS: readonly Definition[] = [
   { kind: 'MiddlewareTCP', plural: 'middlewaretcps', spec: object({ inFlightConn: object({ amount: { type: 'integer', minimum: 0 } }), ipAllowList: object({ sourceRange: list(string) }), ipWhiteList: object({ sourceRange: list(string) }) }) },
   { kind: 'ServersTransport', plural: 'serverstransports', spec: { ...object({ insecureSkipVerify: boolean, rootCAs: list(object({ configMap: string, secret: string })), rootCAsSecrets: list(string), serverName: string }), 'x-kubernetes-preserve-unknown-fields': true } },
   { kind: 'ServersTransportTCP', plural: 'serverstransporttcps', spec: refused('ServersTransportTCP', 'use IngressRoute') },
-  { kind: 'TLSOption', plural: 'tlsoptions', spec: refused('TLSOption', 'TLS is served with Traefik\'s defaults') },
+  { kind: 'TLSOption', plural: 'tlsoptions', spec: object({
+    alpnProtocols: list(string), cipherSuites: list(string), clientAuth: object({ clientAuthType: { type: 'string', enum: ['NoClientCert', 'RequestClientCert', 'RequireAnyClientCert', 'VerifyClientCertIfGiven', 'RequireAndVerifyClientCert'] }, secretNames: list(string) }),
+    curvePreferences: list(string), disableSessionTickets: boolean, maxVersion: string, minVersion: string, preferServerCipherSuites: boolean, sniStrict: boolean,
+  }) },
   { kind: 'TLSStore', plural: 'tlsstores', spec: { ...object({ certificates: list(object({ secretName: string }, ['secretName'])), defaultCertificate: object({ secretName: string }, ['secretName']), defaultGeneratedCert: any }), 'x-kubernetes-validations': [{ rule: '!has(self.defaultGeneratedCert)', message: "podhop: not simulated: defaultGeneratedCert of Traefik's TLSStore (use defaultCertificate)" }] } },
   { kind: 'TraefikService', plural: 'traefikservices', spec: object({ mirroring: any, weighted: object({ services: list(service), sticky: any }) }) },
 ]

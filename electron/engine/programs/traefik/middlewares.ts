@@ -3,6 +3,7 @@ import { byName } from '../../own.ts'
 import { encodeUtf8 } from '../../text.ts'
 import type { Headers } from '../http/message.ts'
 import type { HttpRequest } from '../http/server.ts'
+import { clientCertHeaders } from './client-cert.ts'
 import { cors, period, securityHeaders, userOf, type Buckets } from './guards.ts'
 import type { Dynamic, Middleware } from './model.ts'
 import { inRange, pattern } from './rules.ts'
@@ -44,7 +45,7 @@ export function flattened(names: readonly string[], { middlewares }: Pick<Dynami
 export function applyMiddleware({ kind, settings }: Middleware, passing: Passing): OwnAnswer | Question | undefined {
   if (kind === 'forwardAuth') return { ask: settings }
   const one = KINDS[kind]
-  if (!one) return { status: 501, headers: [], body: `podhop: not simulated: Traefik's middleware ${kind} (addPrefix, stripPrefix, stripPrefixRegex, replacePath, replacePathRegex, redirectScheme, redirectRegex, headers, ipAllowList, basicAuth, forwardAuth, errors, rateLimit, inFlightReq, circuitBreaker, retry, buffering, compress, contentType and chain are)\n` }
+  if (!one) return { status: 501, headers: [], body: `podhop: not simulated: Traefik's middleware ${kind} (addPrefix, stripPrefix, stripPrefixRegex, replacePath, replacePathRegex, redirectScheme, redirectRegex, headers, ipAllowList, basicAuth, forwardAuth, errors, rateLimit, inFlightReq, circuitBreaker, retry, buffering, compress, contentType, passTLSClientCert and chain are)\n` }
   return one(settings, passing)
 }
 
@@ -124,6 +125,7 @@ const KINDS: Readonly<Record<string, (settings: Record<string, unknown>, passing
   // what it answers is not made smaller: providers.ts says so
   compress: (_, passing) => void passing.responseHeaders.push(['Vary', 'Accept-Encoding']),
   contentType: () => undefined,
+  passTLSClientCert: (settings, { request, requestHeaders }) => void requestHeaders.push(...clientCertHeaders(settings, request.tls?.chain ?? [])),
   retry: ({ attempts }, passing) => void (passing.tries = Math.max(1, Number(attempts ?? 1))),
   buffering: ({ maxRequestBodyBytes }, { request }) => (Number(maxRequestBodyBytes ?? 0) > 0 && request.body.length > Number(maxRequestBodyBytes) ? { status: 413, headers: [], body: 'Request Entity Too Large' } : undefined),
 })

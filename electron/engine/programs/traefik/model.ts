@@ -2,6 +2,7 @@ import type { KubeObject } from '../../kubernetes/types.ts'
 import type { Certificate } from '../tls/x509.ts'
 import type { Endpoint } from '../ingress-nginx/configuration.ts'
 import type { Matcher } from './rules.ts'
+import type { TlsOption } from './tls-options.ts'
 
 /** Traefik's dynamic configuration, as its two Kubernetes providers make it. */
 export interface Router {
@@ -18,6 +19,8 @@ export interface Router {
   hosts: readonly string[]
   middlewares: readonly string[]
   service: string
+  /** Name of its TLSOption; absent: default. */
+  tlsOptions?: string
 }
 
 export interface WeightedService {
@@ -73,6 +76,8 @@ export interface Dynamic {
   certificates: (readonly Certificate[])[]
   /** Of the TLSStore called default. */
   ownCertificate?: readonly Certificate[] | undefined
+  /** Name with "@kubernetescrd", or "default". */
+  tlsOptions: Map<string, TlsOption>
   problems: Problem[]
 }
 

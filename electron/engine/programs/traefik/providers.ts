@@ -12,6 +12,7 @@ import { annotatedSticky, stickyOf } from './sticky.ts'
 import { field, type CustomObject, type Dynamic, type Mirror, type Problem, type Router, type TcpRoute, type Transport, type WeightedService } from './model.ts'
 import { parseRule } from './rules.ts'
 import { parseTcpRule } from './tcp.ts'
+import { addTlsOptions, DEFAULT_OPTION } from './tls-options.ts'
 import { addTlsStores } from './tls-stores.ts'
 
 /** pkg/provider/kubernetes/ingress and …/crd: objects become routers, services, middlewares and certificates. */
@@ -23,6 +24,9 @@ export interface Picture {
   tcpRoutes: readonly CustomObject[]
   tcpMiddlewares: readonly CustomObject[]
   tlsStores?: readonly CustomObject[]
+  tlsOptions?: readonly CustomObject[]
+  /** Whether a certificate has expired is asked when it is shown. */
+  wall?(): number
   transport(namespace: string, name: string): CustomObject | undefined
   udpRoutes: readonly CustomObject[]
   traefikService(namespace: string, name: string): CustomObject | undefined
@@ -34,14 +38,14 @@ export interface Picture {
 export const CONTROLLER = 'traefik.io/ingress-controller'
 const ANNOTATION = 'traefik.ingress.kubernetes.io/'
 const CLASS_ANNOTATION = 'kubernetes.io/ingress.class'
-const SIMULATED = ['router.entrypoints', 'router.middlewares', 'router.priority', 'router.tls', 'router.pathmatcher']
+const SIMULATED = ['router.entrypoints', 'router.middlewares', 'router.priority', 'router.tls', 'router.tls.options', 'router.pathmatcher']
 /** They stand with the Service. */
 const OF_SERVICES = ['service.passhostheader', 'service.serversscheme', 'service.serverstransport']
 const OF_COOKIES = /^service\.sticky\.cookie(\.(name|secure|httponly|samesite|maxage|path))?$/i
 const LOWEST = -2_147_483_648
 
 export function provide(picture: Picture): Dynamic {
-  const dynamic: Dynamic = { tcp: [], tcpMiddlewares: new Map(), udp: [], routers: [], services: new Map(), middlewares: new Map(), certificates: [], problems: [] }
+  const dynamic: Dynamic = { tcp: [], tcpMiddlewares: new Map(), udp: [], routers: [], services: new Map(), middlewares: new Map(), certificates: [], tlsOptions: new Map(), problems: [] }
   for (const { metadata, spec } of picture.middlewares) {
     const [kind = ''] = Object.keys(spec)
     let settings = (spec[kind] ?? {}) as Record<string, unknown>
@@ -73,6 +77,7 @@ export function provide(picture: Picture): Dynamic {
     dynamic.middlewares.set(`${metadata.namespace}-${metadata.name}@kubernetescrd`, { kind, settings, namespace: metadata.namespace })
   }
   addTlsStores(picture.tlsStores ?? [], (namespace, name) => picture.secret(namespace, name), dynamic)
+  addTlsOptions(picture.tlsOptions ?? [], (namespace, name) => picture.secret(namespace, name), () => picture.wall?.() ?? 0, dynamic)
   for (const ingress of mine(picture)) addIngress(picture, ingress, dynamic)
   for (const route of picture.routes) addRoute(picture, route, dynamic)
   addTcpMiddlewares(picture.tcpMiddlewares, dynamic)
@@ -122,6 +127,7 @@ function addIngress(picture: Picture, ingress: Ingress, dynamic: Dynamic): void 
     if ('error' in parsed) return void dynamic.problems.push({ level: 'ERR', text: `${field('error', parsed.error)} entryPointName=web ${field('routerName', key)}` })
     dynamic.routers.push({
       name: key, rule, matches: parsed.matches, priority: priority ?? (Number(of('router.priority') ?? 0) || rule.length), entryPoints: words(of('router.entrypoints')), tls: of('router.tls') === 'true', hosts: parsed.hosts, middlewares: words(of('router.middlewares')), service,
+      ...(of('router.tls.options') === undefined ? {} : { tlsOptions: of('router.tls.options')! }),
     })
   }
   const add = (backend: NonNullable<Ingress['spec']['defaultBackend']>): string | undefined => {
@@ -179,11 +185,12 @@ interface RouteService { serversTransport?: string; kind?: string; name: string;
 interface Route { match?: string; priority?: number; syntax?: string; middlewares?: { name: string; namespace?: string }[]; services?: RouteService[] }
 
 function addRoute(picture: Picture, { metadata: { namespace, name }, spec }: CustomObject, dynamic: Dynamic): void {
-  const { entryPoints = [], routes = [], tls } = spec as { entryPoints?: string[]; routes?: Route[]; tls?: { secretName?: string; certResolver?: string } }
+  const { entryPoints = [], routes = [], tls } = spec as { entryPoints?: string[]; routes?: Route[]; tls?: { secretName?: string; certResolver?: string; options?: { name: string; namespace?: string } } }
   const about = `ingress=${name} namespace=${namespace} providerName=kubernetescrd`
   const problem = (text: string): void => void dynamic.problems.push({ level: 'ERR', text: `${text} ${about}` })
   if (tls?.secretName) addCertificate(picture, namespace, tls.secretName, dynamic, (error) => problem(`Error configuring TLS ${field('error', error)}`))
   if (tls?.certResolver) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: certResolver of IngressRoute ${namespace}/${name} (use secretName)` })
+  const options = !tls?.options || tls.options.name === DEFAULT_OPTION ? undefined : `${tls.options.namespace || namespace}-${tls.options.name}@kubernetescrd`
   for (const { match = '', priority, middlewares = [], services = [], syntax } of routes) {
     if (syntax === 'v2') dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: rule syntax v2 of IngressRoute ${namespace}/${name} (v3 is)` })
     const key = `${normalize(`${namespace}-${name}`)}-${hex(sha256(encodeUtf8(match)).subarray(0, 10))}@kubernetescrd`
@@ -198,7 +205,7 @@ function addRoute(picture: Picture, { metadata: { namespace, name }, spec }: Cus
     const found = internal === undefined ? weigh(picture, services, { namespace, key, problem }, dynamic) : []
     if (!found) continue
     if (internal === undefined) dynamic.services.set(key, found)
-    dynamic.routers.push({ name: key, rule: match, matches: parsed.matches, priority: priority || match.length, entryPoints, tls: tls !== undefined, hosts: parsed.hosts, middlewares: middlewares.map((m) => (m.name.includes('@') ? m.name : `${m.namespace ?? namespace}-${m.name}@kubernetescrd`)), service: internal ?? key })
+    dynamic.routers.push({ name: key, rule: match, matches: parsed.matches, priority: priority || match.length, entryPoints, tls: tls !== undefined, hosts: parsed.hosts, middlewares: middlewares.map((m) => (m.name.includes('@') ? m.name : `${m.namespace ?? namespace}-${m.name}@kubernetescrd`)), service: internal ?? key, ...(options === undefined ? {} : { tlsOptions: options }) })
   }
 }
 

@@ -17,8 +17,8 @@ import { httpDate } from '../http/status.ts'
 import { Output, untilSignal } from '../output.ts'
 import { publishAddresses } from '../published-status.ts'
 import { makeCertificate, makeKey } from '../tls/make.ts'
-import { TlsServer } from '../tls/socket.ts'
-import { CIPHERS } from '../tls/wire.ts'
+import { TlsServer, type TlsServerOptions } from '../tls/socket.ts'
+import { ALERTS, CIPHERS } from '../tls/wire.ts'
 import { matchingName, type Certificate } from '../tls/x509.ts'
 import type { SystemServices } from '../types.ts'
 import { apiAnswer, hasApi } from './api.ts'
@@ -28,6 +28,7 @@ import { checkMiddlewares, mine, provide } from './providers.ts'
 import { PlainProxy } from './plain.ts'
 import { NOT_FOUND, Proxy } from './proxy.ts'
 import { routeTcp, TcpGates } from './tcp.ts'
+import { checkTlsOptions, isFronting, optionFor, optionProblem } from './tls-options.ts'
 import { VERSION_NAMES } from './version.ts'
 
 const { version: VERSION, codename: CODENAME } = VERSION_NAMES
@@ -120,12 +121,15 @@ class Traefik {
   #tcpMiddlewares: Informer<CustomObject> | undefined
   #transports: Informer<CustomObject> | undefined
   #tlsStores: Informer<CustomObject> | undefined
+  #tlsOptions: Informer<CustomObject> | undefined
   #udpRoutes: Informer<CustomObject> | undefined
   #traefikServices: Informer<CustomObject> | undefined
   readonly #gates = new TcpGates()
-  #dynamic: Dynamic = { tcp: [], tcpMiddlewares: new Map(), udp: [], routers: [], services: new Map(), middlewares: new Map(), certificates: [], problems: [] }
+  #dynamic: Dynamic = { tcp: [], tcpMiddlewares: new Map(), udp: [], routers: [], services: new Map(), middlewares: new Map(), certificates: [], tlsOptions: new Map(), problems: [] }
   readonly #startedAt: number
   #routers: readonly Router[] = []
+  /** With those whose TLS options are not to be had. */
+  #asked: readonly Router[] = []
   #own: Certificate | undefined
 
   constructor(process: Process, client: KubernetesClient, flags: ReadonlyMap<string, string>, log: (level: 'INF' | Problem['level'], text: string) => void, access: (line: string) => void) {
@@ -171,12 +175,13 @@ class Traefik {
       this.#tcpRoutes = this.#informers.of<CustomObject>('ingressroutetcps.traefik.io')
       this.#tcpMiddlewares = this.#informers.of<CustomObject>('middlewaretcps.traefik.io')
       this.#tlsStores = this.#informers.of<CustomObject>('tlsstores.traefik.io')
+      this.#tlsOptions = this.#informers.of<CustomObject>('tlsoptions.traefik.io')
       this.#transports = this.#informers.of<CustomObject>('serverstransports.traefik.io')
       this.#udpRoutes = this.#informers.of<CustomObject>('ingressrouteudps.traefik.io')
       this.#traefikServices = this.#informers.of<CustomObject>('traefikservices.traefik.io')
     }
     const look = (): void => this.#queue.add('sync')
-    for (const informer of [this.#ingresses, this.#classes, this.#services, this.#slices, this.#secrets, this.#routes, this.#middlewares, this.#tcpRoutes, this.#tcpMiddlewares, this.#transports, this.#tlsStores, this.#udpRoutes, this.#traefikServices]) (informer as Informer<KubeObject> | undefined)?.on({ onAdd: look, onUpdate: look, onDelete: look })
+    for (const informer of [this.#ingresses, this.#classes, this.#services, this.#slices, this.#secrets, this.#routes, this.#middlewares, this.#tcpRoutes, this.#tcpMiddlewares, this.#transports, this.#tlsStores, this.#tlsOptions, this.#udpRoutes, this.#traefikServices]) (informer as Informer<KubeObject> | undefined)?.on({ onAdd: look, onUpdate: look, onDelete: look })
     look()
     return undefined
   }
@@ -214,10 +219,11 @@ class Traefik {
             handle: (request, respond) => {
               const inside = name === 'traefik' ? this.#inside(name, request.target) : undefined
               if (inside) respond(goResponse(process, request, inside))
+              else if (isFronting(request, this.#asked)) respond(goResponse(process, request, { status: 421, headers: [['X-Content-Type-Options', 'nosniff']], body: 'Misdirected Request\n' }))
               else proxy.handle({ name, tls, internal: name === 'traefik', redirect: this.#redirectOf(name) }, request, respond)
             },
             refuse: (status) => ({ status, headers: [['Content-Type', 'text/plain; charset=utf-8'], ['Connection', 'close']], body: encodeUtf8('400 Bad Request') }),
-            ...(tls ? { tls: { select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), alpn: ['h2', 'http/1.1'], cipher: CIPHERS.aes128, tickets: [122], acknowledgesName: false, plain: () => this.#plain() } } : {}),
+            ...(tls ? { tls: { select: ({ serverName }) => this.#select(serverName), alpn: ['h2', 'http/1.1'], cipher: CIPHERS.aes128, tickets: [122], acknowledgesName: false, plain: () => this.#plain() } } : {}),
           })
           this.#servers.push(server)
         }
@@ -296,9 +302,23 @@ class Traefik {
     return writeResponse(404, 'Not Found', [...NOT_FOUND.headers, ['Date', httpDate(this.#process.clock.wall())], ['Content-Length', String(body.length)], ['Connection', 'close']], body)
   }
 
-  #chainFor(name: string | undefined): readonly Certificate[] {
+  /** With the TLS options of the name's routers. */
+  #select(name: string | undefined): ReturnType<TlsServerOptions['select']> {
+    const wanted = optionFor(name, this.#asked)
+    const option = this.#dynamic.tlsOptions.get(wanted)
+    if (optionProblem(wanted, this.#dynamic) !== undefined) return { alert: undefined }
+    if (option?.strict && !this.#certified(name)) return { alert: ALERTS.unrecognizedName }
+    return { chain: this.#chainFor(name), clients: option?.clients, alpn: option?.alpn }
+  }
+
+  /** By the name in the handshake. */
+  #certified(name: string | undefined): readonly Certificate[] | undefined {
     const { certificates } = this.#dynamic
-    const exact = name === undefined ? undefined : (certificates.find(([own]) => own!.dnsNames.includes(name)) ?? certificates.find(([own]) => matchingName(own!, name) !== undefined))
+    return name === undefined ? undefined : (certificates.find(([own]) => own!.dnsNames.includes(name)) ?? certificates.find(([own]) => matchingName(own!, name) !== undefined))
+  }
+
+  #chainFor(name: string | undefined): readonly Certificate[] {
+    const exact = this.#certified(name)
     if (exact ?? this.#dynamic.ownCertificate) return (exact ?? this.#dynamic.ownCertificate)!
     const { clock } = this.#process
     this.#own ??= makeCertificate({
@@ -316,6 +336,8 @@ class Traefik {
       tcpRoutes: [...(this.#tcpRoutes?.values() ?? [])],
       tcpMiddlewares: [...(this.#tcpMiddlewares?.values() ?? [])],
       tlsStores: [...(this.#tlsStores?.values() ?? [])],
+      tlsOptions: [...(this.#tlsOptions?.values() ?? [])],
+      wall: () => this.#process.clock.wall(),
       transport: (namespace, name) => this.#transports?.get(namespace, name),
       udpRoutes: [...(this.#udpRoutes?.values() ?? [])],
       traefikService: (namespace, name) => this.#traefikServices?.get(namespace, name),
@@ -324,9 +346,11 @@ class Traefik {
       secret: (namespace, name) => this.#secrets.get(namespace, name),
     })
     const { routers, tcp, problems } = checkMiddlewares(this.#dynamic)
-    this.#routers = routers
+    const usable = checkTlsOptions(routers, this.#dynamic)
+    this.#asked = routers
+    this.#routers = usable.routers
     this.#dynamic.tcp = tcp
-    for (const { level, text } of [...this.#dynamic.problems, ...problems]) this.#tell(level, text)
+    for (const { level, text } of [...this.#dynamic.problems, ...problems, ...usable.problems]) this.#tell(level, text)
     for (const [name, { kind }] of this.#dynamic.middlewares) if (!isSimulated(kind)) this.#tell('WRN', `podhop: not simulated: middleware ${name} of kind ${kind} (its routers answer 501)`)
     this.#writeStatus()
     return THROTTLE

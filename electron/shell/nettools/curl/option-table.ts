@@ -108,6 +108,9 @@ export const OPTIONS: readonly [string, string, boolean, Setter][] = [
   ['6', 'ipv6', false, (o) => void (o.family = 6)],
   ['k', 'insecure', false, (o) => void (o.insecure = true)],
   ['', 'cacert', true, (o, v) => void (o.caFile = v)],
+  // what follows a colon is the key's pass phrase, which no key here has
+  ['E', 'cert', true, (o, v) => void (o.certFile = /^((?:\\.|[^:\\])*)/.exec(v)![1]!.replace(/\\([:\\])/g, '$1'))],
+  ['', 'key', true, (o, v) => void (o.keyFile = v)],
   ['', 'connect-to', true, (o, v) => void o.connectTo.push(v)],
   ['', 'http1.1', false, (o) => void Object.assign(o, { http11: true, http2: false, http2Prior: false })],
   ['', 'http2', false, (o) => void Object.assign(o, { http2: true, http2Prior: false, http11: false, http10: false })],
@@ -171,8 +174,9 @@ export const NEGATABLE: ReadonlyMap<string, keyof CurlOptions> = new Map([
 /** Options of the real curl that Podhop's does not have. */
 export const NOT_SIMULATED: readonly [string, string, string][] = [
   ['', 'libcurl', '-v'],
-  ['E', 'cert', 'a server that asks for none'],
-  ['', 'key', 'a server that asks for no client certificate'],
+  ['', 'cert-type', 'a certificate in PEM'],
+  ['', 'key-type', 'a key in PEM'],
+  ['', 'pass', 'a key without a pass phrase'],
   ['', 'capath', '--cacert'],
   ['', 'tls-max', 'TLS 1.3'],
   ['', 'ciphers', 'those of TLS 1.3'],

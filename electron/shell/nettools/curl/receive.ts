@@ -2,6 +2,7 @@ import { headerOf, HttpSyntaxError, ResponseParser, type Headers, type ResponseH
 import type { TcpStream } from '../stream.ts'
 import type { Http2Exchange } from './http2.ts'
 import { date } from './numbers.ts'
+import { ended } from './tls.ts'
 import type { Asked, CurlError } from './transfer.ts'
 
 export interface Answer {
@@ -70,7 +71,11 @@ export function* receive(asked: Asked, stream: TcpStream, deadline: number, star
         const broken = head && whole ? undefined : http2?.problem
         if (broken) return broken
       }
-      else if (data.code !== 'ETIMEDOUT') return { code: 56, text: `Recv failure: ${data.message}` }
+      else if (data.alert !== undefined) {
+        const refused = ended(data.alert)
+        verbose.add(refused.text)
+        return refused
+      } else if (data.code !== 'ETIMEDOUT') return { code: 56, text: `Recv failure: ${data.message}` }
       else if (waiting && clock.now < deadline) {
         verbose.add('Done waiting for 100-continue')
         yield* permit()

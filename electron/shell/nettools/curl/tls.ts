@@ -1,4 +1,4 @@
-import { ALERTS, DerError, isValidIp, matchingName, MESSAGE, nameText, readCertificates, RECORD, verifyChain, type Certificate, type Process, type Task, type TlsFailure, type TlsInfo, type TlsTrace, type VerifyProblem } from '../../../engine/cluster.ts'
+import { ALERTS, DerError, isValidIp, matchingName, MESSAGE, nameText, readCertificates, readKey, RECORD, verifyChain, type Certificate, type Process, type Task, type TlsFailure, type TlsInfo, type TlsTrace, type VerifyProblem } from '../../../engine/cluster.ts'
 import { alertReason, opensslDate } from '../openssl/words.ts'
 import type { TcpStream } from '../stream.ts'
 import type { CurlOptions } from './options.ts'
@@ -20,10 +20,10 @@ how to fix it, please visit the web page mentioned above.`
 
 const MESSAGES: Readonly<Record<number, string>> = {
   [MESSAGE.clientHello]: 'Client hello', [MESSAGE.serverHello]: 'Server hello', [MESSAGE.newSessionTicket]: 'Newsession Ticket', [MESSAGE.encryptedExtensions]: 'Encrypted Extensions',
-  [MESSAGE.certificate]: 'Certificate', [MESSAGE.certificateVerify]: 'CERT verify', [MESSAGE.finished]: 'Finished',
+  [MESSAGE.certificate]: 'Certificate', [MESSAGE.certificateRequest]: 'Request CERT', [MESSAGE.certificateVerify]: 'CERT verify', [MESSAGE.finished]: 'Finished',
 }
 const ALERT_WORDS: Readonly<Record<number, string>> = {
-  0: 'close notify', 10: 'unexpected_message', 40: 'handshake failure', 42: 'bad certificate', 45: 'certificate expired', 46: 'certificate unknown', 48: 'unknown CA', 50: 'decode error', 70: 'protocol version', 80: 'internal error', 112: 'unrecognized name', 120: 'no application protocol',
+  0: 'close notify', 10: 'unexpected_message', 40: 'handshake failure', 42: 'bad certificate', 43: 'unsupported certificate', 45: 'certificate expired', 46: 'certificate unknown', 48: 'unknown CA', 50: 'decode error', 70: 'protocol version', 80: 'internal error', 112: 'unrecognized name', 120: 'no application protocol',
 }
 
 export interface Secured { info: TlsInfo; verifyResult: number }
@@ -41,9 +41,36 @@ function trusted(process: Process, options: CurlOptions): readonly Certificate[]
   }
 }
 
+/** -E and --key (lib/vtls/openssl.c, cert_stuff): nothing, or what is wrong with them. */
+function identity(process: Process, { certFile, keyFile = certFile }: CurlOptions): { certificates: readonly Certificate[] } | CurlError {
+  if (certFile === undefined) return { certificates: [] }
+  const text = (file: string): string | undefined => {
+    const path = process.resolve(file)
+    return process.fs.exists(path) && process.fs.stat(path).type !== 'directory' ? process.fs.readText(path) : undefined
+  }
+  const unread = (why: string): CurlError => ({ code: 58, text: `could not load PEM client certificate from ${certFile}, OpenSSL error error:${why}, (no key found, wrong pass phrase, or wrong file format?)` })
+  const [cert, key] = [text(certFile), text(keyFile!)]
+  if (cert === undefined) return unread('80000002:system library::No such file or directory')
+  try {
+    const certificates = readCertificates(cert)
+    if (!certificates[0]) return unread('0480006C:PEM routines::no start line')
+    const own = key !== undefined && /-----BEGIN ([A-Z]+ )?PRIVATE KEY-----/.test(key) ? { key: readKey(key) } : undefined
+    if (own && (own.key?.n === undefined || own.key.n === certificates[0].rsa?.modulus)) return { certificates }
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error
+    return unread('0688010A:asn1 encoding routines::nested asn1 error')
+  }
+  return { code: 58, text: `unable to set private key file: '${keyFile}' type PEM` }
+}
+
 export function* secure(process: Process, options: CurlOptions, url: CurlUrl, stream: TcpStream, verbose: Verbose, deadline: number): Task<Secured | CurlError> {
   const alpn = options.http11 || options.http10 ? ['http/1.1'] : ['h2', 'http/1.1']
   verbose.add(`ALPN: offers ${alpn.join(',')}`)
+  const shown = identity(process, options)
+  if ('code' in shown) {
+    verbose.add(shown.text)
+    return shown
+  }
   const anchors = trusted(process, options)
   if (!anchors && !options.insecure) {
     const text = `error setting certificate file: ${options.caFile}`
@@ -69,6 +96,7 @@ export function* secure(process: Process, options: CurlOptions, url: CurlUrl, st
     serverName: isValidIp(url.host) ? undefined : url.host.replace(/\.$/, ''),
     alpn,
     trace,
+    certificates: shown.certificates,
     verify: (chain) => {
       problem = verifyChain(chain, anchors ?? [], process.clock.wall())
       if (!problem || options.insecure) return undefined
@@ -78,6 +106,11 @@ export function* secure(process: Process, options: CurlOptions, url: CurlUrl, st
   if (!result) return { code: 28, text: 'SSL connection timeout' }
   if ('failure' in result) return failed(result.failure, problem, url, verbose)
   return yield* inspect(options, url, result.info, problem, verbose)
+}
+
+/** An alert that comes when the connection stands already: of a server that does not take the client's certificate. */
+export function ended(alert: number): CurlError {
+  return { code: 56, text: `OpenSSL SSL_read: ${LIBRARY}: error:${alertReason(alert)}, errno 0` }
 }
 
 function failed(failure: TlsFailure, problem: VerifyProblem | undefined, url: CurlUrl, verbose: Verbose): CurlError {

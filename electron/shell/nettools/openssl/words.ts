@@ -9,8 +9,8 @@ export function opensslDate(wall: number): string {
 }
 
 const REASONS: Readonly<Record<number, string>> = {
-  10: 'sslv3 alert unexpected message', 40: 'sslv3 alert handshake failure', 42: 'sslv3 alert bad certificate', 45: 'sslv3 alert certificate expired', 46: 'sslv3 alert certificate unknown', 48: 'tlsv1 alert unknown ca', 50: 'tlsv1 alert decode error',
-  70: 'tlsv1 alert protocol version', 80: 'tlsv1 alert internal error', 112: 'tlsv1 unrecognized name', 120: 'tlsv1 alert no application protocol',
+  10: 'sslv3 alert unexpected message', 40: 'sslv3 alert handshake failure', 42: 'sslv3 alert bad certificate', 43: 'sslv3 alert unsupported certificate', 45: 'sslv3 alert certificate expired', 46: 'sslv3 alert certificate unknown', 48: 'tlsv1 alert unknown ca', 50: 'tlsv1 alert decode error',
+  70: 'tlsv1 alert protocol version', 80: 'tlsv1 alert internal error', 112: 'tlsv1 unrecognized name', 116: 'tlsv13 alert certificate required', 120: 'tlsv1 alert no application protocol',
 }
 
 /** "0A000458:SSL routines::tlsv1 unrecognized name": what openssl says of an alert that came in. */
