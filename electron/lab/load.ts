@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import { parseClusterConfig, parseReference, type DeclaredImage } from '../engine/cluster.ts'
 import { declaredImage, imageSchema } from './images.ts'
 import { labSchema, type Lab, type LabDefinition, type LabProblem } from './model.ts'
+import { keysAt, nearest } from './nearest.ts'
 import { parseTranscripts } from './transcript.ts'
 
 /** Limits for what comes from outside (design 7). */
@@ -23,7 +24,7 @@ export function loadLab(folder: string, files: ReadonlyMap<string, string>): { l
   }
   const parsed = labSchema.safeParse(read.value)
   if (!parsed.success) {
-    for (const issue of parsed.error.issues) for (const { path, message } of explain(issue)) problemAt(path, message)
+    for (const issue of parsed.error.issues) for (const { path, message } of explain(issue, labSchema, read.value)) problemAt(path, message)
     return { problems }
   }
   const definition = parsed.data
@@ -50,7 +51,23 @@ const yamlProblem = (error: Error): string => `not YAML: ${error.message.split('
 
 interface YamlFile { value: unknown; problem(path: readonly PropertyKey[], message: string): LabProblem }
 
+/** How deep YAML of a lab may be nested: the parser takes its time for what is deeper. */
+const DEPTH = 200
+
+function isTooDeep(source: string): boolean {
+  let depth = 0
+  for (let i = 0; i < source.length && depth <= DEPTH; i++) {
+    const c = source[i]
+    if (c === '[' || c === '{') depth++
+    else if ((c === ']' || c === '}') && depth > 0) depth--
+  }
+  return depth > DEPTH || /(?:[-?:][ \t]+){200}/.test(source)
+}
+
+const tooDeep = (file: string): LabProblem => ({ file, line: 1, column: 1, message: 'expected YAML nested less deep' })
+
 function readYaml(file: string, source: string): YamlFile | { problems: LabProblem[] } {
+  if (isTooDeep(source)) return { problems: [tooDeep(file)] }
   const counter = new LineCounter()
   const document = parseDocument(source, { lineCounter: counter, strict: true, uniqueKeys: true, logLevel: 'silent' })
   const at = (offset: number): { line: number; column: number } => {
@@ -70,6 +87,10 @@ function readYaml(file: string, source: string): YamlFile | { problems: LabProbl
 /** What the cluster is given must be YAML that names its kind; what is wrong inside, `lab test` says in kubectl's words. */
 function checkManifests(definition: LabDefinition, files: ReadonlyMap<string, string>, problems: LabProblem[]): void {
   for (const file of new Set([...definition.setup, ...definition.steps.flatMap((step) => step.setup)])) {
+    if (isTooDeep(files.get(file) ?? '')) {
+      problems.push(tooDeep(file))
+      continue
+    }
     const counter = new LineCounter()
     const documents = parseAllDocuments(files.get(file) ?? '', { lineCounter: counter, logLevel: 'silent' })
     const problem = (offset: number, message: string): void => {
@@ -98,7 +119,7 @@ function readImages(definition: LabDefinition, files: ReadonlyMap<string, string
       continue
     }
     const parsed = imageSchema.safeParse(read.value)
-    if (!parsed.success) for (const issue of parsed.error.issues) for (const { path, message } of explain(issue, ['http', 'tcp', 'sctp', 'udp'])) problems.push(read.problem(path, message))
+    if (!parsed.success) for (const issue of parsed.error.issues) for (const { path, message } of explain(issue, imageSchema, read.value, ['http', 'tcp', 'sctp', 'udp'])) problems.push(read.problem(path, message))
     else if (images.some((image) => parseReference(image.name).canonical === parseReference(parsed.data.name).canonical)) problems.push(read.problem(['name'], `"${parsed.data.name}" is declared twice`))
     else images.push(declaredImage(parsed.data))
   }
@@ -131,11 +152,14 @@ function checkNames(definition: LabDefinition, problemAt: (path: PropertyKey[], 
   )
 }
 
-function explain(issue: z.core.$ZodIssue, kinds = ['resource', 'journey', 'dns', 'trace', 'file', 'quiz', 'port-forward', 'still']): { path: PropertyKey[]; message: string }[] {
+function explain(issue: z.core.$ZodIssue, schema: z.core.$ZodType, value: unknown, kinds = ['resource', 'journey', 'dns', 'trace', 'file', 'quiz', 'port-forward', 'still']): { path: PropertyKey[]; message: string }[] {
   const path = [...issue.path]
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => ({ path: [...path, key], message: 'unknown key' }))
+      return issue.keys.map((key) => {
+        const meant = nearest(key, keysAt(schema, path, value))
+        return { path: [...path, key], message: `unknown key${meant === undefined ? '' : `; did you mean ${meant}?`}` }
+      })
     case 'invalid_value':
       return [{ path, message: `expected ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map((v) => String(v)).join(', ')}` }]
     case 'invalid_union':

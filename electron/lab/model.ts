@@ -1,12 +1,22 @@
 import { z } from 'zod'
 import type { DeclaredImage } from '../engine/cluster.ts'
+import { JsonPath } from '../shell/kubectl/jsonpath.ts'
 
 /** A lab as its folder says it (design 5.5). The schema is the format's reference: trainers read its messages. */
 
 const word = z.string().regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'expected lower-case letters, digits and dashes')
 const text = z.string().min(1)
+const works = (make: () => unknown): boolean => {
+  try {
+    make()
+    return true
+  } catch {
+    return false
+  }
+}
 const namespace = z.string().default('default')
-const jsonPath = z.string().regex(/^\{.*\}$/, 'expected a kubectl JSONPath in braces, like {.status.podIP}')
+const jsonPath = z.string().regex(/^\{.*\}$/, { error: 'expected a kubectl JSONPath in braces, like {.status.podIP}', abort: true }).refine((path) => works(() => new JsonPath(path)), 'not a kubectl JSONPath')
+const expression = z.string().refine((source) => works(() => new RegExp(source)), 'not a regular expression')
 
 /** What a value must be. Several conditions on one value all have to hold. */
 const condition = z
@@ -14,7 +24,7 @@ const condition = z
     path: jsonPath,
     equals: z.union([z.string(), z.number(), z.boolean()]).optional(),
     not: z.union([z.string(), z.number(), z.boolean()]).optional(),
-    matches: z.string().optional(),
+    matches: expression.optional(),
     atLeast: z.number().optional(),
     atMost: z.number().optional(),
     exists: z.boolean().optional(),
@@ -106,7 +116,7 @@ const fileCheck = z.strictObject({
   /** On the laptop; ~ is the student's home. */
   path: text,
   contains: z.string().optional(),
-  matches: z.string().optional(),
+  matches: expression.optional(),
 })
 
 const quizCheck = z
