@@ -1,11 +1,13 @@
 import { z } from 'zod'
-import type { Inspection, Journey, Printed, ViewModel } from './view.ts'
+import type { Inspection, Journey, PackOffer, Printed, ViewModel } from './view.ts'
 import type { Patch } from './patch.ts'
 
 /** The typed contract between a window and its host (design 5.6): nothing else crosses. */
 
 const empty = z.strictObject({})
 const id = z.string().min(1).max(200)
+/** The bytes of a pack in base64. */
+const packData = z.string().max(11_000_000, 'The file is larger than 8 MB.')
 const position = z.number().int().min(1).max(1000)
 
 /** A schema for each request's argument; the host validates before it acts. */
@@ -18,6 +20,12 @@ export const requestSchemas = {
   'lab.leave': empty,
   /** A new cluster without a lab, as a cluster file says it (design 5.3); what is wrong with it is the failure's text, a line each. */
   'cluster.create': z.strictObject({ cluster: z.record(z.string().max(50), z.union([z.string().max(200), z.number(), z.array(z.string().max(20)).max(2), z.record(z.string().max(50), z.string().max(50))])) }),
+  /** What is in a pack, before it is taken; what is wrong with it is the failure's text, a line each. */
+  'pack.offer': z.strictObject({ data: packData }),
+  'pack.take': z.strictObject({ data: packData, replace: z.boolean() }),
+  'pack.remove': z.strictObject({ id }),
+  /** What has passed in all labs, as a file for a trainer; `typed`: with what was typed, for a replay. */
+  'results.export': z.strictObject({ student: z.string().min(1).max(100), typed: z.boolean() }),
   'lab.hint': z.strictObject({ check: id }),
   'lab.answer': z.strictObject({ check: id, answer: z.string().max(2000) }),
   /** Opens a lab terminal; a host terminal only where the host allows it. */
@@ -50,6 +58,10 @@ export interface RequestResults {
   'lab.reset': null
   'lab.leave': null
   'cluster.create': null
+  'pack.offer': PackOffer
+  'pack.take': null
+  'pack.remove': null
+  'results.export': { name: string; text: string }
   'lab.hint': null
   'lab.answer': null
   'terminal.open': { id: string }

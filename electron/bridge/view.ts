@@ -12,6 +12,8 @@ export interface ViewModel {
   /** The lab that is open; null in the catalogue. */
   lab: LabView | null
   catalog: Record<string, LabCard>
+  /** Packs of labs that were imported. */
+  packs: Record<string, PackView>
   terminals: Record<string, TerminalView>
   /** By id: the newest 50 of the student's programs, and the newest 30 of the cluster's own. */
   journeys: Record<string, JourneySummary>
@@ -175,6 +177,27 @@ export interface LabCard {
   state: 'new' | 'started' | 'finished'
   /** Set when the lab folder has a mistake: file, line and what was expected. */
   error?: string
+  /** The title of the imported pack that it came with. */
+  pack?: string
+}
+
+export interface PackView {
+  id: string
+  title: string
+  labs: number
+  /** Why it cannot be read any more. */
+  problem?: string
+}
+
+/** What a person is shown of a pack before taking it. */
+export interface PackOffer {
+  id: string
+  title: string
+  labs: { id: string; title: string; summary: string; level: string; minutes: number; steps: number; images: string[] }[]
+  /** The pack of the same id that is here; `same`: it holds the same. */
+  replaces: { title: string; same: boolean } | null
+  /** Why it cannot be taken. */
+  clashes: string[]
 }
 
 export interface LabView {

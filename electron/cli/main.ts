@@ -12,7 +12,10 @@ const USAGE = `podhop: an offline lab for Kubernetes networking
                                                      the app for browsers; --kube-api: for your own tools, too
   podhop run [--cluster F] [--lab ID|FOLDER] [-f M]… [-c COMMANDS | SCRIPT]
                                                      a fresh cluster in virtual time: apply, settle, run, print
-  podhop lab list|lint|test|new [ID|FOLDER]…         labs, for trainers and QA
+  podhop lab list|lint|test|new [ID|FOLDER]…         labs, for trainers and QA; podhop lab --help
+  podhop lab pack FOLDER… -o FILE                    labs as one file that travels
+  podhop lab import|remove …                         such a file into the catalogue, or out of it
+  podhop lab grade FILE…                             results that students handed in, as a table
   podhop version
 `
 

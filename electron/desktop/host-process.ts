@@ -1,4 +1,5 @@
 import type { Message, Transport } from '../bridge/protocol.ts'
+import { packsFolder } from '../host/layout.ts'
 import { makeApp } from '../host/make.ts'
 
 /** The cluster's own process in Electron: the window stays smooth whatever the cluster does. */
@@ -12,7 +13,7 @@ const window: Transport = {
   onClose: () => undefined,
 }
 
-const app = makeApp({ host: 'electron', test: process.env['PODHOP_TEST'] === '1', hostTerminal: true, dataFolder: process.env['PODHOP_DATA'] })
+const app = makeApp({ host: 'electron', test: process.env['PODHOP_TEST'] === '1', hostTerminal: true, dataFolder: process.env['PODHOP_DATA'], packsFolder: packsFolder() })
 app.connect(window)
 port.on('message', (event) => {
   const data = event.data as FromMain

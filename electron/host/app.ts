@@ -1,20 +1,25 @@
+import { join } from 'node:path'
 import { diff } from '../bridge/patch.ts'
 import { requestMessage, requestSchemas, type EventName, type Events, type Message, type RequestArgument, type RequestName, type RequestResults, type Transport } from '../bridge/protocol.ts'
 import type { AppView, ViewModel } from '../bridge/view.ts'
 import { parseClusterConfig } from '../engine/cluster.ts'
 import { explanation } from './explanations.ts'
 import { lockFolder } from './files.ts'
-import { readLabs, type FoundLab } from './labs.ts'
+import { LabShelf } from './packs/shelf.ts'
 import { ProgressStore } from './progress.ts'
+import { collectResults } from './results/file.ts'
 import { Session } from './session/session.ts'
 import { Tools } from './tools/tools.ts'
 import { inspect } from './view/inspect.ts'
+import { offerView } from './view/lab.ts'
 import { buildView } from './view/view.ts'
 
 export interface AppOptions {
   /** The student's data: progress and sessions. */
   dataFolder: string
   labsFolder: string
+  /** Imported packs. */
+  packsFolder: string
   explanationsFolder: string
   version: string
   /** Fingerprint of the code: a session made by other code is not continued. */
@@ -33,7 +38,7 @@ const FLUSH = 40
 /** The app behind the window, whatever carries the bridge. Several windows may look at one session. */
 export class App {
   readonly session: Session
-  readonly labs: readonly FoundLab[]
+  readonly #shelf: LabShelf
   readonly #progress: ProgressStore
   readonly #options: AppOptions
   readonly #windows = new Set<Transport>()
@@ -48,7 +53,7 @@ export class App {
   constructor(options: AppOptions) {
     this.#options = options
     this.#unlock = lockFolder(options.dataFolder)
-    this.labs = readLabs(options.labsFolder)
+    const shelf = (this.#shelf = new LabShelf(options.labsFolder, options.packsFolder))
     this.#progress = new ProgressStore(options.dataFolder, { readOnly: !this.#unlock, onTrouble: (text) => this.#event('notice', { level: 'warning', text }) })
     this.tools = new Tools(
       { api: () => this.session.kubeApi, folder: options.dataFolder, hostTerminal: options.hostTerminal, changed: () => this.#changed() },
@@ -56,7 +61,12 @@ export class App {
     )
     const cluster = options.freeCluster ?? this.#kept()
     this.session = new Session(
-      { folder: this.#unlock ? options.dataFolder : undefined, build: options.build, labs: this.labs, progress: this.#progress, ...(cluster ? { freeCluster: cluster } : {}), manifests: options.manifests ?? [],
+      { folder: this.#unlock ? options.dataFolder : undefined, build: options.build, progress: this.#progress,
+        // packs come and go
+        get labs() {
+          return shelf.labs
+        },
+        ...(cluster ? { freeCluster: cluster } : {}), manifests: options.manifests ?? [],
         // real clients reckon ages by the real clock
         epoch: () => (this.tools.connected ? Math.floor(Date.now() / 1000) * 1000 : undefined),
       },
@@ -88,7 +98,7 @@ export class App {
   async start(): Promise<void> {
     void this.tools.prepare()
     const last = this.#progress.open
-    const usable = this.labs.some((l) => l.id === last && 'lab' in l)
+    const usable = this.#shelf.labs.some((l) => l.id === last && 'lab' in l)
     await this.#open(usable ? last : null)
     if (this.#progress.trouble) this.#event('notice', { level: 'warning', text: this.#progress.trouble })
     if (!this.#unlock) this.#event('notice', { level: 'warning', text: 'Another Podhop is running. What you do here works, but is not kept.' })
@@ -111,6 +121,14 @@ export class App {
       await this.session.open(null)
       this.#event('notice', { level: 'error', text: `The lab "${labId}" could not be opened: ${(error as Error).message}` })
     }
+  }
+
+  /** `change` says which pack it took or removed: a lab of it that is open is left. */
+  async #changePacks(change: () => string | undefined): Promise<void> {
+    const open = this.#shelf.labs.find((lab) => lab.id === this.session.labId)?.pack?.id
+    const changed = change()
+    if (changed !== undefined && changed === open) await this.#open(null)
+    this.#changed()
   }
 
   connect(window: Transport): void {
@@ -148,6 +166,13 @@ export class App {
         await this.session.create(cluster)
         this.#progress.setCluster(cluster)
         return null
+      },
+      'pack.offer': ({ data }) => offerView(this.#shelf.offer(Buffer.from(data, 'base64'))),
+      'pack.take': async ({ data, replace }) => (await this.#changePacks(() => this.#shelf.take(Buffer.from(data, 'base64'), replace).id), null),
+      'pack.remove': async ({ id }) => (await this.#changePacks(() => this.#shelf.remove(id) ? id : undefined), null),
+      'results.export': ({ student, typed }) => {
+        const results = collectResults({ student, version: this.#options.version, labs: this.#shelf.labs, progress: this.#progress, sessionsFolder: typed ? join(this.#options.dataFolder, 'sessions') : undefined, now: Date.now() })
+        return { name: `podhop-${fileWord(student)}.json`, text: `${JSON.stringify(results, null, 1)}\n` }
       },
       'lab.hint': ({ check }) => (this.session.input({ kind: 'hint', check }), null),
       'lab.answer': ({ check, answer }) => (this.session.input({ kind: 'answer', check, answer }), null),
@@ -203,7 +228,7 @@ export class App {
     clearTimeout(this.#timer)
     this.#timer = undefined
     const { version, host, test } = this.#options
-    const view = buildView(this.session, this.labs, this.#progress, this.tools, { version, host, ...(test ? { test } : {}) })
+    const view = buildView(this.session, this.#shelf, this.#progress, this.tools, { version, host, ...(test ? { test } : {}) })
     // the window counts the time on by itself: a tick alone is no change
     const patches = this.#view ? diff(settled(this.#view), settled(view)) : []
     if (this.#view && patches.length === 0) return
@@ -233,6 +258,11 @@ export class App {
     const message: Message = { type: 'event', name, payload }
     for (const window of this.#windows) window.send(message)
   }
+}
+
+/** A name as part of a file's name, on every system. */
+function fileWord(text: string): string {
+  return text.normalize('NFC').toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-|-$/g, '').slice(0, 60) || 'results'
 }
 
 function settled(view: ViewModel): ViewModel {

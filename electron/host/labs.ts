@@ -4,8 +4,9 @@ import { join, relative, sep } from 'node:path'
 import { LIMITS, loadLab } from '../lab/load.ts'
 import type { Lab, LabProblem } from '../lab/model.ts'
 
-/** A folder of labs/ as it was found: a lab, or what is wrong with it. */
-export type FoundLab = { id: string; fingerprint: string } & ({ lab: Lab } | { problems: LabProblem[] })
+/** A folder of labs/, or of an imported pack, as it was found: a lab, or what is wrong with it. */
+export type FoundLab = { id: string; fingerprint: string; pack?: { id: string; title: string } } & ({ lab: Lab } | { problems: LabProblem[] })
+export type UsableLab = Extract<FoundLab, { lab: Lab }>
 
 /** Reads every lab folder below `folder`, in the order of their names. */
 export function readLabs(folder: string): FoundLab[] {
@@ -19,14 +20,25 @@ export function readLabs(folder: string): FoundLab[] {
 }
 
 export function readLab(folder: string, id: string): FoundLab {
-  const hash = createHash('sha256')
   try {
-    const files = readFiles(folder)
-    for (const [name, text] of files) hash.update(`${name}\0${text}\0`)
-    return { id, fingerprint: hash.digest('hex').slice(0, 16), ...loadLab(id, files) }
+    return foundLab(id, readFiles(folder))
   } catch (error) {
     const { message, file = 'lab.yaml' } = error as Error & { file?: string }
     return { id, fingerprint: '', problems: [{ file, line: 1, column: 1, message }] }
+  }
+}
+
+/** A lab of these files, by their paths in its folder. */
+export function foundLab(id: string, files: ReadonlyMap<string, string>): FoundLab {
+  const hash = createHash('sha256')
+  for (const [name, text] of files) hash.update(`${name}\0${text}\0`)
+  const fingerprint = hash.digest('hex').slice(0, 16)
+  try {
+    return { id, fingerprint, ...loadLab(id, files) }
+  } catch (error) {
+    // YAML that is nested too deep ends the parser so
+    if (error instanceof RangeError) return { id, fingerprint, problems: [{ file: 'lab.yaml', line: 1, column: 1, message: 'its YAML is nested too deep' }] }
+    throw error
   }
 }
 
@@ -38,7 +50,8 @@ class UnreadableFile extends Error {
   }
 }
 
-function readFiles(folder: string): Map<string, string> {
+/** Throws when there are links, or more than allowed. */
+export function readFiles(folder: string): Map<string, string> {
   const files = new Map<string, string>()
   let total = 0
   const walk = (directory: string): void => {

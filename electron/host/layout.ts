@@ -43,3 +43,8 @@ export function dataFolder(): string {
   if (platform === 'darwin') return join(homedir(), 'Library', 'Application Support', 'Podhop')
   return join(env['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share'), 'podhop')
 }
+
+/** Where imported packs are: one place for the desktop app, whose other data Electron keeps elsewhere, and the command. */
+export function packsFolder(): string {
+  return join(dataFolder(), 'packs')
+}

@@ -8,6 +8,8 @@ export interface MakeOptions {
   /** Terminals of the real machine are offered, unless this installation does without. */
   hostTerminal: boolean
   dataFolder?: string
+  /** Imported packs; by default in the data folder. */
+  packsFolder?: string
   freeCluster?: object
   /** Manifests applied to the free cluster. */
   manifests?: readonly string[]
@@ -19,6 +21,7 @@ export function makeApp(options: MakeOptions): App {
   return new App({
     dataFolder: options.dataFolder ?? dataFolder(),
     labsFolder: join(folder, 'labs'),
+    packsFolder: options.packsFolder ?? join(options.dataFolder ?? dataFolder(), 'packs'),
     explanationsFolder: join(folder, 'assets', 'explanations'),
     version: appVersion(folder),
     build: buildFingerprint(),

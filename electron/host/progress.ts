@@ -17,7 +17,10 @@ const schema = z.object({
   /** The cluster without a lab, as the person at the window wanted it. */
   cluster: z.record(z.string(), z.unknown()).optional(),
   labs: z.record(z.string(), z.object({ stepsPassed: z.number(), finished: z.boolean(), progress: labProgress })),
+  /** By the real clock: ms since 1970 of the first opening and of the finish, seconds with the lab open, how often all was forgotten. */
+  times: z.record(z.string(), z.object({ began: z.number(), finished: z.number().optional(), seconds: z.number(), forgotten: z.number() })).optional(),
 })
+export type LabTimes = NonNullable<z.infer<typeof schema>['times']>[string]
 export type ProgressFile = z.infer<typeof schema>
 
 export interface ProgressOptions {
@@ -29,12 +32,16 @@ export interface ProgressOptions {
 /** How long a change may wait before it is on disk, in ms. */
 const DELAY = 500
 
+/** After so many seconds in a lab without anything else to write they are written, too. */
+const SECONDS = 30
+
 /** What a student has done in all labs; written atomically. A file that cannot be read is put aside, not lost. */
 export class ProgressStore {
   readonly #path: string
   readonly #options: ProgressOptions
   #data: ProgressFile
   #timer: NodeJS.Timeout | undefined
+  #unwritten = 0
   /** Words for the person at the window when the file was unreadable. */
   readonly trouble: string | undefined
 
@@ -58,6 +65,22 @@ export class ProgressStore {
     return this.#data.labs[id]
   }
 
+  get labIds(): string[] {
+    return Object.keys(this.#data.labs)
+  }
+
+  times(id: string): LabTimes | undefined {
+    return this.#data.times?.[id]
+  }
+
+  /** So many seconds more with this lab open. */
+  spend(id: string, seconds: number): void {
+    const times = this.#timed(id)
+    this.#setTimes(id, { ...times, seconds: times.seconds + seconds })
+    this.#unwritten += seconds
+    if (this.#unwritten >= SECONDS) this.#later()
+  }
+
   get cluster(): object | undefined {
     return this.#data.cluster
   }
@@ -74,18 +97,31 @@ export class ProgressStore {
 
   setLab(id: string, stepsPassed: number, finished: boolean, progress: LabProgress): void {
     this.#data = { ...this.#data, labs: { ...this.#data.labs, [id]: { stepsPassed, finished, progress } } }
+    const times = this.#timed(id)
+    this.#setTimes(id, finished && times.finished === undefined ? { ...times, finished: Date.now() } : times)
     this.#later()
   }
 
   forget(id: string): void {
     const { [id]: _gone, ...labs } = this.#data.labs
     this.#data = { ...this.#data, labs }
+    const { finished: _before, ...times } = this.#timed(id)
+    this.#setTimes(id, { ...times, forgotten: times.forgotten + 1 })
     this.#later()
+  }
+
+  #timed(id: string): LabTimes {
+    return this.times(id) ?? { began: Date.now(), seconds: 0, forgotten: 0 }
+  }
+
+  #setTimes(id: string, times: LabTimes): void {
+    this.#data = { ...this.#data, times: { ...this.#data.times, [id]: times } }
   }
 
   flush(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
+    this.#unwritten = 0
     if (this.#options.readOnly) return
     try {
       writeAtomically(this.#path, JSON.stringify(this.#data, null, 2) + '\n')

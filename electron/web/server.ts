@@ -44,8 +44,8 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** The largest message that a window may send. */
-const MAX_MESSAGE = 2_000_000
+/** The largest message that a window may send, in bytes: a pack in base64. */
+const MAX_MESSAGE = 12_000_000
 
 /** The app for a browser of this machine: listens on 127.0.0.1 only, and wants the token of this start. */
 export async function serveWeb(options: WebOptions): Promise<WebHost> {

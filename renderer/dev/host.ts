@@ -36,6 +36,7 @@ export class FakeHost {
       topology: top,
       lab: null,
       catalog,
+      packs: {},
       terminals: {},
       journeys: {},
       portForwards: scene.has('forward') ? { pf1: { id: 'pf1', localPort: 8080, target: 'service/web:80', real: true } } : {},
@@ -125,6 +126,17 @@ export class FakeHost {
           // long enough to be seen on a machine that is busy with other things
         }, 2_500)
         return
+      case 'pack.offer':
+        if ((a.data as string).length < 40) throw new Error('is no pack: expected a tar archive packed by gzip, as `podhop lab pack` makes it')
+        return { id: 'shop', title: 'Shop', labs: [{ id: 'shop-front', title: 'The shop front', summary: 'Two Services and one mistake.', level: 'beginner', minutes: 10, steps: 2, images: ['example.com/shop:1.0'] }], replaces: view.packs['shop'] ? { title: 'Shop', same: false } : null, clashes: [] }
+      case 'pack.take':
+        return void this.change({ packs: { shop: { id: 'shop', title: 'Shop', labs: 1 } }, catalog: { ...view.catalog, 'shop-front': { id: 'shop-front', title: 'The shop front', summary: 'Two Services and one mistake.', track: 'Foundations', level: 'beginner', minutes: 10, steps: 2, passed: 0, state: 'new', pack: 'Shop' } } })
+      case 'pack.remove': {
+        const { 'shop-front': _, ...others } = view.catalog
+        return void this.change({ packs: {}, catalog: others })
+      }
+      case 'results.export':
+        return { name: 'podhop-ann.json', text: '{"podhop": "results"}\n' }
       case 'lab.reset':
         return void this.change({ terminals: {} })
       case 'lab.leave':

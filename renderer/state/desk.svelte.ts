@@ -19,6 +19,8 @@ class Desk {
   faults = $state(false)
   tools = $state(false)
   newCluster = $state(false)
+  packs = $state(false)
+  results = $state(false)
   /** The lab that was left last: the keyboard returns to its card. */
   lastLab: string | null = null
   /** Looking at the cluster with no lab open. */

@@ -13,6 +13,8 @@ export interface Preferences {
   /** Probes and agents of the network too. */
   systemJourneys: boolean
   screenReader: boolean
+  /** Who hands in results. */
+  student: string
 }
 
 const KEY = 'podhop.preferences'
@@ -27,6 +29,7 @@ const defaults: Preferences = {
   followJourneys: false,
   systemJourneys: false,
   screenReader: false,
+  student: '',
 }
 
 function stored(): Partial<Preferences> {

@@ -221,7 +221,7 @@ function viewer(c: Cluster): () => object {
   const progress = new ProgressStore('/nowhere', { readOnly: true, onTrouble: () => undefined })
   const events = { output: () => undefined, closed: () => undefined }
   const tools = new Tools({ folder: '/nowhere', hostTerminal: false, api: () => undefined, changed: () => undefined }, events)
-  return () => buildView(session as unknown as Session, [], progress, tools, { version: '1', host: 'web' })
+  return () => buildView(session as unknown as Session, { labs: [], packs: [] }, progress, tools, { version: '1', host: 'web' })
 }
 
 /** Packets and requests through the rules that kube-proxy has written for so many Services. */

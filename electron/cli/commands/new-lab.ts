@@ -20,7 +20,7 @@ export function newLab(names: readonly string[]): number {
 const files = (id: string): Record<string, string> => ({
   'lab.yaml': `id: ${id}
 title: A first lab
-summary: One Pod, and one request to it.
+summary: One Pod that runs a web server.
 track: My labs
 level: beginner
 minutes: 5

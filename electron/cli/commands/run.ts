@@ -1,13 +1,12 @@
-import { existsSync } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { parseClusterConfig, type Cluster } from '../../engine/cluster.ts'
 import { explanation } from '../../host/explanations.ts'
 import { appFolder } from '../../host/layout.ts'
-import { readLab, readLabs } from '../../host/labs.ts'
 import { formatProblem } from '../../lab/model.ts'
 import { runScript } from '../../lab/script.ts'
 import { applyManifests, bearCluster, bearLabCluster } from '../../lab/start.ts'
 import { parse, UsageError } from '../arguments.ts'
+import { findLab } from './find-labs.ts'
 import { readText } from './serve.ts'
 
 /** A fresh cluster in virtual time: apply, settle, run in the lab shell, print. Never waits for real time. */
@@ -31,12 +30,8 @@ export function run(args: string[]): number {
   return result.code
 }
 
-/** By a lab's id, or by the path of a folder: a trainer's lab is tried before it is anywhere else. */
 function labCluster(name: string, manifests: readonly string[], files: readonly string[]): Cluster {
-  const labs = join(appFolder(), 'labs')
-  const folder = [join(labs, name), resolve(name)].find((path) => existsSync(join(path, 'lab.yaml')))
-  if (folder === undefined) throw new UsageError(`there is no lab "${name}", and no folder of this name with a lab.yaml; there are: ${readLabs(labs).map((lab) => lab.id).join(', ')}`)
-  const found = readLab(folder, basename(folder))
+  const found = findLab(name)
   if ('problems' in found) throw new UsageError(found.problems.map(formatProblem).join('\n'))
   const cluster = bearLabCluster(found.lab)
   applyManifests(cluster, manifests, files)

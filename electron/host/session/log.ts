@@ -27,6 +27,8 @@ const FLUSH = 500
 const LINE = 64
 /** Data from here on is packed, in bytes. */
 const PACK = 512
+/** The most that packed data may become, in bytes. */
+const UNPACKED = 256 * 1024 * 1024
 
 /**
  * The session's log on disk: one line of JSON an entry. Inputs are appended; a tick stands behind the last of them and
@@ -62,24 +64,13 @@ export class SessionLog {
   /** Reads a log for replay and goes on behind it; undefined when there is none or it was made by another world. */
   static resume(path: string, header: LogHeader, onTrouble: (error: Error) => void): { log: SessionLog; entries: LogEntry[]; header: LogHeader } | undefined {
     if (!existsSync(path)) return undefined
-    const bytes = readFileSync(path)
-    const first = bytes.indexOf(10) + 1
-    const found = parse(bytes.subarray(0, first)) as LogHeader | undefined
-    if (found?.app !== header.app || found.world !== header.world) return undefined
-    const entries: LogEntry[] = []
-    let end = first
-    let good = first
-    for (let next = bytes.indexOf(10, good) + 1; next > 0; next = bytes.indexOf(10, good) + 1) {
-      const entry = parse(bytes.subarray(good, next)) as LogEntry | undefined
-      if (typeof entry?.at !== 'number' || typeof entry.executed !== 'number') break
-      entries.push(entry)
-      good = next
-      if (entry.input) end = next
-    }
+    const read = readLog(readFileSync(path))
+    if (read?.header.app !== header.app || read.header.world !== header.world) return undefined
+    const { entries, end, good } = read
     const file = openSync(path, 'r+')
     // what was cut off may not stay behind what comes next
     ftruncateSync(file, good)
-    return { log: new SessionLog(file, end, onTrouble), entries, header: found }
+    return { log: new SessionLog(file, end, onTrouble), entries, header: read.header }
   }
 
   /** How long it is, with what waits to be written. */
@@ -146,13 +137,34 @@ export class SessionLog {
   }
 }
 
+/**
+ * What a log says: its entries, where the last of them with an input ends and where what is whole ends, in bytes.
+ * Undefined when its first line is no header.
+ */
+export function readLog(bytes: Uint8Array): { header: LogHeader; entries: LogEntry[]; end: number; good: number } | undefined {
+  const first = bytes.indexOf(10) + 1
+  const header = parse(bytes.subarray(0, first)) as LogHeader | null | undefined
+  if (typeof header?.app !== 'string' || typeof header.world !== 'string') return undefined
+  const entries: LogEntry[] = []
+  let end = first
+  let good = first
+  for (let next = bytes.indexOf(10, good) + 1; next > 0; next = bytes.indexOf(10, good) + 1) {
+    const entry = parse(bytes.subarray(good, next)) as LogEntry | null | undefined
+    if (typeof entry?.at !== 'number' || typeof entry.executed !== 'number') break
+    entries.push(entry)
+    good = next
+    if (entry.input) end = next
+  }
+  return { header, entries, end, good }
+}
+
 function line(value: object): string {
   return JSON.stringify(value, packBytes).padEnd(LINE - 1) + '\n'
 }
 
-function parse(bytes: Buffer): unknown {
+function parse(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(bytes.toString('utf8'), unpackBytes)
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'), unpackBytes)
   } catch {
     return undefined
   }
@@ -171,6 +183,6 @@ function unpackBytes(_key: string, value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   const { base64, packed } = value as { base64?: unknown; packed?: unknown }
   if (typeof base64 === 'string') return Uint8Array.from(Buffer.from(base64, 'base64'))
-  if (typeof packed === 'string') return Uint8Array.from(inflateRawSync(Buffer.from(packed, 'base64')))
+  if (typeof packed === 'string') return Uint8Array.from(inflateRawSync(Buffer.from(packed, 'base64'), { maxOutputLength: UNPACKED }))
   return value
 }

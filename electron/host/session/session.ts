@@ -252,7 +252,9 @@ export class Session {
   }
 
   #tick(): void {
-    if (!this.busy) this.#live?.tick()
+    if (this.busy) return
+    this.#live?.tick()
+    if (this.labId !== null && !this.time.paused) this.#options.progress.spend(this.labId, TICK / 1000)
   }
 
   async #work(text: string, done: number | null): Promise<void> {

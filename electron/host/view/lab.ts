@@ -1,11 +1,24 @@
-import type { CheckView, LabCard, LabView, StepView } from '../../bridge/view.ts'
+import type { CheckView, LabCard, LabView, PackOffer as OfferView, PackView, StepView } from '../../bridge/view.ts'
 import { formatProblem, type Check, type LabDefinition, type LabProblem } from '../../lab/model.ts'
 import type { LabRun } from '../../lab/run.ts'
 import type { FoundLab } from '../labs.ts'
+import type { KeptPack, PackOffer } from '../packs/shelf.ts'
 import type { ProgressStore } from '../progress.ts'
 
 export function catalogView(labs: readonly FoundLab[], progress: ProgressStore): Record<string, LabCard> {
-  return Object.fromEntries(labs.map((found) => [found.id, 'lab' in found ? card(found.lab.definition, progress) : brokenCard(found.id, found.problems)]))
+  return Object.fromEntries(labs.map((found) => [found.id, { ...('lab' in found ? card(found.lab.definition, progress) : brokenCard(found.id, found.problems)), ...(found.pack ? { pack: found.pack.title } : {}) }]))
+}
+
+export function packViews(packs: readonly KeptPack[]): Record<string, PackView> {
+  return Object.fromEntries(packs.map((kept) => [kept.id, 'pack' in kept ? { id: kept.id, title: kept.pack.title, labs: kept.pack.labs.length } : { id: kept.id, title: kept.id, labs: 0, problem: kept.problem }]))
+}
+
+export function offerView({ pack, replaces, clashes }: PackOffer): OfferView {
+  const labs = pack.labs.map(({ lab: { definition, images } }) => {
+    const { id, title, summary, level, minutes, steps } = definition
+    return { id, title, summary, level, minutes, steps: steps.length, images: images.map((image) => image.name) }
+  })
+  return { id: pack.id, title: pack.title, labs, replaces: replaces ?? null, clashes }
 }
 
 function card(lab: LabDefinition, progress: ProgressStore): LabCard {

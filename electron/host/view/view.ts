@@ -1,12 +1,12 @@
 import { clusterChoices, parseClusterConfig, replacesKubeProxy, type ClusterConfig } from '../../engine/cluster.ts'
 import type { AppView, ClusterSettings, TerminalView, ViewModel } from '../../bridge/view.ts'
 import { portForwards } from '../../lab/checks/simple.ts'
-import type { FoundLab } from '../labs.ts'
+import type { LabShelf } from '../packs/shelf.ts'
 import type { ProgressStore } from '../progress.ts'
 import type { Session } from '../session/session.ts'
 import type { Tools } from '../tools/tools.ts'
 import { journeyViews } from './journeys.ts'
-import { catalogView, labView } from './lab.ts'
+import { catalogView, labView, packViews } from './lab.ts'
 import { topologyView } from './topology.ts'
 
 const NOTHING = { outside: {}, nodes: {}, pods: {}, services: {}, links: {} }
@@ -18,7 +18,7 @@ function settingsOf({ nodes, cni, cniOptions, proxyMode, ipFamilies, cloud, ingr
 }
 
 /** The whole view model of this moment. */
-export function buildView(session: Session, labs: readonly FoundLab[], progress: ProgressStore, tools: Tools, app: Omit<AppView, 'busy' | 'tools'>): ViewModel {
+export function buildView(session: Session, shelf: Pick<LabShelf, 'labs' | 'packs'>, progress: ProgressStore, tools: Tools, app: Omit<AppView, 'busy' | 'tools'>): ViewModel {
   const { cluster } = session
   return {
     app: { ...app, tools: tools.view(), busy: session.busy },
@@ -36,7 +36,8 @@ export function buildView(session: Session, labs: readonly FoundLab[], progress:
     },
     topology: cluster && !session.busy ? topologyView(cluster) : NOTHING,
     lab: session.run && !session.busy ? labView(session.run) : null,
-    catalog: catalogView(labs, progress),
+    catalog: catalogView(shelf.labs, progress),
+    packs: packViews(shelf.packs),
     terminals: { ...terminalViews(session), ...hostTerminalViews(tools) },
     journeys: session.journeys ? journeyViews(session.journeys) : {},
     portForwards: cluster

@@ -14,6 +14,8 @@ export interface TarEntry {
   mtime: number
   target: string
   content: Uint8Array
+  /** The type as it was read: "0" or "" a plain file, "1" a hard link, "2" a symbolic one, "3" a device … */
+  flag?: string
 }
 
 const BLOCK = 512
@@ -83,6 +85,7 @@ export function decodeArchive(bytes: Uint8Array): TarEntry[] | undefined {
     const sum = block.reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 32 : byte), 0)
     if (sum !== number(148, 8)) return undefined
     const size = number(124, 12)
+    if (!(size >= 0)) return undefined
     const content = bytes.subarray(at + BLOCK, at + BLOCK + size)
     if (content.length < size) throw new Error('Unexpected EOF in archive')
     at += BLOCK + Math.ceil(size / BLOCK) * BLOCK
@@ -96,7 +99,7 @@ export function decodeArchive(bytes: Uint8Array): TarEntry[] | undefined {
     longName = undefined
     const type = flag === '5' || name.endsWith('/') ? 'directory' : flag === '2' ? 'symlink' : 'file'
     const [user, group] = text(257, 5) === 'ustar' ? [text(265, 32), text(297, 32)] : ['', '']
-    out.push({ name, type, mode: number(100, 8), uid: number(108, 8), gid: number(116, 8), user, group, mtime: number(136, 12), target: text(157, 100), content: type === 'file' ? content : EMPTY })
+    out.push({ name, type, mode: number(100, 8), uid: number(108, 8), gid: number(116, 8), user, group, mtime: number(136, 12), target: text(157, 100), content: type === 'file' ? content : EMPTY, flag })
   }
   return out.length === 0 ? undefined : out
 }
