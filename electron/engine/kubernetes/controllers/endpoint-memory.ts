@@ -1,5 +1,7 @@
 import { deepEqual } from '../json.ts'
 import type { Pod, Service } from '../types.ts'
+import { CHANGE_TRIGGER } from './endpoint.ts'
+import { podCondition } from './pods.ts'
 
 interface Made<T> {
   readonly pod: Pod
@@ -7,9 +9,21 @@ interface Made<T> {
   readonly endpoint: T
 }
 
-interface Round<T> {
+interface Last<T> {
   readonly service: Service
   readonly made: Map<string, Made<T>>
+}
+
+/** One look at a Service. */
+export interface Round<T> {
+  /** A Pod as an endpoint; what is not asked for again is forgotten. */
+  endpoint(pod: Pod, zone: string | undefined, make: () => T): T
+  /**
+   * The annotation endpoints.kubernetes.io/last-change-trigger-time (endpointslice/util/trigger_time_tracker.go): when the
+   * first of the Pods that changed since the last look became ready or unready; of a Service that was never looked at,
+   * when it was made; undefined when neither tells of it.
+   */
+  trigger(): string | undefined
 }
 
 /**
@@ -17,28 +31,52 @@ interface Round<T> {
  * endpoint again: a Service of many Pods, of which one changes, costs little more than that one.
  */
 export class EndpointMemory<T extends object> {
-  readonly #rounds = new Map<string, Round<T>>()
+  readonly #last = new Map<string, Last<T>>()
 
-  /** Begins to look at a Service; what is not asked for again is forgotten. */
-  round(key: string, service: Service): (pod: Pod, zone: string | undefined, make: () => T) => T {
-    const before = this.#rounds.get(key)
+  round(key: string, service: Service): Round<T> {
+    const before = this.#last.get(key)
     const made = new Map<string, Made<T>>()
-    this.#rounds.set(key, { service, made })
-    return (pod, zone, make) => {
-      const { uid } = pod.metadata
-      const old = before?.made.get(uid)
-      if (old && old.pod === pod && old.zone === zone && before!.service === service) {
-        made.set(uid, old)
-        return old.endpoint
-      }
-      const next = make()
-      const endpoint = old && deepEqual(old.endpoint, next) ? old.endpoint : next
-      made.set(uid, { pod, zone, endpoint })
-      return endpoint
+    this.#last.set(key, { service, made })
+    let changed: string | undefined
+    return {
+      endpoint: (pod, zone, make) => {
+        const { uid } = pod.metadata
+        const old = before?.made.get(uid)
+        if (old && old.pod === pod && old.zone === zone && before!.service === service) {
+          made.set(uid, old)
+          return old.endpoint
+        }
+        const time = old?.pod === pod ? undefined : turnOf(pod)
+        if (time !== undefined && time > ((old && turnOf(old.pod)) ?? '') && (changed === undefined || time < changed)) changed = time
+        const next = make()
+        const endpoint = old && deepEqual(old.endpoint, next) ? old.endpoint : next
+        made.set(uid, { pod, zone, endpoint })
+        return endpoint
+      },
+      trigger: () => (before ? changed : service.metadata.creationTimestamp),
     }
   }
 
   forget(key: string): void {
-    this.#rounds.delete(key)
+    this.#last.delete(key)
   }
+}
+
+/** When a Pod became ready, or ceased to be. */
+function turnOf(pod: Pod): string | undefined {
+  return podCondition(pod, 'Ready')?.lastTransitionTime
+}
+
+/** Annotations with the new trigger; without the former one where there is no new one; undefined where there are none. */
+export function withTrigger(annotations: Record<string, string> | undefined, trigger: string | undefined): Record<string, string> | undefined {
+  if (trigger !== undefined) return { ...annotations, [CHANGE_TRIGGER]: trigger }
+  const rest = Object.entries(annotations ?? {}).filter(([key]) => key !== CHANGE_TRIGGER)
+  return rest.length > 0 ? Object.fromEntries(rest) : undefined
+}
+
+/** Metadata with these annotations, or without any. */
+export function withAnnotations<M extends object>(metadata: M, annotations: Record<string, string> | undefined): M {
+  if (annotations) return { ...metadata, annotations }
+  const { annotations: _, ...rest } = metadata as M & { annotations?: unknown }
+  return rest as M
 }

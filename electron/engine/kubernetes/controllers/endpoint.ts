@@ -1,5 +1,3 @@
-import type { Clock } from '../../clock.ts'
-import { timestamp } from '../human-duration.ts'
 import type { IpFamily } from '../service-allocator.ts'
 import type { EndpointSlice, Pod, Service, ServicePort } from '../types.ts'
 import { isReady, isTerminal } from './pods.ts'
@@ -27,6 +25,10 @@ function targetPort(pod: Pod, port: ServicePort): number | undefined {
   if (typeof target === 'number') return target
   const protocol = port.protocol ?? 'TCP'
   for (const c of pod.spec.containers) for (const p of c.ports ?? []) if (p.name === target && (p.protocol ?? 'TCP') === protocol) return p.containerPort
+  // sidecars, which stand with the init containers, have ports, too
+  for (const c of pod.spec.initContainers ?? []) {
+    if (c.restartPolicy === 'Always') for (const p of c.ports ?? []) if (p.name === target && (p.protocol ?? 'TCP') === protocol) return p.containerPort
+  }
   return undefined
 }
 
@@ -65,13 +67,6 @@ export function endpointOf(service: Service, pod: Pod, address: string, zone?: s
     ...(pod.spec.nodeName ? { nodeName: pod.spec.nodeName } : {}),
     ...(zone ? { zone } : {}),
   }
-}
-
-/** When what the Pods say last changed; now, when nothing says so. */
-export function changeTrigger(clock: Clock, pods: readonly Pod[]): string {
-  let last = 0
-  for (const pod of pods) for (const c of pod.status.conditions ?? []) if (c.type === 'Ready' && c.lastTransitionTime) last = Math.max(last, Date.parse(c.lastTransitionTime))
-  return timestamp(last || clock.wall())
 }
 
 /** Whether a Pod's change can matter to endpoints. */

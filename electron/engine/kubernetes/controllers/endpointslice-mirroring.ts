@@ -3,9 +3,11 @@ import { deepEqual } from '../json.ts'
 import type { Endpoints } from '../kinds/endpoints.ts'
 import type { EndpointSlice, Service } from '../types.ts'
 import { AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
-import { CHANGE_TRIGGER } from './endpoint.ts'
+import { CHANGE_TRIGGER, type EndpointPort } from './endpoint.ts'
+import { EventRecorder } from './events.ts'
 import { keyOf, type Informer } from './informer.ts'
 import { ignoringGone, ownerReference } from './ownership.ts'
+import { portsKey, slicePorts } from './port-order.ts'
 import { WorkQueue } from './workqueue.ts'
 
 /**
@@ -23,17 +25,19 @@ const BY_SERVICE = 'mirrored service'
 const MAX_ENDPOINTS = 1000
 
 type Subset = NonNullable<Endpoints['subsets']>[number]
-type Mirror = Pick<EndpointSlice, 'addressType' | 'endpoints'> & { ports: object[] }
+type Mirror = Pick<EndpointSlice, 'addressType' | 'endpoints'> & { ports: EndpointPort[] }
 
 export class EndpointSliceMirroringController implements Controller {
   readonly #context: ControllerContext
   readonly #endpoints: Informer<Endpoints>
   readonly #services: Informer<Service>
   readonly #slices: Informer<EndpointSlice>
+  readonly #events: EventRecorder
   readonly #queue: WorkQueue
 
   constructor(context: ControllerContext) {
     this.#context = context
+    this.#events = new EventRecorder(context.client, context.clock, 'endpoint-slice-mirroring-controller')
     this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
     this.#endpoints = context.informers.of<Endpoints>('endpoints')
     this.#services = context.informers.of<Service>('services')
@@ -59,16 +63,21 @@ export class EndpointSliceMirroringController implements Controller {
     const endpoints = this.#endpoints.byKey(key)
     const service = this.#services.byKey(key)
     const present = this.#slices.indexed(BY_SERVICE, key)
-    const wanted = endpoints && service && !service.spec.selector && !service.metadata.deletionTimestamp && isMirrored(endpoints) ? mirrorsOf(endpoints) : []
+    const mirrored = endpoints && service && !service.spec.selector && !service.metadata.deletionTimestamp && isMirrored(endpoints)
+    const { mirrors, skipped } = mirrored ? mirrorsOf(endpoints) : { mirrors: [], skipped: 0 }
+    if (skipped > 0) this.#events.event(endpoints!, 'Warning', 'TooManyAddressesToMirror', `A max of ${MAX_ENDPOINTS} addresses can be mirrored to EndpointSlices per Endpoints subset. ${skipped} addresses were skipped`)
     const free = [...present]
     const { client } = this.#context
     const left: Mirror[] = []
-    for (const mirror of wanted) {
-      const at = free.findIndex((s) => s.addressType === mirror.addressType && deepEqual((s as { ports?: object[] }).ports ?? [], mirror.ports))
-      if (at < 0) left.push(mirror)
-      else this.#update(endpoints!, free.splice(at, 1)[0]!, mirror)
+    const take = (mirror: Mirror, fits: (slice: EndpointSlice) => boolean): boolean => {
+      const at = free.findIndex((s) => s.addressType === mirror.addressType && fits(s))
+      if (at >= 0) this.#update(endpoints!, free.splice(at, 1)[0]!, mirror)
+      return at >= 0
     }
+    for (const mirror of mirrors) if (!take(mirror, (s) => portsKey((s as { ports?: EndpointPort[] }).ports ?? []) === portsKey(mirror.ports))) left.push(mirror)
     for (const mirror of left) {
+      // a slice that would go is used again: recycleSlices
+      if (take(mirror, (s) => s.metadata.ownerReferences?.some((o) => o.uid === endpoints!.metadata.uid) ?? false)) continue
       const { name, namespace } = endpoints!.metadata
       client.create('endpointslices', namespace, { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { generateName: `${name}-`, namespace, ...metaOf(endpoints!) }, ...mirror }, AGENT_WRITE)
     }
@@ -78,8 +87,10 @@ export class EndpointSliceMirroringController implements Controller {
   #update(endpoints: Endpoints, slice: EndpointSlice, mirror: Mirror): void {
     const { labels, annotations, ownerReferences } = metaOf(endpoints)
     const { metadata } = slice
-    if (deepEqual(slice.endpoints, mirror.endpoints) && deepEqual(metadata.labels, labels) && deepEqual(metadata.annotations ?? {}, annotations ?? {})) return
-    this.#context.client.update('endpointslices', metadata.namespace, metadata.name, { ...slice, metadata: { ...metadata, labels, annotations, ownerReferences }, endpoints: mirror.endpoints }, AGENT_WRITE)
+    const { ports = [] } = slice as { ports?: EndpointPort[] }
+    const samePorts = portsKey(ports) === portsKey(mirror.ports)
+    if (samePorts && deepEqual(slice.endpoints, mirror.endpoints) && deepEqual(metadata.labels, labels) && deepEqual(metadata.annotations ?? {}, annotations ?? {})) return
+    this.#context.client.update('endpointslices', metadata.namespace, metadata.name, { ...slice, metadata: { ...metadata, labels, annotations, ownerReferences }, endpoints: mirror.endpoints, ports: samePorts ? ports : mirror.ports } as object, AGENT_WRITE)
   }
 }
 
@@ -105,27 +116,31 @@ function metaOf(endpoints: Endpoints): { labels: Record<string, string>; annotat
   }
 }
 
-/** One slice for each set of ports and address family; subsets with the same ports are put together. */
-function mirrorsOf({ subsets }: Endpoints): Mirror[] {
-  const out = new Map<string, Mirror>()
+/** One slice for each set of ports and address family; subsets with the same ports are put together. `skipped`: too many. */
+function mirrorsOf({ subsets }: Endpoints): { mirrors: Mirror[]; skipped: number } {
+  const out = new Map<string, Mirror & { of: Map<string, EndpointSlice['endpoints'][number]> }>()
+  let skipped = 0
   for (const subset of subsets ?? []) {
     const ports = portsOf(subset)
     let room = MAX_ENDPOINTS
     for (const [addresses, ready] of [[subset.addresses ?? [], true], [subset.notReadyAddresses ?? [], false]] as const) {
       for (const { ip, hostname, nodeName, targetRef } of addresses) {
-        if (room-- <= 0) break
+        if (room-- <= 0) {
+          skipped++
+          continue
+        }
         const addressType = ipVersion(ip) === 6 ? 'IPv6' : 'IPv4'
-        const key = JSON.stringify([addressType, ports])
-        if (!out.has(key)) out.set(key, { addressType, endpoints: [], ports })
+        const key = `${addressType} ${portsKey(ports)}`
+        if (!out.has(key)) out.set(key, { addressType, endpoints: [], ports: slicePorts(ports), of: new Map() })
         const endpoint = { addresses: [ip], conditions: { ready }, ...(hostname ? { hostname } : {}), ...(targetRef ? { targetRef } : {}), ...(nodeName ? { nodeName } : {}) }
-        const { endpoints } = out.get(key)!
-        if (!endpoints.some((e) => e.addresses[0] === ip)) endpoints.push(endpoint)
+        // of those that are the same but for being ready, the last
+        out.get(key)!.of.set(JSON.stringify([ip, hostname, targetRef?.namespace, targetRef?.name]), endpoint)
       }
     }
   }
-  return [...out.values()]
+  return { mirrors: [...out.values()].map(({ of, ...mirror }) => ({ ...mirror, endpoints: [...of.values()] })), skipped }
 }
 
-function portsOf({ ports }: Subset): object[] {
+function portsOf({ ports }: Subset): EndpointPort[] {
   return (ports ?? []).map((p) => ({ name: p.name ?? '', port: p.port, protocol: p.protocol ?? 'TCP', ...(p.appProtocol ? { appProtocol: p.appProtocol } : {}) }))
 }

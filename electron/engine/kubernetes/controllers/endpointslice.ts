@@ -2,11 +2,12 @@ import { deepEqual } from '../json.ts'
 import type { IpFamily } from '../service-allocator.ts'
 import type { EndpointSlice, Node, Pod, Service } from '../types.ts'
 import { CANONICAL_WRITE, type Controller, type ControllerContext } from './context.ts'
-import { addressOf, CHANGE_TRIGGER, changeTrigger, endpointOf, familiesOf, isHeadless, LOOK, portsOf, type Endpoint, type EndpointPort } from './endpoint.ts'
-import { EndpointMemory } from './endpoint-memory.ts'
+import { addressOf, CHANGE_TRIGGER, endpointOf, familiesOf, isHeadless, LOOK, portsOf, type Endpoint, type EndpointPort } from './endpoint.ts'
+import { EndpointMemory, withAnnotations, withTrigger } from './endpoint-memory.ts'
 import { EventRecorder } from './events.ts'
 import type { Informer } from './informer.ts'
 import { ignoringGone, ownerReference } from './ownership.ts'
+import { portsKey, slicePorts } from './port-order.ts'
 import { ServiceWatch } from './service-watch.ts'
 import { TopologyCache, wantsHints, type HintedEndpoint } from './topology-hints.ts'
 import { WorkQueue } from './workqueue.ts'
@@ -56,11 +57,18 @@ export class EndpointSliceController implements Controller {
       // the Pods of a node that is gone stay in the slices until something else of their Service changes
       onDelete: () => this.#onZones(),
     })
-    // Somebody who changes or deletes a slice by hand sees it mended.
+    // Somebody who makes, changes or deletes a slice by hand sees it mended.
     const onSlice = (slice: EndpointSlice): void => {
       if (isOurs(slice)) this.#queue.add(serviceKey(slice))
     }
-    this.#slices.on({ onUpdate: onSlice, onDelete: onSlice })
+    this.#slices.on({
+      onAdd: (slice) => slice.metadata.ownerReferences?.[0]?.kind !== 'Service' && onSlice(slice),
+      onUpdate: (slice, old) => {
+        onSlice(slice)
+        if (slice.metadata.labels !== old.metadata.labels) onSlice(old)
+      },
+      onDelete: onSlice,
+    })
   }
 
   stop(): void {
@@ -73,8 +81,8 @@ export class EndpointSliceController implements Controller {
 
   #sync(key: string): number {
     const service = this.#watch.services.byKey(key)
-    if (!service || service.metadata.deletionTimestamp) {
-      for (const slice of this.#slices.indexed(BY_SERVICE, key)) this.#delete(slice)
+    if (!service) {
+      // its slices are the garbage collector's, or stay where they were orphaned
       for (const family of FAMILIES) this.#memory.forget(key + family)
       this.#retries.delete(key)
       return 0
@@ -117,7 +125,7 @@ export class EndpointSliceController implements Controller {
     // only ports by name may be another's with each Pod
     const named = service.spec.ports?.some((p) => typeof p.targetPort === 'string') ?? false
     let common: { ports: EndpointPort[]; group: string } | undefined
-    const remembered = this.#memory.round(`${service.metadata.namespace}/${service.metadata.name}${family}`, service)
+    const round = this.#memory.round(`${service.metadata.namespace}/${service.metadata.name}${family}`, service)
     for (const pod of pods) {
       const node = pod.spec.nodeName === undefined ? undefined : this.#nodes.get(undefined, pod.spec.nodeName)
       // who wants addresses that are not ready has them nevertheless
@@ -129,19 +137,24 @@ export class EndpointSliceController implements Controller {
       if (address === undefined) continue
       if (named || !common) {
         const ports = portsOf(service, pod)
-        common = { ports, group: JSON.stringify(ports) }
+        common = { ports, group: portsKey(ports) }
       }
       const { ports, group } = common
       if (!groups.has(group)) groups.set(group, { ports, wanted: new Map() })
       const zone = node?.metadata.labels?.[ZONE]
-      groups.get(group)!.wanted.set(pod.metadata.uid, remembered(pod, zone, () => endpointOf(service, pod, address, zone)))
+      groups.get(group)!.wanted.set(pod.metadata.uid, round.endpoint(pod, zone, () => endpointOf(service, pod, address, zone)))
     }
     const present = new Map<string, EndpointSlice[]>()
+    const changes: Changes = { create: [], update: [], remove: [], unchanged: [] }
     for (const slice of all) {
-      const group = JSON.stringify((slice as { ports?: EndpointPort[] }).ports ?? [])
+      // an earlier Service's of the name, or somebody's
+      if (!isOwned(slice, service)) {
+        changes.remove.push(slice)
+        continue
+      }
+      const group = portsKey((slice as { ports?: EndpointPort[] }).ports ?? [])
       present.set(group, [...(present.get(group) ?? []), slice])
     }
-    const changes: Changes = { create: [], update: [], remove: [], unchanged: [] }
     for (const [group, { ports, wanted }] of groups) {
       this.#reconcile(service, ports, wanted, present.get(group) ?? [], changes)
       present.delete(group)
@@ -150,12 +163,12 @@ export class EndpointSliceController implements Controller {
     // A Service without endpoints keeps one empty slice.
     if (changes.remove.length === all.length && changes.create.length === 0) {
       const [only] = changes.remove
-      const isEmpty = changes.remove.length === 1 && only!.endpoints.length === 0 && !(only as { ports?: EndpointPort[] }).ports?.length && deepEqual(only!.metadata.labels, this.#meta(service).labels)
+      const isEmpty = changes.remove.length === 1 && isOwned(only!, service) && only!.endpoints.length === 0 && !(only as { ports?: EndpointPort[] }).ports?.length && deepEqual(only!.metadata.labels, this.#meta(service).labels)
       if (isEmpty) changes.remove = []
       else changes.create.push({ ports: [], endpoints: [] })
     }
     this.#setHints(service, family, changes)
-    this.#finish(service, family, changes, pods)
+    this.#finish(service, family, changes, round.trigger())
   }
 
   /**
@@ -181,7 +194,7 @@ export class EndpointSliceController implements Controller {
       }
       const removed = kept.length !== slice.endpoints.length
       if (kept.length === 0 && removed) changes.remove.push(slice)
-      else if (changed || removed || !deepEqual(labels, slice.metadata.labels)) updated.push({ slice, endpoints: kept })
+      else if (changed || removed || !sameLabels(labels, slice.metadata.labels)) updated.push({ slice, endpoints: kept })
       else unchanged.push(slice)
     }
     const rest = [...wanted.values()]
@@ -189,7 +202,7 @@ export class EndpointSliceController implements Controller {
     while (rest.length > 0) {
       const room = rest.length < MAX_ENDPOINTS ? fullestWithRoom(unchanged, rest.length) : undefined
       if (!room) {
-        changes.create.push({ ports, endpoints: rest.splice(0, MAX_ENDPOINTS) })
+        changes.create.push({ ports: slicePorts(ports), endpoints: rest.splice(0, MAX_ENDPOINTS) })
         continue
       }
       unchanged.splice(unchanged.indexOf(room), 1)
@@ -212,7 +225,8 @@ export class EndpointSliceController implements Controller {
     }
     for (const change of [...changes.create, ...changes.update]) change.endpoints = change.endpoints.map(hinted)
     for (const slice of changes.unchanged) {
-      const endpoints = slice.endpoints.map(hinted)
+      // an unready endpoint's hint is no reason to write
+      const endpoints = slice.endpoints.map((e) => (close && !e.conditions?.ready ? e : hinted(e)))
       if (endpoints.some((e, i) => e !== slice.endpoints[i])) changes.update.push({ slice, endpoints })
     }
   }
@@ -232,17 +246,15 @@ export class EndpointSliceController implements Controller {
   }
 
   /** A slice that would go is used again for one that would be made. */
-  #finish(service: Service, family: IpFamily, { create, update, remove }: Changes, pods: readonly Pod[]): void {
-    if (create.length === 0 && update.length === 0 && remove.length === 0) return
-    const trigger = changeTrigger(this.#context.clock, pods)
-    const owned = (slice: EndpointSlice): boolean => slice.metadata.ownerReferences?.some((o) => o.uid === service.metadata.uid) ?? false
+  #finish(service: Service, family: IpFamily, { create, update, remove }: Changes, trigger: string | undefined): void {
     for (const slice of [...remove]) {
       if (create.length === 0) break
-      if (!owned(slice)) continue
+      if (!isOwned(slice, service)) continue
       update.push({ slice, ...create.pop()! })
       remove.splice(remove.indexOf(slice), 1)
     }
-    for (const { ports, endpoints } of create) this.#create(service, family, ports, endpoints, trigger)
+    // not against the garbage collector, which waits for the slices of a Service that is being deleted to go
+    if (!service.metadata.deletionTimestamp) for (const { ports, endpoints } of create) this.#create(service, family, ports, endpoints, trigger)
     for (const change of update) this.#update(service, change, trigger)
     for (const slice of remove) this.#delete(slice)
   }
@@ -254,21 +266,21 @@ export class EndpointSliceController implements Controller {
     return { labels, ownerReferences: [ownerReference({ ...service, apiVersion: 'v1', kind: 'Service' })] }
   }
 
-  #create(service: Service, addressType: IpFamily, ports: EndpointPort[], endpoints: Endpoint[], trigger: string): void {
+  #create(service: Service, addressType: IpFamily, ports: EndpointPort[], endpoints: Endpoint[], trigger: string | undefined): void {
     const { name, namespace } = service.metadata
     this.#context.client.create('endpointslices', namespace, {
       apiVersion: 'discovery.k8s.io/v1',
       kind: 'EndpointSlice',
-      metadata: { generateName: `${name}-`, namespace, ...this.#meta(service), annotations: { [CHANGE_TRIGGER]: trigger } },
+      metadata: { generateName: `${name}-`, namespace, ...this.#meta(service), ...(trigger === undefined ? {} : { annotations: { [CHANGE_TRIGGER]: trigger } }) },
       addressType,
       endpoints,
       ports,
     }, CANONICAL_WRITE)
   }
 
-  #update(service: Service, { slice, endpoints, ports }: Change, trigger: string): void {
+  #update(service: Service, { slice, endpoints, ports }: Change, trigger: string | undefined): void {
     const { labels } = this.#meta(service)
-    const metadata = { ...slice.metadata, labels, annotations: { ...slice.metadata.annotations, [CHANGE_TRIGGER]: trigger } }
+    const metadata = withAnnotations({ ...slice.metadata, labels }, withTrigger(slice.metadata.annotations, trigger))
     this.#context.client.update('endpointslices', slice.metadata.namespace, slice.metadata.name, { ...slice, metadata, endpoints, ...(ports ? { ports } : {}) }, CANONICAL_WRITE)
   }
 
@@ -298,6 +310,16 @@ function equalBeyondHints(next: Endpoint, present: Endpoint): boolean {
 function fullestWithRoom(slices: readonly EndpointSlice[], count: number): EndpointSlice | undefined {
   const fitting = slices.filter((s) => s.endpoints.length + count <= MAX_ENDPOINTS)
   return fitting.length === 0 ? undefined : fitting.reduce((best, s) => (s.endpoints.length > best.endpoints.length ? s : best))
+}
+
+/** What the Service's own labels are; those that the controller keeps are not compared: setEndpointSliceLabels. */
+function sameLabels(wanted: Record<string, string>, present: Record<string, string> = {}): boolean {
+  const own = (labels: Record<string, string>): object => Object.fromEntries(Object.entries(labels).filter(([key]) => key !== SERVICE_NAME && key !== MANAGED_BY && key !== HEADLESS))
+  return deepEqual(wanted, present) || deepEqual(own(wanted), own(present))
+}
+
+function isOwned({ metadata }: EndpointSlice, service: Service): boolean {
+  return metadata.ownerReferences?.some((o) => o.uid === service.metadata.uid && o.kind === 'Service' && o.apiVersion === 'v1') ?? false
 }
 
 function isNodeReady({ status }: Node): boolean {
