@@ -52,17 +52,26 @@ function isInteger(value: string | undefined): value is string {
 
 export interface Requests { cpu: number; memory: number }
 
-/** CPU in thousandths and memory in bytes; init containers run alone, so the largest counts. */
+/** CPU in thousandths and memory in bytes: k8s.io/component-helpers/resource PodRequests, as the scheduler counts them. */
 export function requestsOf(spec: PodSpec): Requests {
-  const of = (c: { resources?: { requests?: Record<string, string> } }, name: string, scale: number): number => {
-    const text = own(c.resources?.requests, name)
+  return { cpu: requestOf(spec, 'cpu', 1), memory: requestOf(spec, 'memory', 1000) }
+}
+
+/** The containers and sidecars together, or the largest init container with the sidecars before it, and the overhead. */
+function requestOf(spec: PodSpec, name: string, scale: number): number {
+  const amount = (list: { readonly [name: string]: string } | undefined): number => {
+    const text = own(list, name)
     return text === undefined ? 0 : milliValue(String(text)) / scale
   }
-  const sum = (name: string, scale: number): number => {
-    const main = spec.containers.reduce((n, c) => n + of(c, name, scale), 0)
-    return Math.max(main, ...(spec.initContainers ?? []).map((c) => of(c, name, scale)))
+  let sidecars = 0
+  let peak = 0
+  for (const { restartPolicy, resources } of spec.initContainers ?? []) {
+    const here = sidecars + amount(resources?.requests)
+    if (restartPolicy === 'Always') sidecars = here
+    peak = Math.max(peak, here)
   }
-  return { cpu: sum('cpu', 1), memory: sum('memory', 1000) }
+  const main = spec.containers.reduce((n, c) => n + amount(c.resources?.requests), sidecars)
+  return Math.max(main, peak) + amount(spec.overhead)
 }
 
 export function hostPortsOf(pod: Pod): { ip: string; port: number; protocol: string }[] {

@@ -28,7 +28,7 @@ function compile(pod: Pod, c: core.TopologySpreadConstraint): Constraint {
   let selector = compiled instanceof Selector ? compiled : undefined
   const labels = pod.metadata.labels ?? {}
   const keys = c.matchLabelKeys?.filter((key) => Object.hasOwn(labels, key)) ?? []
-  if (keys.length > 0) selector = new Selector([...(selector?.requirements ?? []), ...keys.map((key) => ({ key, operator: 'in' as const, values: [labels[key]!] }))])
+  if (selector && keys.length > 0) selector = new Selector([...selector.requirements, ...keys.map((key) => ({ key, operator: 'in' as const, values: [labels[key]!] }))])
   return {
     topologyKey: c.topologyKey,
     maxSkew: c.maxSkew,
@@ -49,8 +49,9 @@ function includes(c: Constraint, pod: Pod, info: NodeInfo): boolean {
   return !c.honorTaints || !untolerated(pod.spec, info.node!, ['NoSchedule', 'NoExecute'])
 }
 
+/** An empty selector, although it matches the Pod itself, counts nobody: countPodsMatchSelector. */
 function countsFor(state: ClusterState, pod: Pod, c: Constraint): SelectorCount | undefined {
-  return c.selector && state.index.counts(new Set([pod.metadata.namespace]), c.selector)
+  return c.selector?.requirements.length ? state.index.counts(new Set([pod.metadata.namespace]), c.selector) : undefined
 }
 
 interface Skew {

@@ -1,48 +1,14 @@
 import { describe, expect, test } from 'vitest'
-import { Selector, selectorFromSet } from '../selectors.ts'
-import type { Node, Pod } from '../types.ts'
-import { ClusterState } from './cluster-state.ts'
+import type { Node } from '../types.ts'
 import { imageScores, nodeAffinityScores, taintScores } from './scores.ts'
 import { spreadScores } from './topology-spread.ts'
+import { HOST, nodeOf, podOf, stateOf, times } from './upstream.samples.ts'
 
 /**
  * Tables of the score plugins' own tests (pkg/scheduler/framework/plugins/{podtopologyspread/scoring_test.go,
  * imagelocality/image_locality_test.go, tainttoleration/taint_toleration_test.go, nodeaffinity/node_affinity_test.go} of
  * v1.33), told again: inputs and expected scores. Nodes are "name label=value …", placed Pods "node label label …".
  */
-const HOST = 'kubernetes.io/hostname'
-const labelsOf = (words: readonly string[]): Record<string, string> => Object.fromEntries(words.map((word) => [word.split('=')[0]!, word.split('=')[1] ?? '']))
-
-function nodeOf(text: string, more: { images?: object[]; taints?: object[] } = {}): Node {
-  const [name, ...words] = text.split(' ')
-  const labels = labelsOf(words.filter((word) => word !== '!host'))
-  if (!words.includes('!host')) labels[HOST] = name!
-  return { apiVersion: 'v1', kind: 'Node', metadata: { name, labels }, spec: more.taints ? { taints: more.taints } : {}, status: { images: more.images ?? [] } } as unknown as Node
-}
-
-function podOf(name: string, words: readonly string[], spec: object = {}): Pod {
-  const namespace = words.find((word) => word.startsWith('ns:'))?.slice(3) ?? 'default'
-  const dying = words.includes('dying') ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}
-  const labels = labelsOf(words.filter((word) => word !== 'dying' && !word.startsWith('ns:')))
-  return { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, uid: name, labels, ...dying }, spec: { containers: [{ name: 'c', image: 'x' }], ...spec }, status: {} } as unknown as Pod
-}
-
-/** `service`: what a Service selects the Pods by. */
-function stateOf(nodes: readonly Node[], placed: readonly string[] = [], service?: Record<string, string>): ClusterState {
-  const state = new ClusterState({
-    namespaces: () => [], namespace: () => undefined, claim: () => undefined, storageClass: () => undefined, hasClaims: false,
-    defaultSelector: () => (service ? new Selector(selectorFromSet(service).requirements) : undefined),
-  })
-  for (const node of nodes) state.setNode(node)
-  placed.forEach((text, i) => {
-    const [node, ...words] = text.split(' ')
-    state.place(podOf(`placed-${i}`, words), node!)
-  })
-  return state
-}
-
-const times = (counts: Record<string, number>, labels = 'foo'): string[] => Object.entries(counts).flatMap(([node, n]) => Array.from({ length: n }, () => `${node} ${labels}`))
-
 interface Want { topologyKey: string; by?: string | null; maxSkew?: number; more?: object }
 const on = (topologyKey: string, by: string | null = 'foo', maxSkew = 1, more: object = {}): Want => ({ topologyKey, by, maxSkew, more })
 const constraint = ({ topologyKey, by, maxSkew, more }: Want): object => ({
