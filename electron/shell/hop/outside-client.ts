@@ -12,20 +12,24 @@ export function takeAddress(cluster: Cluster, address: string): { release(): voi
   const { podCIDR, serviceCIDR } = cluster.config
   const own = [...podCIDR, ...serviceCIDR].find((cidr) => cidr.includes(':') === (family === 6) && cidrContains(cidr, address))
   if (own !== undefined) return refused(`it belongs to the cluster's own ${own}`)
+  const host = `${address}/${family === 6 ? 128 : 32}`
   const owner = cluster.networks().find((n) => n.isLocal(address))
-  if (owner) return refused(`it is ${owner.name}'s`)
+  // one of the resolvers of the internet, as any other of its clients
+  const lender = owner?.kind === 'outside' && owner.links.get('lo')?.addresses.some((a) => a.address === address) ? owner : undefined
+  if (owner && !lender) return refused(`it is ${owner.name}'s`)
   const onWire = [...cluster.nodes.values()].flatMap((n) => [...n.network.links.values()]).filter((l) => l.kind === 'nic').flatMap((l) => l.addresses).find((a) => cidrContains(`${a.address}/${a.prefixLength}`, address))
   if (onWire) return refused('it belongs to the network of the nodes')
-  const host = `${address}/${family === 6 ? 128 : 32}`
   // who is on the wire of the external machine finds it by itself
   const near = nic.addresses.some((a) => a.address.includes(':') === (family === 6) && cidrContains(`${a.address}/${a.prefixLength}`, address))
   const others = near ? [] : cluster.networks().filter((n) => n.kind === 'outside' && n !== network && [...n.links.values()].some((l) => l.addresses.some((a) => cidrContains(`${a.address}/${a.prefixLength}`, via))))
+  lender?.removeAddress('lo', host)
   network.addAddress('lo', host)
   for (const other of others) other.routes.add({ destination: host, via })
   return {
     release() {
       for (const other of others) other.routes.remove({ destination: host, via })
       network.removeAddress('lo', host)
+      lender?.addAddress('lo', host)
     },
   }
 }

@@ -22,6 +22,11 @@ describe('the pretended internet', () => {
     expect(inPod('dig +short -x 2606:4700:4700::1111')).toBe('one.one.one.one.\n')
   })
 
+  it('hop trace may take the address of one for its client, and gives it back', () => {
+    expect(lab.run('hop trace external/8.8.8.8 172.18.0.3:10250').output).toContain('source seen by the server: 8.8.8.8')
+    expect(inPod('ping -c 1 -W 1 8.8.8.8')).toContain('1 received')
+  })
+
   it('others are lost as before', () => {
     expect(lab.run('hop trace default/c 8.8.8.9:53/udp').output).toContain('verdict: dropped (drop-outside')
   })
