@@ -5,6 +5,7 @@ import { type Kind, storeKey } from './kinds/kind.ts'
 import { listObjects } from './lists.ts'
 import { conflict, invalid, isStatus, methodNotAllowed, notFound, success } from './status.ts'
 import type { DraftMeta, KubeObject, Status } from './types.ts'
+import { restrictNode } from './admission/node-restriction.ts'
 import { requestOf } from './admission/request.ts'
 import { reviewed, type Server } from './writes.ts'
 
@@ -29,6 +30,7 @@ export function deleteObject(server: Server, kind: Kind, namespace: string | und
   if (!object) throw notFound(kind.resource, name)
   kind.checkDelete?.(object)
   checkPreconditions(kind, object, options)
+  restrictNode(server.store, kind, options.user, { operation: 'DELETE', name, old: object })
   const review = server.admission?.about(requestOf(kind, 'DELETE', home, name, options), undefined)
   return reviewed(review, () => {
     // as upstream: both kinds of webhooks are asked about what goes, and nobody can change it

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
 import { admitPodSecurity } from './admission/pod-security.ts'
+import { restrictNode } from './admission/node-restriction.ts'
 import { podWarnings } from './admission/pod-warnings.ts'
 import type { Admission } from './admission/admission.ts'
 import { requestOf } from './admission/request.ts'
@@ -86,6 +87,7 @@ function createDecoded(server: Server, kind: Kind, sent: KubeObject, options: Wr
   // What admission and the strategy set below is nobody's.
   setEntries(object, server.recordsOwners ? (owners ?? ownersOfNew(server.clock, kind, object, options)) : [])
   kind.admit?.(object, context)
+  restrictNode(server.store, kind, options.user, { operation: 'CREATE', name: object.metadata.name ?? '', object })
   if (review) object = review.mutate(object, undefined, (patched) => remade(kind, patched), (text) => options.onWarning?.(text))!
   const metadata: DraftMeta = object.metadata
   confirmNoEscalation(kind, object, undefined, options.user, server.store)
@@ -200,6 +202,7 @@ function updateDecoded(
       ;(next.metadata as DraftMeta).generation = kind.generationChanged(next, old) ? generation + 1 : generation
     }
   }
+  restrictNode(server.store, kind, options.user, { operation: 'UPDATE', subresource: options.subresource, name, object: next, old })
   const allocation = status ? undefined : kind.allocate?.(next, old, server.context(options.dryRun ?? false))
   try {
     const errors = new FieldErrors()

@@ -47,9 +47,7 @@ export function installNodeFiles(view: NodeView, facts: NodeFacts): void {
     '/etc/sysctl.d/k8s.conf': 'net.bridge.bridge-nf-call-iptables  = 1\nnet.bridge.bridge-nf-call-ip6tables = 1\nnet.ipv4.ip_forward                 = 1\n',
     '/etc/modules-load.d/k8s.conf': 'overlay\nbr_netfilter\n',
   }
-  if (facts.role === 'control-plane') {
-    if (!fs.exists('/usr/bin/kubectl')) fs.installProgram('/usr/bin/kubectl', 'kubectl')
-  }
+  if (!fs.exists('/usr/bin/kubectl')) fs.installProgram('/usr/bin/kubectl', 'kubectl')
   installKubeletPki(fs, kubeletPki(facts.config.seed, name, view.born))
   for (const [path, text] of Object.entries(files)) {
     if (fs.exists(path)) continue

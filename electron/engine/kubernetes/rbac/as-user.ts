@@ -30,9 +30,9 @@ export function checkStream(client: KubernetesClient, as: Impersonation, method:
 
 /** The same client for somebody who may not do everything: what his roles do not allow is Forbidden. */
 export function asUser(client: KubernetesClient, user: User): KubernetesClient {
-  const may = (verb: string, key: string, namespace: string | undefined, name?: string, subresource?: string): void => {
+  const may = (verb: string, key: string, namespace: string | undefined, name?: string, subresource?: string, selector?: string): void => {
     const asked = attributes(client, verb, key, namespace, name, subresource)
-    if (asked) demand(client, user, asked)
+    if (asked) demand(client, user, selector === undefined ? asked : { ...asked, selector } as Attributes)
   }
   const stream = (namespace: string, pod: string, subresource: string): void => {
     // a WebSocket is a GET; who may not is asked again for the POST of SPDY
@@ -56,16 +56,16 @@ export function asUser(client: KubernetesClient, user: User): KubernetesClient {
       return client.get(resource, namespace, name)
     },
     list(resource, options) {
-      may('list', resource, options?.namespace, named(options))
+      may('list', resource, options?.namespace, named(options), undefined, options?.fieldSelector)
       return client.list(resource, options)
     },
     table(resource, options) {
-      may(options?.name === undefined ? 'list' : 'get', resource, options?.namespace, options?.name ?? named(options))
+      may(options?.name === undefined ? 'list' : 'get', resource, options?.namespace, options?.name ?? named(options), undefined, options?.fieldSelector)
       return client.table(resource, options)
     },
     inquire: (resource, done) => client.inquire(resource, done),
     watch(resource, options, listener) {
-      may('watch', resource, options.namespace, named(options))
+      may('watch', resource, options.namespace, named(options), undefined, options.fieldSelector)
       return client.watch(resource, options, listener)
     },
     create(resource, namespace, object, options) {

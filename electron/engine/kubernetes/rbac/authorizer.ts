@@ -2,7 +2,8 @@ import type { KubernetesClient, StatusError } from '../client.ts'
 import { quote } from '../json.ts'
 import { failure, forbidden } from '../status.ts'
 import type { Store } from '../store.ts'
-import type { Role, RoleBinding } from '../types.ts'
+import type { Pod, Role, RoleBinding } from '../types.ts'
+import { authorizeNode } from './node-authorizer.ts'
 
 /** Who asks: authentication.k8s.io/v1 UserInfo. */
 export interface User {
@@ -28,12 +29,12 @@ export function impersonated(name: string, groups: readonly string[] = [], uid?:
 /** What is asked: authorizer.Attributes of k8s.io/apiserver. */
 export type Attributes =
   | { verb: string; path: string; resource?: undefined }
-  | { verb: string; group: string; resource: string; subresource: string | undefined; namespace: string | undefined; name: string | undefined }
+  | { verb: string; group: string; resource: string; subresource: string | undefined; namespace: string | undefined; name: string | undefined; /** Of a list or watch: its field selector. */ selector?: string | undefined }
 
 type Rule = NonNullable<Role['rules']>[number]
 
-/** Where bindings and roles are read: of one namespace, or those of the cluster. */
-export type Rbac = (resource: 'clusterrolebindings' | 'rolebindings' | 'clusterroles' | 'roles', namespace?: string) => readonly unknown[]
+/** Where bindings and roles are read, and the Pods of which the Node authorizer wants to know: of one namespace, or those of the cluster. */
+export type Rbac = (resource: 'clusterrolebindings' | 'rolebindings' | 'clusterroles' | 'roles' | 'pods', namespace?: string) => readonly unknown[]
 
 /** For what runs in the API server. */
 export const rbacIn = (store: Store): Rbac => (resource, namespace = '') => store.list(resource, namespace)
@@ -54,16 +55,19 @@ export interface Decision {
   reason: string
 }
 
-/** Whether a role that is bound to the user allows it: plugin/pkg/auth/authorizer/rbac of Kubernetes v1.33. */
+/** Whether the Node authorizer, or a role that is bound to the user, allows it: --authorization-mode=Node,RBAC, plugin/pkg/auth/authorizer/rbac of Kubernetes v1.33. */
 export function authorize(rbac: Rbac, user: User, asked: Attributes): Decision {
   if (user.groups.includes('system:masters')) return { allowed: true, reason: '' }
+  const ofNode = authorizeNode(user, asked, () => (asked.resource === undefined || asked.namespace === undefined ? [] : (rbac('pods', asked.namespace) as readonly Pod[])))
+  if (ofNode?.allowed) return ofNode
   const missing: string[] = []
   for (const { binding, subject, rules } of grants(rbac, user, asked.resource === undefined ? undefined : asked.namespace)) {
     const { roleRef } = binding
     if (!rules) missing.push(`${roleRef.kind.toLowerCase()}.rbac.authorization.k8s.io ${quote(roleRef.name)} not found`)
     else if (allows(rules, asked)) return { allowed: true, reason: `RBAC: allowed by ${described(binding)} of ${roleRef.kind} ${quote(roleRef.name)} to ${nameOf(subject, binding.metadata.namespace)}` }
   }
-  return { allowed: false, reason: missing.length === 0 ? '' : `RBAC: ${missing.length === 1 ? missing[0]! : `[${[...new Set(missing)].join(', ')}]`}` }
+  const amiss = missing.length === 0 ? '' : `RBAC: ${missing.length === 1 ? missing[0]! : `[${[...new Set(missing)].join(', ')}]`}`
+  return { allowed: false, reason: [ofNode?.reason, amiss].filter(Boolean).join('\n') }
 }
 
 /** What a user may do in a namespace, or without one in the cluster. */
