@@ -64,8 +64,14 @@ function annotate(context: NodeContext, sandbox: Sandbox, ips: readonly Ip[] | u
   const annotations = ips === undefined
     ? { 'cni.projectcalico.org/podIP': '', 'cni.projectcalico.org/podIPs': '' }
     : { 'cni.projectcalico.org/containerID': sandbox.id, 'cni.projectcalico.org/podIP': singleAddress(ips[0]!), 'cni.projectcalico.org/podIPs': ips.map(singleAddress).join(',') }
-  const { podName, podNamespace, podUid } = sandbox
-  context.client.patch('pods', podNamespace, podName, 'application/strategic-merge-patch+json', { metadata: { uid: podUid, annotations } }, { subresource: 'status', fieldManager: 'calico' })
+  const { podName, podNamespace } = sandbox
+  const uid = apiUid(findObject<Pod>(context.client, 'pods', podNamespace, podName), sandbox)
+  context.client.patch('pods', podNamespace, podName, 'application/strategic-merge-patch+json', { metadata: { uid, annotations } }, { subresource: 'status', fieldManager: 'calico' })
+}
+
+/** The uid of the Pod as the API has it, where the plugin read it: a static Pod's mirror has another one than the kubelet's. */
+function apiUid(pod: Pod | undefined, { podUid }: Sandbox): string {
+  return pod?.metadata.annotations?.['kubernetes.io/config.mirror'] === podUid ? pod.metadata.uid : podUid
 }
 
 export const calicoPlugin: CniPlugin = {
@@ -118,7 +124,7 @@ export const calicoPlugin: CniPlugin = {
       new Ipam(client).release(handleOf(sandbox))
       // a Pod that is there still is shown without its address; one of the same name that came after it is another's
       const pod = findObject<Pod>(client, 'pods', sandbox.podNamespace, sandbox.podName)
-      if (pod?.metadata.uid === sandbox.podUid && pod.metadata.annotations?.['cni.projectcalico.org/containerID'] === sandbox.id) annotate(context, sandbox, undefined)
+      if (pod?.metadata.uid === apiUid(pod, sandbox) && pod.metadata.annotations?.['cni.projectcalico.org/containerID'] === sandbox.id) annotate(context, sandbox, undefined)
     } catch {
       // The API server cannot be reached: kube-controllers frees what is left.
     }

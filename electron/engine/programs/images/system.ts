@@ -11,11 +11,19 @@ function versioned(accept: (parts: number[]) => boolean, content: ImageContent):
 
 const DISTROLESS = ['/etc', '/proc', '/sys', '/dev', '/tmp', '/run', '/var/lib', '/home']
 
+/** Minor version → the last patch that there was at the beginning of 2026 (kubernetes.io/releases/patch-releases). */
+const RELEASES = new Map([[25, 16], [26, 15], [27, 16], [28, 15], [29, 15], [30, 14], [31, 14], [32, 11], [33, 7], [34, 3], [35, 0]])
+
+function isRelease(parts: readonly number[]): boolean {
+  const [major, minor = -1, patch = Infinity, ...more] = parts
+  return major === 1 && more.length === 0 && patch <= (RELEASES.get(minor) ?? -1)
+}
+
 function controlPlane(name: string, size: number): Repository {
   const path = `/usr/local/bin/${name}`
   return {
     name: `registry.k8s.io/${name}`,
-    tag: versioned(([major]) => major === 1, { size, directories: DISTROLESS, programs: { [path]: name }, entrypoint: [path] }),
+    tag: versioned(isRelease, { size, directories: DISTROLESS, programs: { [path]: name }, entrypoint: [path] }),
   }
 }
 
@@ -127,9 +135,9 @@ export const systemRepositories: readonly Repository[] = [
   { name: 'registry.k8s.io/pause', tag: versioned(([major]) => major === 3, { size: 318_731, programs: { '/pause': 'pause' }, directories: DISTROLESS, entrypoint: ['/pause'], user: { uid: 65535, gid: 65535, name: '65535' } }) },
   { name: 'registry.k8s.io/coredns/coredns', tag: versioned(([major]) => major === 1, { size: 20_939_036, directories: [...DISTROLESS, '/etc/coredns'], programs: { '/coredns': 'coredns' }, entrypoint: ['/coredns'], exposedPorts: ['53/tcp', '53/udp'] }) },
   { name: 'registry.k8s.io/dns/k8s-dns-node-cache', tag: versioned(([major]) => major === 1, { size: 36_417_226, directories: DISTROLESS, programs: { '/node-cache': 'node-cache', '/usr/sbin/iptables': 'iptables', '/usr/sbin/iptables-save': 'iptables-save' }, entrypoint: ['/node-cache'], exposedPorts: ['53/tcp', '53/udp'] }) },
-  { name: 'registry.k8s.io/kube-proxy', tag: versioned(([major]) => major === 1, { size: 31_891_685, directories: DISTROLESS, programs: { '/usr/local/bin/kube-proxy': 'kube-proxy', '/usr/sbin/iptables': 'iptables', '/usr/sbin/iptables-save': 'iptables-save', '/usr/sbin/nft': 'nft' }, entrypoint: ['/usr/local/bin/kube-proxy'] }) },
+  { name: 'registry.k8s.io/kube-proxy', tag: versioned(isRelease, { size: 31_891_685, directories: DISTROLESS, programs: { '/usr/local/bin/kube-proxy': 'kube-proxy', '/usr/sbin/iptables': 'iptables', '/usr/sbin/iptables-save': 'iptables-save', '/usr/sbin/nft': 'nft' }, entrypoint: ['/usr/local/bin/kube-proxy'] }) },
   { name: 'registry.k8s.io/cpa/cluster-proportional-autoscaler', tag: versioned(([major, minor]) => major === 1 && minor === 8, { size: 15_209_393, directories: DISTROLESS, programs: { '/cluster-proportional-autoscaler': 'cluster-proportional-autoscaler' }, entrypoint: ['/cluster-proportional-autoscaler'], user: { uid: 65534, gid: 0, name: 'nobody' } }) },
-  { name: 'registry.k8s.io/etcd', tag: versioned(([major]) => major === 3, { size: 58_938_593, directories: DISTROLESS, programs: { '/usr/local/bin/etcd': 'etcd' }, entrypoint: ['/usr/local/bin/etcd'] }) },
+  { name: 'registry.k8s.io/etcd', tag: versioned(([major]) => major === 3, { size: 58_938_593, directories: DISTROLESS, programs: { '/usr/local/bin/etcd': 'etcd', '/usr/local/bin/etcdctl': 'etcdctl', '/usr/local/bin/etcdutl': 'etcdutl' }, entrypoint: ['/usr/local/bin/etcd'] }) },
   controlPlane('kube-apiserver', 30_075_899),
   controlPlane('kube-controller-manager', 27_646_507),
   controlPlane('kube-scheduler', 21_782_634),
