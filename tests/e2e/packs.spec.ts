@@ -27,7 +27,7 @@ test('a pack is shown, taken, done, handed in, graded and removed', async ({ pag
   await expect(page.getByTestId('pack-offer')).toContainText('A first lab')
   await expect(page.getByTestId('pack-refusal')).toHaveCount(0)
   await page.getByTestId('pack-take').click()
-  await expect(page.getByTestId('pack-course')).toContainText('A course · 1 lab')
+  await expect(page.getByTestId('pack-course')).toContainText('· 1 lab')
   await page.getByRole('button', { name: 'Close' }).click()
   await expect(page.getByTestId('lab-card-first')).toContainText('from the pack “A course”')
 
