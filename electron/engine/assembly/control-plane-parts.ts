@@ -24,6 +24,7 @@ export interface PartsWorld {
   blockApi(cause: string): void
   unblockApi(cause: string): void
   readonly door: ControlPlane['door']
+  readonly storage: ControlPlane['storage']
 }
 
 /**
@@ -47,6 +48,10 @@ export class ControlPlaneParts implements ControlPlane {
 
   get door(): ControlPlane['door'] {
     return this.#world.door
+  }
+
+  get storage(): ControlPlane['storage'] {
+    return this.#world.storage
   }
 
   works(name: PartName): boolean {

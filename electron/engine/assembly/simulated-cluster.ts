@@ -30,6 +30,7 @@ import { TcpStack } from '../network/tcp/stack.ts'
 import type { NetworkNamespace } from '../network/types.ts'
 import { registerDeclared } from '../programs/declared/image.ts'
 import { askUpstream } from '../programs/http/client.ts'
+import { EtcdStorage } from '../programs/etcd/storage.ts'
 import { ingressNginxManifests } from '../programs/ingress-nginx/manifests.ts'
 import { haproxyManifests } from '../programs/haproxy/manifests.ts'
 import { registerPrograms } from '../programs/register.ts'
@@ -111,6 +112,7 @@ export class SimulatedCluster implements Cluster {
       blockApi: (cause) => this.#blockApi(cause),
       unblockApi: (cause) => this.#unblockApi(cause),
       door: this.#door,
+      storage: new EtcdStorage(this.client.store, this.client.services),
     }, commandsOf(config, controlPlane))
     registerPrograms(this.programs, { client: this.#connections.get(IN_PODS)!, nodeOf: (process) => this.#kubelets.get(process.network.name)?.node, controlPlane: parts })
     registerDeclared(this.programs, config.images ?? [])

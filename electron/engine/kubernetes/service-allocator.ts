@@ -205,4 +205,9 @@ export class ServiceAllocator {
   releasePort(port: number): void {
     this.#ports.delete(port)
   }
+
+  /** Another etcd has other Services: these are the ports that they hold. */
+  holdPorts(ports: Iterable<number>): void {
+    this.#ports = new Set(ports)
+  }
 }

@@ -203,6 +203,19 @@ export class Store {
     table.count += objects.length
   }
 
+  /** Everything, by resource; resources without objects are left out. */
+  contents(): Map<string, readonly KubeObject[]> {
+    const all = [...this.#tables.keys()].sort(compareStrings).map((resource) => [resource, this.list(resource, undefined)] as const)
+    return new Map(all.filter(([, objects]) => objects.length > 0))
+  }
+
+  /** Puts an object back as it once was: it keeps its old resourceVersion, though versions go on. */
+  putBack(resource: string, object: KubeObject): void {
+    const { resourceVersion } = object.metadata
+    this.#put(this.#table(resource), object, this.#nextVersion(), this.#clock.now)
+    object.metadata.resourceVersion = resourceVersion
+  }
+
   remove(resource: string, namespace: string, name: string): void {
     const table = this.#table(resource)
     const bucket = table.buckets.get(namespace)

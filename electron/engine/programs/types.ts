@@ -1,6 +1,7 @@
 import type { NodeContext } from '../cni/types.ts'
 import type { KubernetesClient } from '../kubernetes/client.ts'
 import type { Process } from '../machine/types.ts'
+import type { EtcdStorage } from './etcd/storage.ts'
 
 /** A container image: what a container's root filesystem has and what runs by default. */
 export interface Image {
@@ -59,6 +60,7 @@ export interface ControlPlane {
   works(name: PartName): boolean
   /** Whether somebody is to listen at the API server's port, and what tells of a change. */
   readonly door: { readonly isOpen: boolean; onChange(listener: () => void): () => void }
+  readonly storage: EtcdStorage
 }
 export interface ControlPlanePart {
   stop(): void

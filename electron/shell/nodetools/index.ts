@@ -2,6 +2,7 @@ import type { Cluster, Process, Task } from '../../engine/cluster.ts'
 import { chroot } from './chroot.ts'
 import { crictl } from './crictl/index.ts'
 import { ctr } from './ctr/index.ts'
+import { etcdctl, etcdutl } from './etcd/index.ts'
 import { hostnamectl } from './hostnamectl.ts'
 import { journalctl } from './journalctl.ts'
 import { kubeadm } from './kubeadm/index.ts'
@@ -24,6 +25,8 @@ export function registerNodeTools(cluster: Cluster): void {
   programs.register('systemctl', systemctl(cluster))
   programs.register('kubeadm', kubeadm(cluster))
   programs.register('kubelet', kubelet)
+  programs.register('etcdctl', etcdctl)
+  programs.register('etcdutl', etcdutl)
 }
 
 /** systemd runs it; by hand there is nothing that it could add. */

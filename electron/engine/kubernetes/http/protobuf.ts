@@ -7,7 +7,7 @@ import { GROUPS } from './protobuf-groups.ts'
 
 /**
  * Bodies in application/vnd.kubernetes.protobuf, as kubectl sends them for some verbs: the four bytes "k8s\0", then
- * runtime.Unknown with the type and the object (k8s.io/apimachinery/pkg/runtime/serializer/protobuf). Read, never written.
+ * runtime.Unknown with the type and the object (k8s.io/apimachinery/pkg/runtime/serializer/protobuf). Written only as etcd keeps them (protobuf-encode.ts).
  *
  * Tables have a message a line (continued by indented lines), fields as `name=number:type`:
  *   s i b x d                    string, integer, bool, bytes, double
@@ -18,8 +18,8 @@ import { GROUPS } from './protobuf-groups.ts'
  */
 const MAGIC = [0x6b, 0x38, 0x73, 0x00]
 
-interface Field { name: string; type: string; list: boolean; map: boolean }
-type Message = ReadonlyMap<number, Field>
+export interface Field { name: string; type: string; list: boolean; map: boolean }
+export type Message = ReadonlyMap<number, Field>
 
 const messages = new Map<string, Message>()
 
@@ -37,13 +37,18 @@ function load(group: string, table: string): void {
 }
 
 /** The message of a kind; kinds of one name are in one group only. */
-function messageOf(kind: string, group: string): Message | undefined {
+export function messageOf(kind: string, group: string): Message | undefined {
   if (messages.size === 0) {
     load('core', CORE)
     for (const [name, table] of Object.entries(GROUPS)) load(name, table)
   }
   if (kind === 'DeleteOptions') return messages.get('meta.DeleteOptions')
   return messages.get(`${group === '' ? 'core' : group.split('.')[0]!}.${kind}`)
+}
+
+/** As a field's type names it, once a kind was looked up. */
+export function messageNamed(name: string): Message | undefined {
+  return messages.get(name)
 }
 
 export function isProtobuf(body: Uint8Array): boolean {

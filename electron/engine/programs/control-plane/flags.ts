@@ -14,7 +14,7 @@ export interface Refusal {
 const FREE = new Set(['v', 'vmodule', 'logging-format', 'profiling', 'contention-profiling', 'log-flush-frequency', 'log-level', 'logger', 'kube-api-qps', 'kube-api-burst'])
 /** Those whose values may be others than kubeadm's. */
 const ANY_VALUE: Readonly<Record<PartName, readonly string[]>> = {
-  etcd: ['listen-client-urls', 'listen-metrics-urls', 'listen-peer-urls', 'snapshot-count', 'name'],
+  etcd: ['listen-client-urls', 'listen-metrics-urls', 'listen-peer-urls', 'snapshot-count', 'name', 'data-dir', 'initial-cluster', 'initial-advertise-peer-urls', 'initial-cluster-token', 'initial-cluster-state', 'advertise-client-urls'],
   'kube-apiserver': ['etcd-servers'],
   'kube-controller-manager': ['node-monitor-grace-period'],
   'kube-scheduler': [],

@@ -2,12 +2,15 @@ import { SystemError } from '../../machine/errors.ts'
 import { Signal, sleep, type Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { joinHostPort } from '../../network/address.ts'
+import type { MemoryFilesystem } from '../../machine/filesystem.ts'
+import { placesOf, serveEtcd } from '../etcd/server.ts'
+import { DATABASE, type Member } from '../../kubernetes/etcd/database.ts'
 import { serveApi } from '../kube-apiserver/server.ts'
 import { klogLine } from '../klog.ts'
 import { ownerOf } from '../stream.ts'
 import type { PartName, SystemServices } from '../types.ts'
 import { flagsOf, refusalOf, type Refusal } from './flags.ts'
-import { placesOf, serveEtcd, serveHealth } from './health.ts'
+import { serveHealth } from './health.ts'
 
 export const PARTS: readonly PartName[] = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler']
 const HEALTH_PORTS = { 'kube-controller-manager': 10_257, 'kube-scheduler': 10_259 } as const
@@ -54,7 +57,12 @@ export function controlPlanePart(name: PartName, services: SystemServices): Prog
 function failure(process: Process, name: PartName, message: string): Refusal {
   const wall = process.clock.wall()
   if (name !== 'etcd') return { code: 1, message: klogLine(wall, 'E', process.pid, 'run.go:72', `"command failed" err=${JSON.stringify(message)}`) }
-  return { code: 1, message: `${JSON.stringify({ level: 'fatal', ts: new Date(wall).toISOString().replace(/Z$/, '000Z'), caller: 'etcdmain/etcd.go:204', msg: 'discovery failed', error: message })}\n` }
+  return { code: 1, message: `${JSON.stringify({ level: 'fatal', ts: zapTime(wall), caller: 'etcdmain/etcd.go:204', msg: 'discovery failed', error: message })}\n` }
+}
+
+/** etcd's logs have microseconds. */
+function zapTime(wall: number): string {
+  return new Date(wall).toISOString().replace(/Z$/, '000Z')
 }
 
 /** Its own ports. */
@@ -62,7 +70,7 @@ function listen(process: Process, name: PartName, services: SystemServices): Ref
   const flags = flagsOf(process.argv)
   const address = flags.get('bind-address') ?? '0.0.0.0'
   try {
-    if (name === 'etcd') serveEtcd(process, flags)
+    if (name === 'etcd') return startEtcd(process, flags, services)
     else if (name === 'kube-apiserver') serveApi(process, services, flags.get('tls-cert-file') ?? '')
     else serveHealth(process, name, address, HEALTH_PORTS[name])
     return undefined
@@ -73,6 +81,20 @@ function listen(process: Process, name: PartName, services: SystemServices): Ref
     const place = name === 'kube-apiserver' ? '0.0.0.0:6443' : joinHostPort(address, HEALTH_PORTS[name])
     return failure(process, name, `failed to create listener: failed to listen on ${place}: listen tcp ${place}: bind: ${why}`)
   }
+}
+
+/** etcd opens its data directory first; what it has there is the cluster's, and stays there when it ends. */
+function startEtcd(process: Process, flags: ReadonlyMap<string, string>, { controlPlane }: SystemServices): Refusal | undefined {
+  const { storage, works } = controlPlane!
+  const directory = process.resolve(flags.get('data-dir') ?? `${flags.get('name') ?? 'default'}.etcd`)
+  const fs = process.fs as MemoryFilesystem
+  const own: Member = { name: flags.get('name') ?? 'default', peerUrls: flags.get('initial-advertise-peer-urls') ?? '', token: flags.get('initial-cluster-token') ?? 'etcd-cluster' }
+  const member = storage.open(fs, directory, own, works.call(controlPlane, 'etcd'))
+  if (member === 'empty') return { code: 69, message: `podhop: not simulated: etcd with nothing in ${directory}, a cluster without objects (etcdutl snapshot restore fills a data directory)\n` }
+  if (member === 'invalid') return { code: 2, message: `${JSON.stringify({ level: 'panic', ts: zapTime(process.clock.wall()), caller: 'backend/backend.go:189', msg: 'failed to open database', path: `${directory}/${DATABASE}`, error: 'invalid database' })}\n` }
+  process.onExit(() => storage.close(fs, directory, member))
+  serveEtcd(process, flags, member, () => storage.now(member))
+  return undefined
 }
 
 /** kube-apiserver comes up when etcd is there; undefined: it is. */

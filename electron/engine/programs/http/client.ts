@@ -20,7 +20,7 @@ export interface UpstreamRequest {
   connectTimeout: number
   readTimeout: number
   /** HTTPS; without `verify` nobody looks at the certificate. */
-  tls?: Pick<TlsClientOptions, 'serverName' | 'verify' | 'alpn'>
+  tls?: Pick<TlsClientOptions, 'serverName' | 'verify' | 'alpn' | 'certificates'>
 }
 
 export type UpstreamOutcome =
