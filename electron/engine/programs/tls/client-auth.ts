@@ -26,9 +26,9 @@ export function clientProblem(chain: readonly Certificate[], trusted: readonly C
 function between(chain: readonly Certificate[], trusted: readonly Certificate[]): number {
   let at: Certificate | undefined = chain[0]
   for (let steps = 0; at && steps < chain.length; steps++) {
-    const { issuerKey } = at
-    if (trusted.some((t) => t.subjectKey === issuerKey)) return steps
-    at = chain.find((c) => c.subjectKey === issuerKey)
+    const issuer: string = at.issuerKey
+    if (trusted.some((t) => t.subjectKey === issuer)) return steps
+    at = chain.find((c) => c.subjectKey === issuer)
   }
   return 0
 }
