@@ -26,6 +26,73 @@ export function exposition(families: readonly MetricFamily[]): string {
   return out
 }
 
+/** Type, help text, and a histogram's bounds. */
+export type Definition = readonly ['counter' | 'gauge' | 'histogram', string, (readonly number[])?]
+interface Series { labels: Labels; value: number; sum: number; buckets: number[] }
+
+/** What a program counts: one of client_golang's registries, with the families that it knows. A family shows itself once it has a series. */
+export class Registry<Name extends string> {
+  readonly #definitions: Readonly<Record<Name, Definition>>
+  readonly #prefix: string
+  readonly #common: Labels
+  readonly #families = new Map<Name, Map<string, Series>>()
+
+  /** `prefix` of every name, `common` to every series. */
+  constructor(definitions: Readonly<Record<Name, Definition>>, prefix = '', common: Labels = {}) {
+    this.#definitions = definitions
+    this.#prefix = prefix
+    this.#common = common
+  }
+
+  add(name: Name, labels: Labels, by = 1): void {
+    this.#series(name, labels).value += by
+  }
+
+  set(name: Name, labels: Labels, value: number): void {
+    this.#series(name, labels).value = value
+  }
+
+  observe(name: Name, labels: Labels, value: number): void {
+    const series = this.#series(name, labels)
+    series.value++
+    series.sum += value
+    for (const [i, bound] of this.#definitions[name][2]!.entries()) if (value <= bound) series.buckets[i] = (series.buckets[i] ?? 0) + 1
+  }
+
+  clear(name: Name): void {
+    this.#families.delete(name)
+  }
+
+  /** By name, and within a family by labels. */
+  text(): string {
+    let out = ''
+    for (const [name, series] of [...this.#families].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const [type, help, bounds] = this.#definitions[name]
+      const full = this.#prefix + name
+      out += `# HELP ${full} ${help}\n# TYPE ${full} ${type}\n`
+      for (const [, { labels, value, sum, buckets }] of [...series].sort(([a], [b]) => (a < b ? -1 : 1))) {
+        if (!bounds) {
+          out += `${full}${labelText(labels)} ${sampleValue(value)}\n`
+          continue
+        }
+        for (const [i, bound] of bounds.entries()) out += `${full}_bucket${labelText({ ...labels, le: sampleValue(bound) })} ${buckets[i] ?? 0}\n`
+        out += `${full}_bucket${labelText({ ...labels, le: '+Inf' })} ${value}\n${full}_sum${labelText(labels)} ${sampleValue(sum)}\n${full}_count${labelText(labels)} ${value}\n`
+      }
+    }
+    return out
+  }
+
+  #series(name: Name, own: Labels): Series {
+    let family = this.#families.get(name)
+    if (!family) this.#families.set(name, (family = new Map()))
+    const labels = { ...this.#common, ...own }
+    const key = labelText(labels)
+    let series = family.get(key)
+    if (!series) family.set(key, (series = { labels, value: 0, sum: 0, buckets: [] }))
+    return series
+  }
+}
+
 /** `{cidr="10.96.0.0/12"}`, by name; nothing without labels. A histogram's `le` comes last. */
 export function labelText(labels: Labels): string {
   const pairs = Object.entries(labels).sort(([a], [b]) => (a === 'le' ? 1 : b === 'le' ? -1 : a < b ? -1 : 1))

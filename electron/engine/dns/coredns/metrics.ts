@@ -1,13 +1,10 @@
 import type { Task } from '../../machine/task.ts'
 import type { DnsMessage } from '../../network/wire/dns.ts'
 import type { DnsPlugin, DnsRequest, Next, PluginContext } from './chain.ts'
-import { labelText, sampleValue, type Labels } from '../../prometheus.ts'
+import { Registry, type Definition } from '../../prometheus.ts'
 import { uncompressedSize } from './log.ts'
 
 /** What CoreDNS tells Prometheus of its queries (plugin/metrics); of the Go runtime and the process there is nothing to tell here. */
-interface Series { labels: Labels; value: number; buckets?: number[]; sum?: number }
-interface Family { help: string; type: 'counter' | 'gauge' | 'histogram'; bounds?: readonly number[]; series: Map<string, Series> }
-
 const SIZES = [0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16_000, 32_000, 48_000, 64_000]
 /** 0.25 ms doubled fifteen times. */
 const TIMES = Array.from({ length: 16 }, (_, i) => 0.00025 * 2 ** i)
@@ -34,60 +31,12 @@ const FAMILIES = {
   coredns_proxy_request_duration_seconds: ['histogram', 'Histogram of the time each request took.', TIMES],
   coredns_reload_failed_total: ['counter', 'Counter of the number of failed reload attempts.'],
   coredns_reload_version_info: ['gauge', "A metric with a constant '1' value labeled by hash, and value which type of hash generated."],
-} as const satisfies Record<string, readonly ['counter' | 'gauge' | 'histogram', string, (readonly number[])?]>
+} as const satisfies Record<string, Definition>
 export type MetricName = keyof typeof FAMILIES
 
-export class Metrics {
-  readonly #families = new Map<MetricName, Family>()
-
-  add(name: MetricName, labels: Labels, by = 1): void {
-    this.#series(name, labels).value += by
-  }
-
-  set(name: MetricName, labels: Labels, value: number): void {
-    this.#series(name, labels).value = value
-  }
-
-  clear(name: MetricName): void {
-    this.#families.delete(name)
-  }
-
-  observe(name: MetricName, labels: Labels, value: number): void {
-    const series = this.#series(name, labels)
-    const bounds = this.#families.get(name)!.bounds!
-    series.buckets ??= bounds.map(() => 0)
-    series.sum = (series.sum ?? 0) + value
-    series.value++
-    for (const [i, bound] of bounds.entries()) if (value <= bound) series.buckets[i]!++
-  }
-
-  /** The exposition format, by name and labels. */
-  text(): string {
-    let out = ''
-    for (const [name, { help, type, bounds, series }] of [...this.#families].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      out += `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`
-      for (const { labels, value, buckets, sum } of [...series].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, s]) => s)) {
-        if (!bounds) {
-          out += `${name}${labelText(labels)} ${sampleValue(value)}\n`
-          continue
-        }
-        for (const [i, bound] of bounds.entries()) out += `${name}_bucket${labelText({ ...labels, le: sampleValue(bound) })} ${buckets?.[i] ?? 0}\n`
-        out += `${name}_bucket${labelText({ ...labels, le: '+Inf' })} ${value}\n${name}_sum${labelText(labels)} ${sampleValue(sum ?? 0)}\n${name}_count${labelText(labels)} ${value}\n`
-      }
-    }
-    return out
-  }
-
-  #series(name: MetricName, labels: Labels): Series {
-    let family = this.#families.get(name)
-    if (!family) {
-      const [type, help, bounds] = FAMILIES[name] as readonly ['counter' | 'gauge' | 'histogram', string, (readonly number[])?]
-      this.#families.set(name, (family = { help, type, ...(bounds ? { bounds } : {}), series: new Map() }))
-    }
-    const key = labelText(labels)
-    let series = family.series.get(key)
-    if (!series) family.series.set(key, (series = { labels, value: 0 }))
-    return series
+export class Metrics extends Registry<MetricName> {
+  constructor() {
+    super(FAMILIES)
   }
 }
 

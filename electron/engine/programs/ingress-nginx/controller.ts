@@ -1,5 +1,3 @@
-import { accountOf, tellFailure } from '../account.ts'
-import { untilReached } from '../../kubernetes/connection.ts'
 import { EventRecorder, referenceTo } from '../../kubernetes/controllers/events.ts'
 import { InformerFactory, keyOf, type Informer } from '../../kubernetes/controllers/informer.ts'
 import { WorkQueue } from '../../kubernetes/controllers/workqueue.ts'
@@ -7,134 +5,47 @@ import type { KubernetesClient } from '../../kubernetes/client.ts'
 import { LeaderElection } from '../../kubernetes/leader-election.ts'
 import type { ConfigMap, EndpointSlice, Ingress, IngressClass, KubeObject, Pod, Secret, Service } from '../../kubernetes/types.ts'
 import type { Task } from '../../machine/task.ts'
-import type { Process, Program } from '../../machine/types.ts'
+import type { Process } from '../../machine/types.ts'
 import type { TcpConnection } from '../../network/types.ts'
-import { supervise } from '../become.ts'
 import { GO_NOT_FOUND, serveGo, splitTarget, type GoAnswer } from '../http/go.ts'
 import { NGINX_HTTP2 } from '../http/http2-server.ts'
 import { serveHttp, type HttpServer } from '../http/server.ts'
-import { klogLine } from '../klog.ts'
 import { EXPOSITION_TYPE } from '../../prometheus.ts'
 import { statusPage, type Load } from '../nginx/status.ts'
-import { Output, untilSignal } from '../output.ts'
-import type { SystemServices } from '../types.ts'
 import { tlsSecret } from '../tls/secrets.ts'
 import type { Certificate } from '../tls/x509.ts'
 import { serveAdmission } from './admission.ts'
 import { asksFor } from './auth-tls.ts'
-import { GLOBAL, PREFIX, readAnnotations } from './annotations.ts'
+import { GLOBAL, PREFIX } from './annotations.ts'
 import { unheeded } from './settings.ts'
-import { webhookCertgen } from './certgen.ts'
 import { configure, type Configuration, type Picture } from './configuration.ts'
 import { serverFor } from './matching.ts'
 import { makeFake } from './certificates.ts'
-import { readFlags } from './flags.ts'
-import { dbg, nginxInside, serveStatus } from './inside.ts'
+import { serveStatus } from './inside.ts'
 import { Metrics, type Observed } from './metrics.ts'
 import { nginxConf } from './nginx-conf.ts'
 import { passTls } from './passthrough.ts'
 import { Proxy } from './proxy.ts'
 import { StatusSync } from './status.ts'
+import { IngressStore } from './store.ts'
 import { Streams, streamServices, type StreamService } from './streams.ts'
 
-/** kubernetes/ingress-nginx v1.12.2: cmd/nginx and internal/ingress/controller. */
-const BANNER = `-------------------------------------------------------------------------------
-NGINX Ingress controller
-  Release:       v1.12.2
-  Build:         git-b96ffb9d5
-  Repository:    https://github.com/kubernetes/ingress-nginx
-  nginx version: nginx/1.25.5
-
--------------------------------------------------------------------------------
-
-`
 /** --sync-rate-limit 0.3: ms between two looks at everything. */
 const SYNC_INTERVAL = 3_333
 const INITIAL_SYNC = 1_000
-const EXIT_DELAY = 10_000
 const KEEP_ALIVE = 75_000
-const CLASS_ANNOTATION = 'kubernetes.io/ingress.class'
 const SERVICE_LABEL = 'kubernetes.io/service-name'
 const ELECTION = { lease: 30_000, renew: 15_000, retry: 7_500 }
-const COMPONENT = 'nginx-ingress-controller'
+export const COMPONENT = 'nginx-ingress-controller'
 
-export function ingressNginx(services: SystemServices): Record<string, Program> {
-  return {
-    'nginx-ingress-controller': (process) => run(process, services),
-    'nginx-ingress-wait-shutdown': waitShutdown,
-    'nginx-ingress-nginx': nginxInside,
-    'nginx-ingress-dbg': dbg,
-    'kube-webhook-certgen': webhookCertgen(services),
-    'dumb-init': (process) => supervise(process, process.argv.slice(process.argv[1] === '--' ? 2 : 1)),
-  }
-}
-
-/** The image's preStop hook: asks the controller to end, and waits until nginx has. */
-function* waitShutdown(process: Process): Task<number> {
-  const controllers = [...process.machine.processes.values()].filter((p) => p.argv[0] === '/nginx-ingress-controller')
-  for (const each of controllers) each.signal('SIGTERM')
-  while (controllers.some((p) => !p.status && p.network.sockets.list().some((s) => s.state === 'LISTEN' && s.localPort === 80))) yield* process.sleep(1000, { background: false })
-  return 0
-}
-
-function* run(process: Process, services: SystemServices): Task<number> {
-  const flags = readFlags(process.argv.slice(1))
-  if ('error' in flags) {
-    yield* process.printError(flags.error)
-    return 69
-  }
-  if (flags.values.get('version') === 'true') {
-    yield* process.print(BANNER)
-    return 0
-  }
-  const namespace = process.env.get('POD_NAMESPACE') ?? ''
-  const name = process.env.get('POD_NAME') ?? ''
-  const out = new Output(process, 1)
-  const errors = new Output(process, 2)
-  const log = (source: string, text: string, severity: 'I' | 'W' | 'E' | 'F' = 'I'): void => errors.write(klogLine(process.clock.wall(), severity, process.pid, source, text))
-  const client = accountOf(process, services.client, (failure) => tellFailure({ minor: 33, patch: 3 }, failure, (severity, source, text) => log(source, text, severity)), { manager: COMPONENT })
-  out.write(BANNER)
-  // checkService of its main.go
-  const [home, service] = (flags.values.get('publish-service') ?? '').split('/')
-  if (service !== undefined && client.refusal({ verb: 'get', resource: 'services', namespace: home, name: service })) {
-    log('main.go:92', '✖ the cluster seems to be running with a restrictive Authorization mode and the Ingress controller does not have the required permissions to operate normally', 'F')
-    yield* errors.flush()
-    return 255
-  }
-  const pod = yield* untilReached(process.clock, () => client.list<Pod>('pods', { namespace, fieldSelector: `metadata.name=${name}` }).items[0])
-  if (!pod) {
-    log('main.go:118', `Unexpected error obtaining ingress-nginx pod: unable to get POD information (missing POD_NAME or POD_NAMESPACE environment variable`, 'F')
-    yield* errors.flush()
-    return 255
-  }
-  const controller = new Controller(process, client, pod, flags.values, { out: (text) => out.write(text), error: (text) => errors.write(text), log })
-  process.onExit(() => controller.stop())
-  if (!(yield* controller.start())) {
-    yield* errors.flush()
-    return 255
-  }
-  yield* untilSignal(process, ['SIGTERM'])
-  log('sigterm.go:36', '"Received SIGTERM, shutting down"')
-  log('nginx.go:393', '"Shutting down controller queues"')
-  controller.shutdown()
-  log('nginx.go:409', '"Stopping NGINX process"')
-  controller.stop()
-  log('nginx.go:422', '"NGINX process has stopped"')
-  log('sigterm.go:44', `Handled quit, delaying controller exit for ${EXIT_DELAY / 1000} seconds`)
-  yield* process.sleep(EXIT_DELAY, { background: false })
-  log('sigterm.go:47', '"Exiting" code=0')
-  yield* out.flush()
-  yield* errors.flush()
-  return 0
-}
-
-interface Outputs {
+/** internal/ingress/controller of kubernetes/ingress-nginx v1.12.2. */
+export interface Outputs {
   out(text: string): void
   error(text: string): void
   log(source: string, text: string, severity?: 'I' | 'W' | 'E' | 'F'): void
 }
 
-class Controller {
+export class Controller {
   readonly #process: Process
   readonly #client: KubernetesClient
   readonly #pod: Pod
@@ -144,7 +55,7 @@ class Controller {
   readonly #informers: InformerFactory
   readonly #queue: WorkQueue
   readonly #servers: HttpServer[] = []
-  readonly #mine = new Map<string, Ingress>()
+  readonly #store: IngressStore
   /** What was said to be not simulated: once is enough. */
   readonly #told = new Set<string>()
   #classes!: Informer<IngressClass>
@@ -171,6 +82,17 @@ class Controller {
     this.#events = new EventRecorder(client, process.clock, COMPONENT)
     this.#informers = new InformerFactory(client)
     this.#queue = new WorkQueue(process.clock, () => this.#sync())
+    this.#store = new IngressStore({
+      flags,
+      ingressClass: (name) => this.#classes.get(undefined, name),
+      defaults: () => this.#defaults,
+      log: outputs.log,
+      changed: (ingress) => {
+        if (ingress) this.#event(ingress, 'Sync', 'Scheduled for sync')
+        this.#queue.add('sync')
+      },
+      arrived: () => this.#status?.expect(),
+    })
     if (flags.get('enable-metrics') === 'true') this.#metrics = new Metrics({ controller_class: flags.get('controller-class') ?? 'k8s.io/ingress-nginx', controller_namespace: pod.metadata.namespace, controller_pod: pod.metadata.name })
   }
 
@@ -189,7 +111,7 @@ class Controller {
     this.#watchConfigMap()
     // classes are known before the first Ingress is looked at
     yield* process.sleep(10, { background: false })
-    this.#informers.of<Ingress>('ingresses').on({ onAdd: (i) => this.#added(i), onUpdate: (i, old) => this.#updated(i, old), onDelete: (i) => this.#deleted(i) })
+    this.#informers.of<Ingress>('ingresses').on({ onAdd: (i) => this.#store.added(i), onUpdate: (i, old) => this.#store.updated(i, old), onDelete: (i) => this.#store.deleted(i) })
     log('nginx.go:317', '"Starting NGINX process"')
     const proxy = new Proxy(process, () => this.#configuration ?? EMPTY, this.#outputs.out, this.#outputs.error, (observed) => this.#observe(observed))
     const load = (): Load => ({ accepted: web.reduce((sum, s) => sum + s.accepted, 0), active: web.reduce((sum, s) => sum + s.active, 0), ...proxy.load })
@@ -248,10 +170,10 @@ class Controller {
     if (address === '' || certificate === '') return
     log('nginx.go:338', `"Starting validation webhook" address="${address}" certPath="${certificate}" keyPath="${this.#flags.get('validating-webhook-key') ?? ''}"`)
     const foreign = (ingress: Ingress): string | undefined => {
-      const found = this.#classOf(ingress)
+      const found = this.#store.classOf(ingress)
       return 'error' in found ? found.error : undefined
     }
-    this.#servers.push(serveAdmission(this.#process, Number(address.split(':').at(-1)), certificate, () => ({ ingresses: [...this.#mine.values()], foreign, defaults: this.#defaults }), log))
+    this.#servers.push(serveAdmission(this.#process, Number(address.split(':').at(-1)), certificate, () => ({ ingresses: [...this.#store.mine.values()], foreign, defaults: this.#defaults }), log))
   }
 
   /** By SNI alone, as the controller's ssl_certificate_by_lua does. */
@@ -302,7 +224,7 @@ class Controller {
         this.#status = new StatusSync(this.#process.clock, this.#client, {
           publishService: publish.length === 2 ? { namespace: publish[0]!, name: publish[1]! } : undefined,
           pod: this.#pod,
-          ingresses: () => [...this.#mine.values()],
+          ingresses: () => [...this.#store.mine.values()],
           log,
         })
       },
@@ -328,79 +250,13 @@ class Controller {
     this.#configMaps.on({ onAdd: tell('CREATE'), onUpdate: tell('UPDATE'), onDelete: look })
   }
 
-  // ---- Ingresses and their classes -----------------------------------------------------------------------------
-
-  /** The class by which an Ingress is ours, or why it is not. */
-  #classOf({ metadata, spec }: Ingress): { name: string } | { error: string } {
-    const only = this.#flags.get('watch-namespace') ?? ''
-    if (only !== '' && metadata.namespace !== only) return { error: '' }
-    if (spec.ingressClassName !== undefined) {
-      const found = this.#classes.get(undefined, spec.ingressClassName)
-      if (found?.spec.controller === (this.#flags.get('controller-class') ?? 'k8s.io/ingress-nginx')) return { name: spec.ingressClassName }
-      return { error: `no object matching key "${spec.ingressClassName}" in local store` }
-    }
-    const annotation = metadata.annotations?.[CLASS_ANNOTATION]
-    if (annotation !== undefined) {
-      return annotation === (this.#flags.get('ingress-class') ?? 'nginx') ? { name: annotation } : { error: 'ingress class annotation is not equal to the expected by Ingress Controller' }
-    }
-    return this.#flags.get('watch-ingress-without-class') === 'true' ? { name: '_' } : { error: 'ingress does not contain a valid IngressClass' }
-  }
-
-  #added(ingress: Ingress): void {
-    const found = this.#classOf(ingress)
-    const { log } = this.#outputs
-    // an Ingress of another namespace is not even seen
-    if ('error' in found && found.error === '') return
-    if ('error' in found) return log('store.go:436', `"Ignoring ingress because of error while validating ingress class" ingress="${keyOf(ingress)}" error="${found.error.replaceAll('"', '\\"')}"`)
-    log('store.go:440', `"Found valid IngressClass" ingress="${keyOf(ingress)}" ingressclass="${found.name}"`)
-    if (this.#ignored(ingress)) return log('store.go:449', `"Ignoring add for catch-all ingress because of --disable-catch-all" ingress="${keyOf(ingress)}"`)
-    const parsed = readAnnotations(ingress, this.#defaults)
-    if ('refused' in parsed) log('store.go:903', parsed.refused, 'E')
-    this.#accept(ingress)
-    this.#status?.expect()
-  }
-
-  #updated(ingress: Ingress, old: Ingress): void {
-    const found = this.#classOf(ingress)
-    const { log } = this.#outputs
-    const known = this.#mine.has(keyOf(old))
-    if ('error' in found) {
-      if (!known) return
-      log('store.go:489', `"removing ingress because of unknown ingressclass" ingress="${keyOf(ingress)}"`)
-      return this.#deleted(old)
-    }
-    if (this.#ignored(ingress)) {
-      if (known) this.#deleted(old)
-      return log(known ? 'store.go:494' : 'store.go:482', `"ignoring update for catch-all ingress ${known ? 'and delete old one ' : ''}because of --disable-catch-all" ingress="${keyOf(ingress)}"`)
-    }
-    if (!known) {
-      log('store.go:486', `"creating ingress" ingress="${keyOf(ingress)}" ingressclass="${found.name}"`)
-      this.#status?.expect()
-    }
-    this.#accept(ingress)
-  }
-
-  #ignored({ spec }: Ingress): boolean {
-    return spec.defaultBackend !== undefined && this.#flags.get('disable-catch-all') === 'true'
-  }
-
-  #accept(ingress: Ingress): void {
-    this.#mine.set(keyOf(ingress), ingress)
-    this.#event(ingress, 'Sync', 'Scheduled for sync')
-    this.#queue.add('sync')
-  }
-
-  #deleted(ingress: Ingress): void {
-    if (this.#mine.delete(keyOf(ingress))) this.#queue.add('sync')
-  }
-
   // ---- nginx.conf and the balancer's endpoints -------------------------------------------------------------------
 
   #sync(): number {
     const { log } = this.#outputs
     const picture: Picture = {
       defaults: this.#defaults,
-      ingresses: [...this.#mine.values()],
+      ingresses: [...this.#store.mine.values()],
       service: (namespace, name) => this.#services.get(namespace, name),
       slices: (namespace, service) => this.#slices.indexed('service', `${namespace}/${service}`),
       secret: (namespace, name) => this.#secrets.get(namespace, name),
@@ -420,7 +276,7 @@ class Controller {
     }
     const first = this.#configuration === undefined
     const servers = JSON.stringify([...next.servers, next.global, streams.map((s) => [s.protocol, s.port])], (key, value: unknown) => (key === 'chain' || key === 'trusted' || key === 'pattern' || key === 'headerPattern' ? undefined : value))
-    const conf = nginxConf(next, { annotation: (namespace, ingress, short) => this.#mine.get(`${namespace}/${ingress}`)?.metadata.annotations?.[PREFIX + short], defaults: this.#defaults, streams, passthrough: this.#flags.get('enable-ssl-passthrough') === 'true' })
+    const conf = nginxConf(next, { annotation: (namespace, ingress, short) => this.#store.mine.get(`${namespace}/${ingress}`)?.metadata.annotations?.[PREFIX + short], defaults: this.#defaults, streams, passthrough: this.#flags.get('enable-ssl-passthrough') === 'true' })
     if (servers !== this.#reloaded || conf !== this.#written) {
       this.#write(conf)
       this.#metrics?.reloaded(this.#process.clock.wall())

@@ -1,4 +1,4 @@
-import { labelText, sampleValue, type Labels } from '../../prometheus.ts'
+import { Registry, type Definition } from '../../prometheus.ts'
 import type { Load } from '../nginx/status.ts'
 
 /** /metrics at port 10254, with --enable-metrics: internal/ingress/metric/collectors. What Go and the operating system count is not told, nor how long connecting and the first header took. */
@@ -7,7 +7,6 @@ const LENGTHS = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
 const SIZES = [10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000]
 const PREFIX = 'nginx_ingress_controller_'
 
-type Type = 'counter' | 'gauge' | 'histogram'
 const FAMILIES = {
   build_info: ['gauge', "A metric with a constant '1' labeled with information about the build."],
   bytes_sent: ['histogram', 'DEPRECATED The number of bytes sent to a client', SIZES],
@@ -23,10 +22,7 @@ const FAMILIES = {
   response_duration_seconds: ['histogram', 'The time spent on receiving the response from the upstream server', TIMES],
   response_size: ['histogram', 'The response length (including request line, header, and request body)', LENGTHS],
   success: ['counter', 'Cumulative number of Ingress controller reload operations'],
-} as const satisfies Record<string, readonly [Type, string, (readonly number[])?]>
-type Name = keyof typeof FAMILIES
-
-interface Series { labels: Labels; value: number; sum: number; buckets: number[] }
+} as const satisfies Record<string, Definition>
 
 /** Of one request. Times in seconds; undefined where nobody was asked. */
 export interface Observed {
@@ -38,67 +34,37 @@ export interface Observed {
 }
 
 export class Metrics {
-  readonly #own: Labels
-  readonly #families = new Map<Name, Map<string, Series>>()
+  readonly #own: { controller_class: string; controller_namespace: string; controller_pod: string }
+  readonly #registry: Registry<keyof typeof FAMILIES>
 
   constructor(own: { controller_class: string; controller_namespace: string; controller_pod: string }) {
     this.#own = own
-    this.#set('build_info', { build: 'git-b96ffb9d5', release: 'v1.12.2', repository: 'https://github.com/kubernetes/ingress-nginx' }, 1)
+    this.#registry = new Registry(FAMILIES, PREFIX, own)
+    this.#registry.set('build_info', { build: 'git-b96ffb9d5', release: 'v1.12.2', repository: 'https://github.com/kubernetes/ingress-nginx' }, 1)
   }
 
   reloaded(wall: number): void {
-    const { controller_class, controller_namespace, controller_pod } = this.#own
-    this.#series('success', { controller_class: controller_class!, controller_namespace: controller_namespace!, controller_pod: controller_pod! }).value++
-    this.#set('config_last_reload_successful', {}, 1)
-    this.#set('config_last_reload_successful_timestamp_seconds', {}, Math.floor(wall / 1000))
+    this.#registry.add('success', this.#own)
+    this.#registry.set('config_last_reload_successful', {}, 1)
+    this.#registry.set('config_last_reload_successful_timestamp_seconds', {}, Math.floor(wall / 1000))
   }
 
   leads(name: string, leads: boolean): void {
-    this.#set('leader_election_status', { name }, leads ? 1 : 0)
+    this.#registry.set('leader_election_status', { name }, leads ? 1 : 0)
   }
 
   observe({ labels, duration, response, received, sent }: Observed): void {
-    this.#series('requests', labels).value++
+    this.#registry.add('requests', labels)
     for (const [name, value] of [['request_duration_seconds', duration], ['request_size', received], ['response_duration_seconds', response], ['bytes_sent', sent], ['response_size', sent]] as const) {
-      if (value === undefined) continue
-      const series = this.#series(name, labels)
-      series.value++
-      series.sum += value
-      for (const [i, bound] of (FAMILIES[name] as readonly [Type, string, readonly number[]])[2].entries()) if (value <= bound) series.buckets[i] = (series.buckets[i] ?? 0) + 1
+      if (value !== undefined) this.#registry.observe(name, labels, value)
     }
   }
 
   text({ accepted, active, requests, writing }: Load): string {
     const counts = [['active', active], ['reading', 0], ['writing', writing], ['waiting', active - writing]] as const
-    for (const [state, value] of counts) this.#set('nginx_process_connections', { state }, value)
-    for (const state of ['accepted', 'handled']) this.#set('nginx_process_connections_total', { state }, accepted)
-    this.#set('nginx_process_requests_total', {}, requests)
-    let out = ''
-    for (const [name, series] of [...this.#families].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const [type, help, bounds] = FAMILIES[name] as readonly [Type, string, (readonly number[])?]
-      const full = PREFIX + name
-      out += `# HELP ${full} ${help}\n# TYPE ${full} ${type}\n`
-      for (const [, { labels, value, sum, buckets }] of [...series].sort(([a], [b]) => (a < b ? -1 : 1))) {
-        if (bounds) {
-          for (const [i, bound] of bounds.entries()) out += `${full}_bucket${labelText({ ...labels, le: sampleValue(bound) })} ${buckets[i] ?? 0}\n`
-          out += `${full}_bucket${labelText({ ...labels, le: '+Inf' })} ${value}\n${full}_sum${labelText(labels)} ${sampleValue(sum)}\n${full}_count${labelText(labels)} ${value}\n`
-        } else out += `${full}${labelText(labels)} ${sampleValue(value)}\n`
-      }
-    }
-    return out
-  }
-
-  #set(name: Name, labels: Labels, value: number): void {
-    this.#series(name, labels).value = value
-  }
-
-  #series(name: Name, own: Labels): Series {
-    let family = this.#families.get(name)
-    if (!family) this.#families.set(name, (family = new Map()))
-    const labels = { ...this.#own, ...own }
-    const key = labelText(labels)
-    let series = family.get(key)
-    if (!series) family.set(key, (series = { labels, value: 0, sum: 0, buckets: [] }))
-    return series
+    for (const [state, value] of counts) this.#registry.set('nginx_process_connections', { state }, value)
+    for (const state of ['accepted', 'handled']) this.#registry.set('nginx_process_connections_total', { state }, accepted)
+    this.#registry.set('nginx_process_requests_total', {}, requests)
+    return this.#registry.text()
   }
 }
