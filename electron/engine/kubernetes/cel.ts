@@ -18,9 +18,12 @@ export class KubernetesCel {
 
   /** Throws for what is no CEL; `check()` of the result tells what cannot be computed. */
   parse(text: string): ParseResult {
-    return this.#environment.parse(text.replace(/\.matches\(/g, '.goMatches('))
+    return this.#environment.parse(text.replace(/\.matches\(/g, '.goMatches(').replace(INDEXED, '[$1].exists(indexed, has(indexed.$2))'))
   }
 }
+
+/** The package's `has` knows fields of fields, but not those of a list's elements: "has(self.rules[0].matches)". */
+const INDEXED = /\bhas\(([^()]*\[[^()\]]*\][^()]*)\.(\w+)\)/g
 
 class Quantity {
   readonly value: number
