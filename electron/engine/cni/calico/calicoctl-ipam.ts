@@ -2,8 +2,8 @@ import type { KubernetesClient } from '../../kubernetes/client.ts'
 import type { Node, Pod, Service } from '../../kubernetes/types.ts'
 import { cidrContains, formatIp, ipNumber, ipVersion, isValidIp, parseCidr } from '../../network/address.ts'
 import type { Answer } from './calicoctl-usage.ts'
-import { calicoResource, listPools, addressesOf, type IpamBlock, type IpamHandle } from './datastore.ts'
-import { ordinalOf } from './ipam.ts'
+import { calicoResource, ipamConfig, listPools, addressesOf, setIpamConfig, type IpamBlock, type IpamHandle } from './datastore.ts'
+import { Ipam, ordinalOf } from './ipam.ts'
 
 /** calicoctl ipam show and check (calicoctl/calicoctl/commands/ipam of v3.30.3). */
 export function showUtilization(client: KubernetesClient, showBlocks: boolean): Answer {
@@ -57,9 +57,27 @@ export function showBorrowed(client: KubernetesClient): Answer {
   return { stdout: boxed(['IP', 'BORROWING-NODE', 'BLOCK', 'BLOCK OWNER', 'TYPE', 'ALLOCATED-TO'], rows) }
 }
 
-/** There is no IPAMConfig here: the presets hold. */
-export function showConfiguration(): Answer {
-  return { stdout: boxed(['PROPERTY', 'VALUE'], [['StrictAffinity', 'false'], ['AutoAllocateBlocks', 'true'], ['MaxBlocksPerHost', '0']]) }
+export function showConfiguration(client: KubernetesClient): Answer {
+  const { strictAffinity, autoAllocateBlocks, maxBlocksPerHost } = ipamConfig(client)
+  return { stdout: boxed(['PROPERTY', 'VALUE'], [['StrictAffinity', String(strictAffinity)], ['AutoAllocateBlocks', String(autoAllocateBlocks)], ['MaxBlocksPerHost', String(maxBlocksPerHost)]]) }
+}
+
+/** ipam configure; `strict` as strconv.ParseBool reads it. */
+export function configure(client: KubernetesClient, strict: string, blocks: string | undefined): Answer {
+  const failed = (text: string): Answer => ({ stderr: `${text}\n`, code: 1 })
+  const enabled = /^(1|t|T|TRUE|true|True)$/.test(strict) ? true : /^(0|f|F|FALSE|false|False)$/.test(strict) ? false : undefined
+  if (enabled === undefined) return failed('Invalid value. Use true or false to set strictaffinity')
+  if (blocks !== undefined && blocks !== '' && !/^[+-]?\d+$/.test(blocks)) return failed('Invalid value for maxblockhost. Use a valid number')
+  const most = blocks === undefined || blocks === '' ? undefined : Number(blocks)
+  const error = setIpamConfig(client, { strictAffinity: enabled, ...(most === undefined ? {} : { maxBlocksPerHost: most }) })
+  if (error !== undefined) return failed(`Error: ${error}`)
+  return { stdout: `Successfully set StrictAffinity to: ${enabled}\n${most === undefined ? '' : `Successfully set MaxBlocksPerHost to: ${most}\n`}` }
+}
+
+/** ipam release --ip. Nothing happens to who has the address. */
+export function releaseIp(client: KubernetesClient, ip: string): Answer {
+  if (!isValidIp(ip)) return { stdout: `Error executing command: invalid IP address specified: ${ip}\n`, code: 1 }
+  return new Ipam(client).releaseAddress(ip) ? { stdout: `Successfully released IP address ${ip}\n` } : { stderr: `IP address ${ip} is not assigned\n`, code: 1 }
 }
 
 /** What IPAM has given away against what Kubernetes uses. */

@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import type { SimulatedCluster } from '../../assembly/simulated-cluster.ts'
 import { createCluster, parseClusterConfig } from '../../cluster.ts'
+import { run } from './calicoctl.ts'
 import { DERIVED_KINDS } from './calicoctl-derived.ts'
-import { check } from './calicoctl-ipam.ts'
+import { check, configure, releaseIp, showConfiguration, showIp } from './calicoctl-ipam.ts'
 import { act, calicoKind, findStored, printObjects, readObjects, viewOf, type Action } from './calicoctl-objects.ts'
-import { parseInvocation } from './calicoctl-usage.ts'
+import { parseInvocation, type Invocation } from './calicoctl-usage.ts'
+import type { IpamBlock } from './datastore.ts'
+import { Ipam } from './ipam.ts'
 
 const POLICY = `
 apiVersion: projectcalico.org/v3
@@ -61,6 +64,49 @@ spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress]}
     const [policy, kubernetes] = [calicoKind('sgnp')!, calicoKind('skpols')!]
     expect(policy.row(findStored(cluster.client, policy, undefined, 'deny')!.spec)).toEqual({ TIER: 'default', ORDER: '20', SELECTOR: 'all()' })
     expect(kubernetes.row(findStored(cluster.client, kubernetes, 'default', 'web')!.spec)).toEqual({ PODSELECTOR: '{map[app:web] []}' })
+  })
+
+  test('configures how addresses are given, and gives one back', () => {
+    const cluster = createCluster(parseClusterConfig({ cni: 'calico', nodes: 2 })) as SimulatedCluster
+    cluster.settle()
+    const { client } = cluster
+    expect(configure(client, 'perhaps', undefined)).toEqual({ stderr: 'Invalid value. Use true or false to set strictaffinity\n', code: 1 })
+    expect(configure(client, 'false', '1')).toEqual({ stderr: 'Error: MaxBlocksPerHost requires StrictAffinity to be enabled\n', code: 1 })
+    expect(configure(client, 'true', '1')).toEqual({ stdout: 'Successfully set StrictAffinity to: true\nSuccessfully set MaxBlocksPerHost to: 1\n' })
+    expect(showConfiguration(client).stdout).toContain('| StrictAffinity     | true  |\n| AutoAllocateBlocks | true  |\n| MaxBlocksPerHost   |     1 |\n')
+    const ipam = new Ipam(client)
+    const take = (handle: string): string => ipam.assign({ node: 'worker-1', handle, attributes: {}, use: 'Workload' })
+    const free = (): number => client.list<IpamBlock>('ipamblocks.crd.projectcalico.org').items.find((b) => b.spec.affinity === 'host:worker-1')!.spec.unallocated.length
+    const ip = take('first')
+    for (let i = free(); i > 0; i--) take(`more-${i}`)
+    expect(() => take('last')).toThrow('cannot allocate new block due to per host block limit')
+    expect(showIp(client, ip).stdout).toBe(`IP ${ip} is in use\nAttributes:\n  node: worker-1\n`)
+    expect(releaseIp(client, ip)).toEqual({ stdout: `Successfully released IP address ${ip}\n` })
+    expect(releaseIp(client, ip)).toEqual({ stderr: `IP address ${ip} is not assigned\n`, code: 1 })
+    expect(client.list('ipamhandles.crd.projectcalico.org').items.some((h) => h.metadata.name === 'first')).toBe(false)
+    expect(take('last')).toBe(ip)
+    expect(configure(client, 'true', '2').code).toBeUndefined()
+    expect(take('beyond')).not.toBe(ip)
+  })
+
+  test('puts labels on objects and takes them away', () => {
+    const cluster = createCluster(parseClusterConfig({ cni: 'calico', nodes: 1 })) as SimulatedCluster
+    cluster.settle()
+    const given = readObjects('apiVersion: projectcalico.org/v3\nkind: GlobalNetworkSet\nmetadata: {name: bad}\nspec: {nets: [192.0.2.0/24]}\n', undefined)
+    if (typeof given === 'string') throw new Error(given)
+    act(cluster.client, 'apply', given[0]!)
+    const label = (...args: string[]): string => {
+      const answer = run(cluster.client, parseInvocation(['label', ...args]) as Invocation, undefined, () => ({}))
+      return `${answer.stdout ?? ''}${answer.stderr ?? ''}`
+    }
+    const labels = (): unknown => findStored(cluster.client, calicoKind('globalnetworksets')!, undefined, 'bad')!.metadata.labels ?? {}
+    expect([label('globalnetworksets', 'bad', 'role=enemy'), labels()]).toEqual(['Successfully set label role on globalnetworksets bad\n', { role: 'enemy' }])
+    expect(label('globalnetworksets', 'bad', 'role=friend')).toBe("failed to update label of globalnetworksets bad, key role is already present. please use '--overwrite' to set a new value.\n")
+    expect([label('globalnetworksets', 'bad', 'role=friend', '--overwrite'), labels()]).toEqual(['Successfully updated label role on globalnetworksets bad\n', { role: 'friend' }])
+    expect([label('globalnetworksets', 'bad', 'role', '--remove'), labels()]).toEqual(['Successfully removed label role from globalnetworksets bad\n', {}])
+    expect(label('globalnetworksets', 'bad', 'role', '--remove')).toBe('cannot remove label of globalnetworksets bad, key role does not exist\n')
+    expect(label('globalnetworksets', 'none', 'a=b')).toMatch(/^failed to get globalnetworksets none, error resource does not exist: GlobalNetworkSet\(none\)/)
+    expect(label('nodes', 'control-plane', 'a=b')).toBe('podhop: not simulated: calicoctl label nodes (use kubectl label)\n')
   })
 
   test('reads its command line as docopt does, and shows what it makes of Kubernetes\' objects', () => {

@@ -5,14 +5,14 @@ import { decodeUtf8 } from '../../text.ts'
 import type { SystemServices } from '../../programs/types.ts'
 import { birdError, type Bird } from './bird.ts'
 import { DERIVED_KINDS, kubernetesPolicy } from './calicoctl-derived.ts'
-import { boxed, check, showBorrowed, showConfiguration, showIp, showUtilization } from './calicoctl-ipam.ts'
+import { boxed, check, configure, releaseIp, showBorrowed, showConfiguration, showIp, showUtilization } from './calicoctl-ipam.ts'
 import { act, calicoKind, findStored, listView, patchStored, printObjects, readObjects, storedName, viewOf, type Action, type CalicoKind, type Given, type Stored } from './calicoctl-objects.ts'
 import { parseInvocation, type Answer, type Invocation } from './calicoctl-usage.ts'
 import { calicoResource } from './datastore.ts'
 import { CALICO_GROUP, CALICO_VERSION } from './names.ts'
 
 /** calicoctl v3.30 (calicoctl/calicoctl): get, apply and its like, patch, node status, ipam show and check, version; on nodes, on the laptop and in calico/ctl. */
-const SUPPORTED = 'use get, apply, create, replace, delete, patch, node status, ipam show, ipam check or version'
+const SUPPORTED = 'use get, apply, create, replace, delete, patch, label, node status, ipam show, check, configure, release or version'
 
 export function calicoctl(services: SystemServices, bird: (node: string) => { running: boolean; birds: readonly Bird[] } | undefined): Program {
   return function* (process) {
@@ -47,7 +47,8 @@ function notSimulated(what: string, instead: string): Answer {
   return { stderr: `podhop: not simulated: ${what} (${instead})\n`, code: 69 }
 }
 
-function run(client: KubernetesClient, invocation: Invocation, content: string | undefined, status: () => Answer): Answer {
+/** What a command that fits its usage does. */
+export function run(client: KubernetesClient, invocation: Invocation, content: string | undefined, status: () => Answer): Answer {
   const { command, options } = invocation
   for (const option of ['--config', '--context', '--kubeconfig', '--poll', '--recursive', ...(command === 'ipam check' ? ['--output'] : [])]) if (options.has(option)) return notSimulated(`calicoctl ${command} ${option}`, 'use it without')
   switch (command) {
@@ -55,8 +56,14 @@ function run(client: KubernetesClient, invocation: Invocation, content: string |
     case 'node status': return status()
     case 'ipam show':
       if (options.has('--ip')) return showIp(client, options.get('--ip')!)
-      return options.has('--show-borrowed') ? showBorrowed(client) : options.has('--show-configuration') ? showConfiguration() : showUtilization(client, options.has('--show-blocks'))
+      return options.has('--show-borrowed') ? showBorrowed(client) : options.has('--show-configuration') ? showConfiguration(client) : showUtilization(client, options.has('--show-blocks'))
     case 'ipam check': return check(client, options.has('--show-all-ips'), options.has('--show-all-ips') || options.has('--show-problem-ips'))
+    case 'ipam configure': return configure(client, options.get('--strictaffinity')!, options.get('--max-blocks-per-host'))
+    case 'ipam release': {
+      if (options.has('--from-report')) return notSimulated('calicoctl ipam release --from-report', 'use --ip')
+      return options.has('--ip') ? releaseIp(client, options.get('--ip')!) : {}
+    }
+    case 'label': return label(client, invocation)
     case 'get': return get(client, invocation, content)
     case 'apply': case 'create': case 'replace': case 'delete': return change(client, command, invocation, content)
     case 'patch': return patch(client, invocation)
@@ -198,6 +205,28 @@ function patch(client: KubernetesClient, { words: [what = '', name = ''], option
   const old = findStored(client, kind, namespace, name)
   const error = old ? patchStored(client, kind, old, options.get('--patch')!) : absent(kind, namespace, name)
   return error === undefined ? { stdout: `Successfully patched 1 '${kind.kind}' resource\n` } : { stderr: `Hit error: ${error}\n`, code: 1 }
+}
+
+/** commands/label.go */
+function label(client: KubernetesClient, { words: [what = '', name = '', given = ''], options }: Invocation): Answer {
+  const failed = (text: string): Answer => ({ stderr: `${text}\n`, code: 1 })
+  const remove = options.has('--remove')
+  const [key = '', value = '', ...more] = remove ? [given] : given.split('=')
+  if (more.length > 0) return failed(`invalid label ${given}`)
+  const kind = kindOf(what)
+  if (!kind) return failed(`Failed to execute command: resource type '${what}' is not supported`)
+  const wrong = misplaced(kind, name, options)
+  if (wrong !== undefined) return failed(`failed to get ${what} ${name}, error ${wrong}`)
+  if (kind.read || kind.kind === 'ClusterInformation') return notSimulated(`calicoctl label ${what}`, 'use kubectl label')
+  const namespace = kind.namespaced ? options.get('--namespace') || 'default' : undefined
+  const old = findStored(client, kind, namespace, name)
+  if (!old) return failed(`failed to get ${what} ${name}, error ${absent(kind, namespace, name)}`)
+  const labels = new Map(Object.entries(old.metadata.labels ?? {}))
+  const there = labels.get(key)
+  if (remove && there === undefined) return failed(`cannot remove label of ${what} ${name}, key ${key} does not exist`)
+  if (!remove && there !== undefined && there !== value && !options.has('--overwrite')) return failed(`failed to update label of ${what} ${name}, key ${key} is already present. please use '--overwrite' to set a new value.`)
+  if (patchStored(client, kind, old, JSON.stringify({ metadata: { labels: { [key]: remove ? null : value } } })) !== undefined) return failed(`failed to update ${what} ${name}, label not changed`)
+  return { stdout: `Successfully ${remove ? 'removed' : there === undefined ? 'set' : 'updated'} label ${key} ${remove ? 'from' : 'on'} ${what} ${name}\n` }
 }
 
 /** text/tabwriter with a minimum of five and three blanks between, also behind the last column. */

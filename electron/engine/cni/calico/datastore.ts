@@ -73,3 +73,24 @@ export function addressesOf({ metadata: { annotations }, status }: Pod): readonl
 export function listPools(client: KubernetesClient): readonly IpPool[] {
   return client.list<IpPool>(calicoResource('ippools')).items
 }
+
+export interface IpamConfig extends KubeObject { spec: { strictAffinity: boolean; autoAllocateBlocks: boolean; maxBlocksPerHost?: number } }
+
+/** The one object of how addresses are given, or the presets. */
+export function ipamConfig(client: KubernetesClient): Required<IpamConfig['spec']> {
+  return { strictAffinity: false, autoAllocateBlocks: true, maxBlocksPerHost: 0, ...findObject<IpamConfig>(client, calicoResource('ipamconfigs'), undefined, 'default')?.spec }
+}
+
+/** Undefined: done. */
+export function setIpamConfig(client: KubernetesClient, change: Partial<IpamConfig['spec']>): string | undefined {
+  const before = ipamConfig(client)
+  const spec = { ...before, ...change }
+  if (JSON.stringify(spec) === JSON.stringify(before)) return undefined
+  if (!spec.strictAffinity && !spec.autoAllocateBlocks) return "Cannot disable 'StrictAffinity' and 'AutoAllocateBlocks' at the same time"
+  if (spec.maxBlocksPerHost > 0 && !spec.strictAffinity) return 'MaxBlocksPerHost requires StrictAffinity to be enabled'
+  const resource = calicoResource('ipamconfigs')
+  const old = findObject<IpamConfig>(client, resource, undefined, 'default')
+  if (old) client.update(resource, undefined, 'default', { ...old, spec })
+  else client.create(resource, undefined, calicoObject<IpamConfig>('IPAMConfig', 'default', spec))
+  return undefined
+}

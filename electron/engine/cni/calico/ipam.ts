@@ -4,7 +4,7 @@ import type { KubeObject } from '../../kubernetes/types.ts'
 import type { Cidr, Ip } from '../../network/types.ts'
 import { hex, sha256 } from '../../sha256.ts'
 import { encodeUtf8 } from '../../text.ts'
-import { calicoObject, calicoResource, findObject, listPools, type BlockAffinity, type IpamBlock, type IpamHandle, type IpPool } from './datastore.ts'
+import { calicoObject, calicoResource, findObject, ipamConfig, listPools, type BlockAffinity, type IpamBlock, type IpamHandle, type IpPool } from './datastore.ts'
 import { isVersion, type Version } from './names.ts'
 
 /**
@@ -48,23 +48,28 @@ export class Ipam {
     if (pools.length === 0) throw new Error(`failed to request IPv${version} addresses: no configured Calico pools for node ${assignment.node}`)
     const reserved = this.#client.list<KubeObject & { spec: { reservedCIDRs?: Cidr[] } }>(RESERVATIONS).items.flatMap((r) => r.spec.reservedCIDRs ?? []).filter((c) => tryParseCidr(c) !== undefined)
     const inPools = (cidr: Cidr): boolean => pools.some((p) => cidrContains(p.spec.cidr, cidr.split('/')[0]!))
+    let owned = 0
     for (const { spec } of this.#affinities()) {
       if (spec.node !== assignment.node || spec.state !== 'confirmed' || !inPools(spec.cidr)) continue
+      owned++
       const ip = this.#take(blockName(spec.cidr), assignment, reserved)
       if (ip !== undefined) return ip
     }
+    const { strictAffinity, maxBlocksPerHost } = ipamConfig(this.#client)
+    // ErrBlockLimit
+    if (maxBlocksPerHost > 0 && owned >= maxBlocksPerHost) throw new Error('cannot allocate new block due to per host block limit')
     for (const pool of pools) {
       const cidr = this.#claim(pool, assignment.node, reserved)
       const ip = cidr === undefined ? undefined : this.#take(blockName(cidr), assignment, reserved)
       if (ip !== undefined) return ip
     }
-    if (!this.#strict()) {
+    if (!strictAffinity) {
       for (const { metadata, spec } of this.#client.list<IpamBlock>(BLOCKS).items) {
         const ip = inPools(spec.cidr) ? this.#take(metadata.name, assignment, reserved) : undefined
         if (ip !== undefined) return ip
       }
     }
-    throw new Error(`failed to request IPv${version} addresses: Assigned 0 out of 1 requested IPv${version} addresses${this.#strict() ? '; No more free affine blocks and strict affinity enabled' : ''}`)
+    throw new Error(`failed to request IPv${version} addresses: Assigned 0 out of 1 requested IPv${version} addresses${strictAffinity ? '; No more free affine blocks and strict affinity enabled' : ''}`)
   }
 
   /** This address and no other (AssignIP), reserved or not. */
@@ -77,6 +82,37 @@ export class Ipam {
     const taken = block === undefined ? undefined : this.#take(blockName(block), assignment, [], ordinalOf(block, ip))
     if (taken === undefined) throw new Error('Address already assigned in block')
     return taken
+  }
+
+  /** Frees one address (ReleaseIPs); false: nobody has it. */
+  releaseAddress(ip: Ip): boolean {
+    const block = this.#client.list<IpamBlock>(BLOCKS).items.find((b) => cidrContains(b.spec.cidr, ip))
+    if (!block) return false
+    const ordinal = ordinalOf(block.spec.cidr, ip)
+    let handle: string | undefined
+    let freed = false
+    this.#change(block.metadata.name, (spec) => {
+      const index = spec.allocations[ordinal]
+      if (index === null || index === undefined) return undefined
+      freed = true
+      handle = spec.attributes[index]?.handle_id
+      const allocations = spec.allocations.map((a, i) => (i === ordinal ? null : a))
+      // attributes that nothing has any more go
+      const empty = !allocations.includes(index)
+      const sequence = { ...spec.sequenceNumberForAllocation }
+      delete sequence[String(ordinal)]
+      return {
+        ...spec, allocations: empty ? allocations.map((a) => (a !== null && a > index ? a - 1 : a)) : allocations, attributes: empty ? spec.attributes.filter((_, i) => i !== index) : spec.attributes,
+        unallocated: [...spec.unallocated, ordinal], sequenceNumber: spec.sequenceNumber + 1, sequenceNumberForAllocation: sequence,
+      }
+    })
+    const known = handle === undefined ? undefined : findObject<IpamHandle>(this.#client, HANDLES, undefined, handleName(handle))
+    if (!known) return freed
+    const { [block.spec.cidr]: count = 1, ...others } = known.spec.block
+    const left = count > 1 ? { ...others, [block.spec.cidr]: count - 1 } : others
+    if (Object.keys(left).length === 0) this.#ignoring(404, () => this.#client.delete(HANDLES, undefined, known.metadata.name))
+    else this.#client.update(HANDLES, undefined, known.metadata.name, { ...known, spec: { ...known.spec, block: left } })
+    return freed
   }
 
   /** Frees all that a handle has; returns the addresses. */
@@ -109,10 +145,6 @@ export class Ipam {
   /** The blocks of a node, with those whose address it only borrowed. */
   #affinities(): readonly BlockAffinity[] {
     return this.#client.list<BlockAffinity>(AFFINITIES).items
-  }
-
-  #strict(): boolean {
-    return findObject<IpPool & { spec: { strictAffinity?: boolean } }>(this.#client, calicoResource('ipamconfigs'), undefined, 'default')?.spec.strictAffinity ?? false
   }
 
   /** A block that nobody has, the search beginning where the node's name says, so that nodes seldom meet. */
