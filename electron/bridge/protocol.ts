@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Inspection, Journey, PackOffer, Printed, ViewModel } from './view.ts'
+import type { Inspection, Journey, LaptopFile, PackOffer, Printed, ViewModel } from './view.ts'
 import type { Patch } from './patch.ts'
 
 /** The typed contract between a window and its host (design 5.6): nothing else crosses. */
@@ -35,6 +35,9 @@ export const requestSchemas = {
   'terminal.input': z.strictObject({ id, data: z.string().max(1_000_000) }),
   'terminal.resize': z.strictObject({ id, columns: position, rows: position }),
   'terminal.close': z.strictObject({ id }),
+  /** Files of the simulated laptop's home, and one of them to be saved on the real machine. */
+  'laptop.files': empty,
+  'laptop.file': z.strictObject({ path: z.string().min(1).max(4096) }),
   /** Serves the Kubernetes API to the person's own tools, or stops. */
   'tools.connect': z.strictObject({ on: z.boolean() }),
   'clock.pause': z.strictObject({ paused: z.boolean() }),
@@ -70,6 +73,9 @@ export interface RequestResults {
   'terminal.input': null
   'terminal.resize': null
   'terminal.close': null
+  'laptop.files': { files: LaptopFile[] }
+  /** `data` in base64. */
+  'laptop.file': { name: string; data: string }
   'tools.connect': null
   'clock.pause': null
   'clock.speed': null

@@ -258,6 +258,9 @@ export interface JourneySummary {
   system: boolean
 }
 
+/** `path` from the student's home on, size in bytes. */
+export interface LaptopFile { path: string; size: number }
+
 export interface PortForwardView { id: string; localPort: number; target: string; real: boolean }
 
 export type { Header, Hop, Journey, Verdict }

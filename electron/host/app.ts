@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { diff } from '../bridge/patch.ts'
 import { requestMessage, requestSchemas, type EventName, type Events, type Message, type RequestArgument, type RequestName, type RequestResults, type Transport } from '../bridge/protocol.ts'
 import type { AppView, ViewModel } from '../bridge/view.ts'
-import { parseClusterConfig } from '../engine/cluster.ts'
+import { parseClusterConfig, type Cluster } from '../engine/cluster.ts'
 import { explanation } from './explanations.ts'
 import { lockFolder } from './files.ts'
 import { LabShelf } from './packs/shelf.ts'
@@ -11,6 +11,7 @@ import { collectResults } from './results/file.ts'
 import { Session } from './session/session.ts'
 import { Tools } from './tools/tools.ts'
 import { inspect } from './view/inspect.ts'
+import { laptopFile, laptopFiles } from './view/laptop-files.ts'
 import { offerView } from './view/lab.ts'
 import { buildView } from './view/view.ts'
 
@@ -198,6 +199,8 @@ export class App {
         else this.session.input({ kind: 'terminal-close', id })
         return null
       },
+      'laptop.files': () => ({ files: laptopFiles(this.#cluster()) }),
+      'laptop.file': ({ path }) => laptopFile(this.#cluster(), path),
       'tools.connect': async ({ on }) => {
         if (on) await this.tools.connect()
         else await this.tools.disconnect()
@@ -216,6 +219,14 @@ export class App {
       'explanation.get': ({ id }) => explanation(this.#options.explanationsFolder, id),
     }
     return handlers[name](argument)
+  }
+
+  /** As it is at this moment. */
+  #cluster(): Cluster {
+    this.session.sync()
+    const { cluster } = this.session
+    if (!cluster) throw new Error('There is no cluster.')
+    return cluster
   }
 
   #changed(): void {

@@ -9,12 +9,14 @@ export function base64(file: Blob): Promise<string> {
   })
 }
 
-/** Hands a text to the person as a file: the browser, or the desktop app, asks where it goes. */
-export function save(name: string, text: string): void {
-  const address = URL.createObjectURL(new Blob([text], { type: 'application/json' }))
+/** Hands something to the person as a file: the browser, or the desktop app, asks where it goes. */
+export function save(name: string, content: BlobPart, type = 'application/json'): void {
+  const address = URL.createObjectURL(new Blob([content], { type }))
   const link = document.createElement('a')
   link.href = address
   link.download = name
   link.click()
   setTimeout(() => URL.revokeObjectURL(address), 60_000)
 }
+
+export const fromBase64 = (text: string): BlobPart => Uint8Array.from(atob(text), (c) => c.charCodeAt(0))

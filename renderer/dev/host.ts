@@ -135,6 +135,10 @@ export class FakeHost {
         const { 'shop-front': _, ...others } = view.catalog
         return void this.change({ packs: {}, catalog: others })
       }
+      case 'laptop.files':
+        return { files: [{ path: 'web.yaml', size: 312 }, { path: 'captures/way.pcapng', size: 4_812 }] }
+      case 'laptop.file':
+        return { name: 'web.yaml', data: btoa('kind: Pod\n') }
       case 'results.export':
         return { name: 'podhop-ann.json', text: '{"podhop": "results"}\n' }
       case 'lab.reset':

@@ -20,6 +20,7 @@ class Desk {
   tools = $state(false)
   newCluster = $state(false)
   packs = $state(false)
+  files = $state(false)
   results = $state(false)
   /** The lab that was left last: the keyboard returns to its card. */
   lastLab: string | null = null
