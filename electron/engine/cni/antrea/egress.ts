@@ -221,6 +221,6 @@ export class EgressController {
   }
 }
 
-function isReady({ status }: Node): boolean {
+export function isReady({ status }: Node): boolean {
   return status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false
 }

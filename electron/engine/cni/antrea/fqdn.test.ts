@@ -23,11 +23,14 @@ beforeAll(() => {
 })
 
 /** nslookup in the Pod: the address that it is told; '' for none. */
-function resolve(pod: string, name: string): string {
+function resolve(pod: string, name: string, told?: () => void): string {
   let out = ''
   const dns = cluster.client.get<KubeObject & { spec: { clusterIP: string } }>('services', 'kube-system', 'kube-dns').spec.clusterIP
   const socket = cluster.podNetwork('default', pod)!.sockets.udp({})
-  socket.onDatagram = ({ data }) => (out = [...data.slice(-4)].join('.'))
+  socket.onDatagram = ({ data }) => {
+    out = [...data.slice(-4)].join('.')
+    told?.()
+  }
   const labels = name.split('.').flatMap((label) => [label.length, ...[...label].map((c) => c.charCodeAt(0))])
   socket.send(new Uint8Array([0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...labels, 0, 0, 1, 0, 1]), dns, 53)
   cluster.clock.runFor(500)
@@ -76,6 +79,18 @@ it('a pattern lets a Pod connect once it has been told an address, and to no oth
   expect(flows.some((flow) => flow.startsWith('AntreaPolicyIngressRule 64991 reg1='))).toBe(true)
   remove('sites')
   expect(verdict('client', 'www.example.com')).toBe('delivered')
+})
+
+it('an answer is held up until its address may be reached: who connects at once gets through', () => {
+  policy('sites', 1, [dns, { action: 'Allow', to: [{ fqdn: '*.example.com' }] }, { action: 'Drop' }])
+  const { sockets } = cluster.podNetwork('default', 'client')!
+  let journey: Journey | undefined
+  resolve('client', 'www.example.com', () => {
+    const connection = sockets.connect({ address: addresses.get('www.example.com')!, port: 80 }, {})
+    cluster.clock.schedule(200, () => ((journey = connection.journey), connection.abort()))
+  })
+  expect(journey!.verdict).toBe('delivered')
+  remove('sites')
 })
 
 it('the agent asks for an exact name itself, and forgets it with the last rule', () => {

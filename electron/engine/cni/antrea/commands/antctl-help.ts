@@ -50,7 +50,7 @@ export const GET: ReadonlyMap<string, Topic> = new Map<string, Topic>([
     examples: '  Get the list of all fqdn rules currently applied\n  $ antctl get fqdncache\n  Get the list of all fqdn rules currently applied for a given domain name (wildcard supported)\n  $ antctl get fqdncache --domain example.com\n  $ antctl get fqdncache --domain *.antrea.io\n',
     flags: [string('domain', 'd', 'Get fqdn cache for only a specific domain'), output('table'), SORT],
   }],
-  ['memberlist', { short: 'Print state of memberlist cluster', aliases: ['ml'], only: 'agent' }],
+  ['memberlist', { short: 'Print state of memberlist cluster', long: 'Print state of memberlist cluster of Antrea agent', aliases: ['ml'], only: 'agent', flags: [output('table'), SORT] }],
   ['networkpolicy', {
     short: 'Print control plane NetworkPolicies', long: "Print control plane NetworkPolicies in ${component}. 'namespace' is required if 'pod' is provided.", aliases: ['networkpolicies', 'netpol'], argument: ['name', 'Get NetworkPolicy by name.'],
     examples: examples([

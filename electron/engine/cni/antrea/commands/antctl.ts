@@ -1,4 +1,5 @@
 import { stringify } from 'yaml'
+import type { Node } from '../../../kubernetes/types.ts'
 import type { Task } from '../../../machine/task.ts'
 import { byName, own } from '../../../own.ts'
 import { PolicyModel } from '../../../policy/policy-model.ts'
@@ -6,6 +7,7 @@ import type { PolicyPod } from '../../../policy/types.ts'
 import type { AntreaAgent } from '../agent.ts'
 import { controlPlane, distinct, type ControlPlanePolicy, type PodGroup } from '../control-plane.ts'
 import type { PodPort } from '../datapath.ts'
+import { isReady } from '../egress.ts'
 import { VERSION } from '../manifests.ts'
 import { adminGate } from '../admin.ts'
 import { NativePolicies } from '../native.ts'
@@ -101,7 +103,7 @@ function help(words: readonly string[], mode: Mode): string {
   return text
 }
 
-const INSTEAD = 'use antctl version, antctl traceflow or antctl get podinterface, ovsflows, networkpolicy, addressgroup, appliedtogroup, agentinfo, featuregates, fqdncache'
+const INSTEAD = 'use antctl version, antctl traceflow or antctl get podinterface, ovsflows, networkpolicy, addressgroup, appliedtogroup, agentinfo, featuregates, fqdncache, memberlist'
 
 export const antctl: Command = (context, args) => {
   const { datapath, process } = context
@@ -166,6 +168,10 @@ function get(context: CommandContext, mode: Mode, args: readonly string[]): stri
       const at = (expires: number): Date => new Date(process.clock.wall() + expires - process.clock.now)
       if (structured) return encoded(structured, entries.map(({ name: fqdnName, ip: ipAddress, expires }) => ({ fqdnName, ipAddress, expirationTime: at(expires).toISOString() })))
       return table([['FQDN', 'ADDRESS', 'EXPIRATION TIME'], ...entries.map(({ name: fqdn, ip, expires }) => [fqdn, ip, `${at(expires).toISOString().replace('T', ' ').replace(/Z$/, '').replace(/\.?0+$/, '')} +0000 UTC`])])
+    }
+    case 'memberlist': {
+      const nodes = datapath.context.client.list<Node>('nodes').items.map((node) => ({ nodeName: node.metadata.name, ip: node.status.addresses?.[0]?.address ?? '', status: isReady(node) ? 'Alive' : 'Dead' }))
+      return structured ? encoded(structured, nodes) : table([['NODE', 'IP', 'STATUS'], ...nodes.map((n) => [n.nodeName, n.ip, n.status])])
     }
     case 'ovsflows': return flows(agent!, line, structured, process.clock.now)
     case 'agentinfo': {

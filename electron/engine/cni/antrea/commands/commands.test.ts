@@ -48,6 +48,10 @@ function run(command: Command, line: string, environment: Record<string, string>
 const port = (): { name: string; port: number; mac: string } => [...datapath.pods.values()].find((p) => p.ip === web)!
 
 describe('the tools', () => {
+  it('antctl get memberlist: nodes that are alive, and those that are not', () => {
+    expect(run(antctl, 'get memberlist')).toBe('NODE          IP         STATUS\ncontrol-plane 172.18.0.2 Alive \nworker-1      172.18.0.3 Alive \nworker-2      172.18.0.4 Alive \n')
+  })
+
   it('antctl tells of feature gates: the agent of its own, the controller of both, as the ConfigMap has them now', () => {
     const agent = run(antctl, 'get featuregates')
     expect(agent).toContain('Antrea Agent Feature Gates\nFEATUREGATE                     STATUS       VERSION\nAntreaIPAM                      Disabled     ALPHA\nAntreaPolicy                    Enabled      BETA\n')
