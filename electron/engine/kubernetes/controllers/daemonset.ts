@@ -12,7 +12,7 @@ import { OF_OWNERS, BY_OWNER, ORPHANS, isAvailable, isReady, isTerminal, orphanN
 import { templateHash } from './template.ts'
 import { WorkQueue } from './workqueue.ts'
 
-/** A failed Pod of a node is made again after a while that doubles (1 s to 15 min). */
+/** A Pod that fails again on its node is left for a while that doubles (1 s to 15 min; forgotten after twice the longest), before another takes its place. */
 const BACKOFF = 1000
 const MAX_BACKOFF = 900_000
 /** Beyond so many nodes looking at them takes its time, in virtual ms for each. */
@@ -39,7 +39,8 @@ export class DaemonSetController implements Controller {
   readonly #revisions: Informer<ControllerRevision>
   readonly #queue: WorkQueue
   readonly #events: EventRecorder
-  readonly #failures = new Map<string, { count: number; until: number }>()
+  /** DaemonSet's uid and node → the wait after the last failed Pod was removed, and when that was (virtual ms). */
+  readonly #failures = new Map<string, { wait: number; last: number }>()
 
   constructor(context: ControllerContext) {
     this.#context = context
@@ -151,15 +152,11 @@ export class DaemonSetController implements Controller {
       const present = byNode.get(node) ?? []
       const live = present.filter((p) => !p.metadata.deletionTimestamp)
       if (fit.run && present.length === 0) {
-        if (this.#waits(set, node)) continue
         busy = true
         this.#create(set, node, hash)
       } else if (!fit.stay) live.forEach(remove)
       else {
-        for (const pod of live.filter(isTerminal)) {
-          this.#reportEnd(set, pod, node)
-          remove(pod)
-        }
+        for (const pod of live.filter(isTerminal)) if (this.#mayGo(set, pod, node)) remove(pod)
         surplusPods(set, live.filter((p) => !isTerminal(p)), hash, this.#context.clock).forEach(remove)
       }
     }
@@ -167,20 +164,24 @@ export class DaemonSetController implements Controller {
     return busy
   }
 
-  #reportEnd(set: DaemonSet, pod: Pod, node: string): void {
+  /** Whether a Pod that ended is to be replaced now: one that failed soon after another stays, for everybody to see. */
+  #mayGo(set: DaemonSet, pod: Pod, node: string): boolean {
     const which = `daemon pod ${keyOf(pod)} on node ${node}`
-    if (pod.status.phase === 'Succeeded') return this.#events.event(set, 'Normal', 'SucceededDaemonPod', `Found succeeded ${which}, will try to delete it`)
-    this.#events.event(set, 'Warning', 'FailedDaemonPod', `Found failed ${which}, will try to kill it`)
+    if (pod.status.phase === 'Succeeded') {
+      this.#events.event(set, 'Normal', 'SucceededDaemonPod', `Found succeeded ${which}, will try to delete it`)
+      return true
+    }
+    const { now } = this.#context.clock
     const key = `${set.metadata.uid}/${node}`
-    const count = (this.#failures.get(key)?.count ?? 0) + 1
-    this.#failures.set(key, { count, until: this.#context.clock.now + Math.min(MAX_BACKOFF, BACKOFF * 2 ** (count - 1)) })
-  }
-
-  /** Whether the last failure on this node is too fresh for another try. */
-  #waits(set: DaemonSet, node: string): boolean {
-    const wait = (this.#failures.get(`${set.metadata.uid}/${node}`)?.until ?? 0) - this.#context.clock.now
-    if (wait > 0) this.#queue.addAfter(keyOf(set), wait, { background: true })
-    return wait > 0
+    const former = this.#failures.get(key)
+    const known = former && now - former.last <= 2 * MAX_BACKOFF ? former : undefined
+    if (known && now - known.last < known.wait) {
+      this.#queue.addAfter(keyOf(set), known.wait, { background: true })
+      return false
+    }
+    this.#failures.set(key, { wait: known ? Math.min(MAX_BACKOFF, known.wait * 2) : BACKOFF, last: now })
+    this.#events.event(set, 'Warning', 'FailedDaemonPod', `Found failed ${which}, will try to kill it`)
+    return true
   }
 
   #create(set: DaemonSet, node: string, hash: string): void {

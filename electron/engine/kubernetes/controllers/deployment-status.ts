@@ -91,8 +91,9 @@ export function progressStatus(d: Deployment, all: readonly ReplicaSet[], newSet
       status = withCondition(status, clock, 'Progressing', 'False', 'ProgressDeadlineExceeded', `${set} has timed out progressing.`)
     }
   }
-  const failures = all.flatMap((s) => (s.status.conditions ?? []).filter((c) => c.type === 'ReplicaFailure'))
-  const failure = failures[0]
+  // the new one's goes before the old ones': getReplicaFailures
+  const failureOf = (set: ReplicaSet): Condition | undefined => set.status.conditions?.find((c) => c.type === 'ReplicaFailure') as Condition | undefined
+  const failure = [...(newSet ? [newSet] : []), ...all].map(failureOf).find((c) => c !== undefined)
   return failure ? withCondition(status, clock, 'ReplicaFailure', failure.status as 'True', failure.reason ?? '', failure.message ?? '') : withoutCondition(status, 'ReplicaFailure')
 }
 

@@ -155,7 +155,7 @@ export class DeploymentController implements Controller {
   #syncSizes(d: Deployment, newSet: ReplicaSet | undefined, old: readonly ReplicaSet[]): void {
     const all = [...old, ...(newSet ? [newSet] : [])]
     const active = all.filter((s) => replicasOf(s) > 0)
-    const sole = active.length > 1 ? undefined : (active[0] ?? newSet ?? [...old].sort((a, b) => revisionOf(b) - revisionOf(a))[0])
+    const sole = active.length > 1 ? undefined : (active[0] ?? newSet ?? [...old].sort(byAge).at(-1))
     if (sole) this.#scaleTo(d, sole, replicasOf(d))
     else if (newSet && isComplete(d, countedStatus(d, [newSet], newSet, this.#context.clock))) for (const set of old) this.#scaleTo(d, set, 0)
     else if (isRolling(d)) this.#scaleInProportion(d, active)

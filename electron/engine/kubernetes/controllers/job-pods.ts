@@ -8,7 +8,7 @@ import { COMPLETION_INDEX, countOf, FAILURE_COUNT, IGNORED_FAILURE_COUNT, indexO
 import { finishTime, matchFailurePolicy, remainingBackoff } from './job-policies.ts'
 import { FINALIZER, isIndexed, isTracked, type JobView, onlyReplacesFailed } from './job-view.ts'
 import { ignoringGone } from './ownership.ts'
-import { isReady } from './pods.ts'
+import { isReady, isTerminal } from './pods.ts'
 import { inDeletionOrder } from './replicaset-order.ts'
 import { podFromTemplate } from './template.ts'
 
@@ -81,7 +81,8 @@ export class JobPods {
     }
     let indexes: number[] | undefined
     if (isIndexed(job)) {
-      const working = new Set(active.map(indexOf))
+      // with podReplacementPolicy Failed the index of a Pod that is still ending is taken: firstPendingIndexes
+      const working = new Set((onlyReplacesFailed(job) ? view.pods.filter((p) => !isTerminal(p)) : active).map(indexOf))
       indexes = pendingIndexes(spec.completions ?? 0, missing, (i) => working.has(i) || view.succeededIndexes.has(i) || (view.failedIndexes?.has(i) ?? false))
       if (perIndex) {
         const waits = new Map(indexes.map((i) => [i, this.#indexWait(view.delayed.get(i))]))
@@ -102,8 +103,7 @@ export class JobPods {
   /** An index waits after its own failures. */
   #indexWait(failed: Pod | undefined): number {
     if (!failed) return 0
-    const now = this.#context.clock.wall()
-    return remainingBackoff(countOf(failed, FAILURE_COUNT) + countOf(failed, IGNORED_FAILURE_COUNT) + 1, finishTime(failed, now), now)
+    return remainingBackoff(countOf(failed, FAILURE_COUNT) + countOf(failed, IGNORED_FAILURE_COUNT) + 1, finishTime(failed), this.#context.clock.wall())
   }
 
   /** Doubles of an index first, then those that are least worth keeping. */
@@ -161,7 +161,7 @@ function makePod(job: Job, index: number | undefined, delayed: ReadonlyMap<numbe
     ...(initContainers ? { initContainers: withIndex(initContainers)! } : {}),
   }
   const pod = podFromTemplate(draft, job) as { metadata: object }
-  return { ...pod, metadata: { ...pod.metadata, generateName: `${job.metadata.name.slice(0, 57 - String(index).length)}-${index}-` } }
+  return { ...pod, metadata: { ...pod.metadata, generateName: `${job.metadata.name.slice(0, 56 - String(index).length)}-${index}-` } }
 }
 
 function failureCounts(job: Job, replaced: Pod | undefined): Record<string, string> {

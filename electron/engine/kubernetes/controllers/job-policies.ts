@@ -69,13 +69,13 @@ export function remainingBackoff(failures: number, last: number, now: number): n
   return Math.max(0, Math.min(MAX_BACKOFF, BACKOFF * 2 ** (failures - 1)) - (now - last))
 }
 
-/** When a Pod was done: its containers, or the end of its readiness, or its deletion. */
-export function finishTime(pod: Pod, now: number): number {
-  const ends = [...(pod.status.containerStatuses ?? []), ...(pod.status.initContainerStatuses ?? [])].map((c) => c.state?.terminated?.finishedAt)
-  const latest = Math.max(...ends.map((end) => (end ? Date.parse(end) : Number.NaN)).filter((t) => !Number.isNaN(t)))
+/** When a Pod was done: all its containers, or the end of its readiness, or its deletion; when nothing tells, when it was made. */
+export function finishTime(pod: Pod): number {
+  const ends = (pod.status.containerStatuses ?? []).map((c) => Date.parse(c.state?.terminated?.finishedAt ?? ''))
+  const latest = Math.max(...ends)
   if (Number.isFinite(latest)) return latest
   const ready = pod.status.conditions?.find((c) => c.type === 'Ready')
   if (ready?.status === 'False' && ready.lastTransitionTime) return Date.parse(ready.lastTransitionTime)
-  const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = pod.metadata
-  return deletionTimestamp ? Date.parse(deletionTimestamp) - deletionGracePeriodSeconds * 1000 : now
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0, creationTimestamp } = pod.metadata
+  return deletionTimestamp ? Date.parse(deletionTimestamp) - deletionGracePeriodSeconds * 1000 : Date.parse(creationTimestamp)
 }

@@ -31,7 +31,7 @@ export class JobView {
   readonly succeeded: number
   readonly failed: number
 
-  constructor(job: Job, pods: readonly Pod[], now: number) {
+  constructor(job: Job, pods: readonly Pod[]) {
     this.job = job
     this.pods = isIndexed(job) ? [...pods].sort((a, b) => indexOf(a) - indexOf(b)) : pods
     this.active = this.pods.filter(isActive)
@@ -47,7 +47,7 @@ export class JobView {
     this.failed = (job.status.failed ?? 0) + counted.length + countedF.length
     this.succeeded = isIndexed(job) ? this.succeededIndexes.size : (job.status.succeeded ?? 0) + this.newSucceeded.length + countedS.length
     this.failedIndexes = isIndexed(job) && job.spec.backoffLimitPerIndex !== undefined ? this.#findFailed(job.spec.backoffLimitPerIndex, completions) : undefined
-    if (this.failedIndexes) this.#findDelayed(now)
+    if (this.failedIndexes) this.#findDelayed()
   }
 
   /** Tracked Pods, with an index that counts. */
@@ -66,13 +66,13 @@ export class JobView {
     return failed
   }
 
-  #findDelayed(now: number): void {
+  #findDelayed(): void {
     const working = new Set(this.active.map(indexOf))
     for (const pod of this.#valid((p) => hasFailed(this.job, p))) {
       const index = indexOf(pod)
       if (this.succeededIndexes.has(index) || this.failedIndexes!.has(index) || working.has(index)) continue
       const other = this.delayed.get(index)
-      const later = other && countOf(other, FAILURE_COUNT) <= countOf(pod, FAILURE_COUNT) && finishTime(pod, now) >= finishTime(other, now)
+      const later = other && countOf(other, FAILURE_COUNT) <= countOf(pod, FAILURE_COUNT) && finishTime(pod) >= finishTime(other)
       if (!other || later) this.delayed.set(index, pod)
     }
   }

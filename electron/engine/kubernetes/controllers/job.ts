@@ -78,7 +78,7 @@ export class JobController implements Controller {
     if (!job || finishedCondition(job) || (job.spec.managedBy ?? MANAGER) !== MANAGER) return
     const { client, clock } = this.#context
     const pods = claim(client, 'pods', job, this.#pods)
-    const view = new JobView(job, pods, clock.wall())
+    const view = new JobView(job, pods)
     const status: Status = { ...job.status, uncountedTerminatedPods: job.status.uncountedTerminatedPods ?? {} }
     if (!status.startTime && !job.spec.suspend) status.startTime = timestamp(clock.wall())
     const backoff = this.#newBackoff(view)
@@ -154,9 +154,8 @@ export class JobController implements Controller {
   #newBackoff({ job, newSucceeded, newFailed }: JobView): Backoff {
     const known = this.#backoffs.get(job.metadata.uid) ?? { failures: 0, last: 0 }
     if (newSucceeded.length + newFailed.length === 0) return known
-    const now = this.#context.clock.wall()
-    const failures = newFailed.map((p) => finishTime(p, now))
-    const lastSuccess = Math.max(-Infinity, ...newSucceeded.map((p) => finishTime(p, now)))
+    const failures = newFailed.map(finishTime)
+    const lastSuccess = Math.max(-Infinity, ...newSucceeded.map(finishTime))
     const counted = failures.filter((t) => t > lastSuccess)
     if (newSucceeded.length > 0) return { failures: counted.length, last: Math.max(0, ...counted) }
     return { failures: known.failures + failures.length, last: Math.max(known.last, ...failures) }

@@ -127,7 +127,8 @@ export class StatefulSetController implements Controller {
       else condemned.push(pod)
     }
     condemned.sort((a, b) => ordinalOf(set, b) - ordinalOf(set, a))
-    const firstUnhealthy = [...replicas, ...condemned].find((p) => p && !isHealthy(p))
+    // of those that are to go, the lowest
+    const firstUnhealthy = [...replicas, ...[...condemned].reverse()].find((p) => p && !isHealthy(p))
     return { set, current, update, replicas, condemned, status: this.#count(set, pods, current, update), monotonic: set.spec.podManagementPolicy !== 'Parallel', firstUnhealthy }
   }
 
@@ -158,7 +159,7 @@ export class StatefulSetController implements Controller {
         this.#delete(turn, pod)
         return
       }
-      if (!isHealthy(pod) || !isRunningAndAvailable(pod, set, this.#context.clock)) return
+      if (!isHealthy(pod)) return
     }
   }
 
@@ -173,7 +174,7 @@ export class StatefulSetController implements Controller {
     }
     if (isTerminal(pod)) {
       if (!isTerminating(pod)) this.#deletePod(set, pod)
-      return true
+      return monotonic
     }
     if (pod.status.phase === 'Pending') this.#createClaims(set, ordinal)
     this.#setClaimOwners(set, ordinal)

@@ -39,24 +39,22 @@ export function templateHash(template: PodTemplateSpec | undefined, collisionCou
   return safeEncode(hash)
 }
 
-function withoutHash(template: PodTemplateSpec | undefined, label: string): PodTemplateSpec {
-  const labels = { ...template?.metadata?.labels }
-  delete labels[label]
-  return { ...template, metadata: { ...template?.metadata, labels } }
-}
-
-/** Whether two templates make the same Pods. */
+/** Whether two templates make the same Pods: EqualIgnoreHash. What is empty is nothing. */
 export function sameTemplate(a: PodTemplateSpec | undefined, b: PodTemplateSpec | undefined, label = HASH_LABEL): boolean {
   if (a?.spec === b?.spec && a?.metadata === b?.metadata) return true
-  const [x, y] = [withoutHash(a, label), withoutHash(b, label)]
-  return deepEqual(dropEmpty(x), dropEmpty(y))
+  const [x, y] = [withoutHash(a?.metadata, label), withoutHash(b?.metadata, label)]
+  return deepEqual(x, y) && deepEqual(a?.spec, b?.spec)
 }
 
-function dropEmpty(template: PodTemplateSpec): PodTemplateSpec {
-  const metadata = { ...template.metadata }
-  for (const key of ['labels', 'annotations', 'creationTimestamp'] as const) {
-    const value = metadata[key]
-    if (value === null || value === undefined || (typeof value === 'object' && Object.keys(value).length === 0)) delete metadata[key]
+type Metadata = NonNullable<PodTemplateSpec['metadata']>
+
+function withoutHash(metadata: PodTemplateSpec['metadata'], label: string): Metadata {
+  const { labels, annotations, creationTimestamp, ...rest } = metadata ?? {}
+  const kept = Object.entries(labels ?? {}).filter(([key]) => key !== label)
+  return {
+    ...rest,
+    ...(kept.length > 0 ? { labels: Object.fromEntries(kept) } : {}),
+    ...(annotations && Object.keys(annotations).length > 0 ? { annotations } : {}),
+    ...(creationTimestamp ? { creationTimestamp } : {}),
   }
-  return { ...template, metadata }
 }
