@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
 import { IpAddressBook } from './address-book.ts'
 import { Admission } from './admission/admission.ts'
+import { requestOf } from './admission/request.ts'
 import { bootstrap, populateNamespace } from './bootstrap.ts'
 import {
   type ApiResource,
@@ -41,6 +42,7 @@ import { locate, passOn, type ProxyAnswer, type ProxyRequest } from './proxy-loc
 import { documentPath, openApiDocument } from './openapi/documents.ts'
 import type { OpenApiDocument } from './openapi/types.ts'
 import { patchObject } from './patching.ts'
+import type { User } from './rbac/authorizer.ts'
 import type { Draft } from './rbac/default-objects.ts'
 import { ServiceAllocator, type ServiceRanges } from './service-allocator.ts'
 import { noSuchMethod, notFound, noSuchPath, notSimulated, qualified } from './status.ts'
@@ -304,21 +306,32 @@ export class ApiServer implements KubernetesClient, Server {
 
   exec(namespace: string, pod: string, options: ExecOptions): RemoteCommand {
     const container = checkExecTarget(this.get('pods', namespace, pod), options.container)
+    this.#connect('pods', namespace, pod, 'exec', options.user, 'PodExecOptions', { ...streamsOf(options), container, command: options.command })
     return this.#agents('exec').exec(namespace, pod, { ...options, container })
   }
 
   attach(namespace: string, pod: string, options: Omit<ExecOptions, 'command'>): RemoteCommand {
     const container = checkExecTarget(this.get('pods', namespace, pod), options.container)
+    this.#connect('pods', namespace, pod, 'attach', options.user, 'PodAttachOptions', { ...streamsOf(options), container })
     return this.#agents('attach').attach(namespace, pod, { ...options, container })
   }
 
   openForward(namespace: string, pod: string, session: ForwardSession): ForwardCall {
     checkAssigned(this.get('pods', namespace, pod))
+    this.#connect('pods', namespace, pod, 'portforward', session.user, 'PodPortForwardOptions', {})
     return this.#agents('port-forward').openForward(namespace, pod, session)
   }
 
   proxy(resource: string, namespace: string | undefined, id: string, request: ProxyRequest, done: (answer: ProxyAnswer) => void): () => void {
+    this.#connect(resource, namespace, id, 'proxy', request.user, PROXY_OPTIONS[resource] ?? 'NodeProxyOptions', {})
     return passOn(this.clock, locate(this, resource, namespace, id), request, this.#agents('proxy'), done)
+  }
+
+  /** A stream is the operation CONNECT, of which policies have a word. */
+  #connect(resource: string, namespace: string | undefined, name: string, subresource: string, user: User | undefined, kind: string, options: object): void {
+    if (!this.admission.any) return
+    const request = requestOf(this.kind(resource), 'CONNECT', namespace, name, { subresource, ...(user ? { user } : {}) })
+    this.admission.connect({ ...request, shownAs: { group: '', version: 'v1', kind } }, { kind, apiVersion: 'v1', ...options } as KubeObject)
   }
 
   /** A dry run uses up no chance: what is named later has the same name without it. */
@@ -356,6 +369,12 @@ export class ApiServer implements KubernetesClient, Server {
 }
 
 const COMPONENTS = 'componentstatuses'
+const PROXY_OPTIONS: Readonly<Record<string, string>> = { pods: 'PodProxyOptions', services: 'ServiceProxyOptions' }
+
+/** What is true of PodExecOptions and PodAttachOptions; what is not is left out. */
+function streamsOf({ stdin, stdout, stderr, tty }: Omit<ExecOptions, 'command'>): object {
+  return Object.fromEntries(Object.entries({ stdin, stdout, stderr, tty }).filter(([, wanted]) => wanted).map(([name]) => [name, true]))
+}
 
 /** What is found out when somebody asks cannot be written. */
 function refuseWrites(kind: Kind): void {

@@ -245,6 +245,8 @@ export interface LogSink {
 }
 
 export interface ForwardSession {
+  /** Who asks; the administrator if absent. */
+  user?: User
   onOpen(): void
   /** It never stood, for this reason ("error dialing backend: dial tcp …"). */
   onRefused(why: string): void
@@ -263,6 +265,8 @@ export interface ForwardedConnection extends Pick<TcpConnection, 'handlers' | 'u
 }
 
 export interface ExecOptions {
+  /** Who asks; the administrator if absent. */
+  user?: User
   container?: string
   command: readonly string[]
   tty: boolean

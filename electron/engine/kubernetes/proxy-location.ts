@@ -6,6 +6,7 @@ import type { Random } from '../random.ts'
 import type { KubernetesClient, StatusError } from './client.ts'
 import { apiServersToken, KUBELET_PORT, notServed } from './kubelet/server.ts'
 import type { NodeAgents } from './node-agents.ts'
+import type { User } from './rbac/authorizer.ts'
 import { badRequest, failure, notSimulated } from './status.ts'
 import type { KubeObject, Node, Pod, Service } from './types.ts'
 
@@ -18,6 +19,8 @@ export interface ProxyRequest {
   body: Uint8Array
   /** The address of who asks; the laptop's if absent. */
   from?: string
+  /** Who asks; the administrator if absent. */
+  user?: User
 }
 
 export interface ProxyLocation {

@@ -93,6 +93,12 @@ export class Admission {
     return review
   }
 
+  /** What policies say of a stream, of which `options` tells; webhooks are not asked about it. Throws who refuses. */
+  connect(request: Request, options: KubeObject): void {
+    const policies = this.#policies.matching(request)
+    if (policies.length > 0) this.#policies.check(request, policies, options, undefined, () => undefined)
+  }
+
   #forget(): void {
     this.#sweep = undefined
     for (const [key, review] of this.#reviews) if (review.since + KEPT <= this.#host.clock.now && !review.isAsking) this.#reviews.delete(key)

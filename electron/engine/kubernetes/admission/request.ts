@@ -7,7 +7,7 @@ import type { MatchResources, Rule, Webhook } from './registration.ts'
 import { GROUP } from './registration.ts'
 import { compileLabelSelector } from '../selectors.ts'
 
-export type Operation = 'CREATE' | 'UPDATE' | 'DELETE'
+export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT'
 
 /** What admission is told of a write: admission.Attributes of k8s.io/apiserver. */
 export interface Request {
@@ -35,6 +35,7 @@ export function requestOf(kind: Kind, operation: Operation, namespace: string | 
 /** metav1.CreateOptions and its like. */
 function sentOptions(operation: Operation, options: WriteOptions & DeleteOptions): object {
   const { dryRun, fieldManager, fieldValidation, gracePeriodSeconds, propagationPolicy, preconditions } = options
+  if (operation === 'CONNECT') return {}
   const dry = dryRun ? { dryRun: ['All'] } : {}
   const head = { kind: `${operation[0]}${operation.slice(1).toLowerCase()}Options`, apiVersion: 'meta.k8s.io/v1' }
   if (operation === 'DELETE') return { ...head, ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }), ...(preconditions ? { preconditions } : {}), ...(propagationPolicy ? { propagationPolicy } : {}), ...dry }
@@ -67,7 +68,8 @@ type Labels = { readonly [key: string]: string } | undefined
 /** predicates/namespace and predicates/object: of a Namespace its own labels count. */
 export function matchesSelectors({ namespaceSelector, objectSelector }: Pick<Webhook & MatchResources, 'namespaceSelector' | 'objectSelector'>, { kind, namespace }: Request, object: KubeObject | undefined, old: KubeObject | undefined, store: Store): boolean {
   const isNamespace = kind.resource.name === 'namespaces' && kind.resource.group === ''
-  const labelsOf = (one: KubeObject | undefined): Labels => one?.metadata.labels
+  // the options of a stream have no metadata
+  const labelsOf = (one: Partial<KubeObject> | undefined): Labels => one?.metadata?.labels
   if (kind.resource.namespaced || isNamespace) {
     const labels = isNamespace ? labelsOf(object ?? old) : labelsOf(store.get('namespaces', '', namespace))
     if (!compileLabelSelector(namespaceSelector ?? {}).matches(labels ?? {})) return false

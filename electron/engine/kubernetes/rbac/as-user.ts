@@ -102,19 +102,19 @@ export function asUser(client: KubernetesClient, user: User): KubernetesClient {
     },
     exec(namespace, pod, options) {
       stream(namespace, pod, 'exec')
-      return client.exec(namespace, pod, options)
+      return client.exec(namespace, pod, { ...options, user })
     },
     attach(namespace, pod, options) {
       stream(namespace, pod, 'attach')
-      return client.attach(namespace, pod, options)
+      return client.attach(namespace, pod, { ...options, user })
     },
     openForward(namespace, pod, session) {
       stream(namespace, pod, 'portforward')
-      return client.openForward(namespace, pod, session)
+      return client.openForward(namespace, pod, { user, onOpen: () => session.onOpen(), onRefused: (why) => session.onRefused(why), onLost: () => session.onLost() })
     },
     proxy(resource, namespace, id, request, done) {
       may(verbOf(request.method), resource, namespace, id, 'proxy')
-      return client.proxy(resource, namespace, id, request, done)
+      return client.proxy(resource, namespace, id, { ...request, user }, done)
     },
   }
 }

@@ -4,7 +4,7 @@ import { GoValue, type FieldErrors } from '../field-errors.ts'
 import { quote } from '../json.ts'
 import { dns1035Label, dns1123Subdomain, pathSegment, qualifiedName } from './names.ts'
 import { validateLabelSelector } from './object-meta.ts'
-import { connectWarnings, validateMatchConditions, validateNamedRule } from './admission-webhooks.ts'
+import { validateMatchConditions, validateNamedRule } from './admission-webhooks.ts'
 
 /** Policies and their bindings: pkg/apis/admissionregistration/validation (v1.33). */
 const REASONS = ['Forbidden', 'Invalid', 'RequestEntityTooLarge']
@@ -139,5 +139,5 @@ function expressionsOf({ spec }: Policy): [string, string][] {
 
 export function policyWarnings(object: Policy): string[] {
   return expressionsOf(object).filter(([, expression]) => unsimulated(expression)).map(([field]) =>
-    `podhop: not simulated: the CEL of ${field} of ${object.metadata.name} (it holds for everything)`).concat(connectWarnings(object.metadata.name, object.spec.matchConstraints?.resourceRules ?? []))
+    `podhop: not simulated: the CEL of ${field} of ${object.metadata.name} (it holds for everything)`)
 }

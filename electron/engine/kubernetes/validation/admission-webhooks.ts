@@ -183,8 +183,8 @@ export function webhookWarnings({ metadata, webhooks = [] }: WebhookConfiguratio
   ])
 }
 
-/** What is asked about whom nobody is: streams, and the events that the cluster's own parts write. */
-export function connectWarnings(who: string, rules: readonly Rule[]): string[] {
+/** What is asked about whom nobody is: streams. */
+function connectWarnings(who: string, rules: readonly Rule[]): string[] {
   return rules.some(({ operations }) => operations?.includes('CONNECT')) ? [`podhop: not simulated: the operation CONNECT of ${who} (exec, attach, port-forward and proxy are let through)`] : []
 }
 

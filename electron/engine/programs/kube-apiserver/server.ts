@@ -3,7 +3,7 @@ import { CLUSTER_CA } from '../../kubernetes/cluster-ca.ts'
 import { answerRequest, sendStatus, type ApiRequest, type ApiSink, type Exchange, type Header } from '../../kubernetes/http/handler.ts'
 import { requestInfo, type RequestInfo } from '../../kubernetes/http/request-info.ts'
 import { checkAssigned, checkExecTarget } from '../../kubernetes/node-agents.ts'
-import { become, type Impersonation } from '../../kubernetes/rbac/as-user.ts'
+import { asUser, become, type Impersonation } from '../../kubernetes/rbac/as-user.ts'
 import { ANONYMOUS, userOfCertificate, userOfToken } from '../../kubernetes/rbac/authenticate.ts'
 import { authorize, rbacOf, refusal, type Attributes, type User } from '../../kubernetes/rbac/authorizer.ts'
 import { failure } from '../../kubernetes/status.ts'
@@ -90,7 +90,7 @@ function answer(process: Process, { client }: SystemServices, http: HttpRequest,
       if (info.subresource === 'portforward') checkAssigned(pod)
       else checkExecTarget(pod, info.query.get('container'))
       if (headerOf(http.headers, 'upgrade') === undefined) return sendStatus(exchange, failure(400, 'BadRequest', 'Upgrade request required'))
-      const upgraded = streamOverWebSocket(clock, client, info, http)
+      const upgraded = streamOverWebSocket(clock, asUser(client, user), info, http)
       if (upgraded) return respond(upgraded)
       const verb = info.subresource === 'portforward' ? 'port-forward' : info.subresource
       const instead = `speak WebSocket, or use kubectl ${verb}, on the laptop or in a Pod of an image that has it, such as bitnami/kubectl`
