@@ -5,6 +5,7 @@ import { headerOf } from '../programs/http/message.ts'
 import { serveHttp } from '../programs/http/server.ts'
 import { httpDate } from '../programs/http/status.ts'
 import { untilSignal } from '../programs/output.ts'
+import { certificateOf } from './authority.ts'
 import { answerFrom, ECHO_SITES, internetZones, PUBLIC_RESOLVERS } from './zone.ts'
 
 /** What runs on the machine that stands for the internet: a resolver on port 53 and a web server on port 80. The first address is its own, the others its sites'. */
@@ -15,6 +16,14 @@ export function internetProgram(addresses: readonly string[], ipv6: readonly str
     serveDns(process, { port: 53, program: 'named' }, function* (query, { address, at }) {
       return answerFrom(zones, query, opendns.addresses.includes(at) || opendns.ipv6.includes(at) ? address : undefined)
     })
+    for (const { addresses: v4, ipv6: v6, certified } of PUBLIC_RESOLVERS) {
+      if (!certified) continue
+      for (const address of [...v4, ...v6].filter((a) => process.network.isLocal(a))) {
+        serveDns(process, { port: 853, address, program: 'named', tls: () => [certificateOf([...certified, ...v4, ...v6])] }, function* (query) {
+          return answerFrom(zones, query)
+        })
+      }
+    }
     serveHttp(process, {
       port: 80,
       program: 'httpd',

@@ -8,11 +8,11 @@ export interface InternetZone { name: string; records: { name: string; ttl: numb
 /** How many sites there are. */
 export const SITES = 10
 
-/** Resolvers that all the world may ask, by the addresses that they have in life, and their names: people ping them, and name them in a Corefile or a Pod's dnsConfig. */
-export const PUBLIC_RESOLVERS: readonly { name: string; addresses: readonly string[]; ipv6: readonly string[] }[] = [
-  { name: 'dns.google.', addresses: ['8.8.8.8', '8.8.4.4'], ipv6: ['2001:4860:4860::8888', '2001:4860:4860::8844'] },
-  { name: 'one.one.one.one.', addresses: ['1.1.1.1', '1.0.0.1'], ipv6: ['2606:4700:4700::1111', '2606:4700:4700::1001'] },
-  { name: 'dns9.quad9.net.', addresses: ['9.9.9.9'], ipv6: ['2620:fe::9'] },
+/** Resolvers that all the world may ask, by the addresses that they have in life, and their names: people ping them, and name them in a Corefile or a Pod's dnsConfig. `certified`: of those that speak DNS over TLS (RFC 7858), the names in their certificate. */
+export const PUBLIC_RESOLVERS: readonly { name: string; addresses: readonly string[]; ipv6: readonly string[]; certified?: readonly string[] }[] = [
+  { name: 'dns.google.', addresses: ['8.8.8.8', '8.8.4.4'], ipv6: ['2001:4860:4860::8888', '2001:4860:4860::8844'], certified: ['dns.google', 'dns.google.com'] },
+  { name: 'one.one.one.one.', addresses: ['1.1.1.1', '1.0.0.1'], ipv6: ['2606:4700:4700::1111', '2606:4700:4700::1001'], certified: ['cloudflare-dns.com', 'one.one.one.one', '1dot1dot1dot1.cloudflare-dns.com'] },
+  { name: 'dns9.quad9.net.', addresses: ['9.9.9.9'], ipv6: ['2620:fe::9'], certified: ['dns.quad9.net', 'dns9.quad9.net'] },
   { name: 'resolver1.opendns.com.', addresses: ['208.67.222.222'], ipv6: ['2620:119:35::35'] },
 ]
 

@@ -3,9 +3,11 @@ import type { Process } from '../machine/types.ts'
 import type { Ip, TcpConnection, TcpListener, UdpSocket } from '../network/types.ts'
 import { decodeDns, encodeDns, type DnsMessage } from '../network/wire/dns.ts'
 import { ownerOf } from '../programs/stream.ts'
+import { TlsServer } from '../programs/tls/socket.ts'
+import type { Certificate } from '../programs/tls/x509.ts'
 import { concatBytes } from '../text.ts'
 
-/** DNS over UDP and TCP (RFC 1035 4.2, RFC 7766) for programs that answer queries. */
+/** DNS over UDP, TCP and TLS (RFC 1035 4.2, RFC 7766, RFC 7858) for programs that answer queries. */
 export interface DnsClient {
   address: Ip
   port: number
@@ -28,12 +30,25 @@ const PLAIN_UDP = 512
 const IDLE_TCP = 8_000
 
 /** `compress`: names only in messages that would not fit otherwise, as CoreDNS has it (request.Scrub); always if absent. */
-export interface DnsServerOptions { port: number; address?: Ip; program: string; compress?: 'needed' }
+export interface DnsServerOptions {
+  port: number
+  address?: Ip
+  program: string
+  compress?: 'needed'
+  /** By TLS alone (RFC 7858), with these certificates. */
+  tls?: () => readonly Certificate[]
+}
 
 /** Listens on a port of the process's network namespace. Throws SystemError EADDRINUSE. */
 export function serveDns(process: Process, options: DnsServerOptions, handle: DnsHandler): DnsServer {
   const owner = ownerOf(process, options.program)
   const where = { port: options.port, owner, ...(options.address ? { address: options.address } : {}) }
+  const { tls } = options
+  if (tls) {
+    const listener = process.network.sockets.listen(where, (connection) => serveTcp(process, new TlsServer(connection, { random: process.clock.random, select: () => ({ chain: tls() }) }), options.compress, handle))
+    process.onExit(() => listener.close())
+    return listener
+  }
   const udp: UdpSocket = process.network.sockets.udp(where)
   let tcp: TcpListener
   try {

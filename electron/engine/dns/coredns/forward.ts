@@ -1,7 +1,11 @@
 import { Signal, anyOf, sleep, type Task } from '../../machine/task.ts'
-import { joinHostPort } from '../../network/address.ts'
+import { isValidIp, joinHostPort } from '../../network/address.ts'
 import { decodeDns, dnsQuery, encodeDns, type DnsMessage } from '../../network/wire/dns.ts'
-import { ownerOf } from '../../programs/stream.ts'
+import { ownerOf, TcpStream } from '../../programs/stream.ts'
+import { hostnameError } from '../../programs/tls/secrets.ts'
+import { ALERTS } from '../../programs/tls/wire.ts'
+import { verifyChain, type Certificate } from '../../programs/tls/x509.ts'
+import { concatBytes } from '../../text.ts'
 import { exchange } from '../exchange.ts'
 import { isBelow, sameName } from '../names.ts'
 import { DnsFailure, type DnsPlugin, type DnsRequest, type Next, type PluginContext } from './chain.ts'
@@ -9,7 +13,7 @@ import { DnsFailure, type DnsPlugin, type DnsRequest, type Next, type PluginCont
 /** CoreDNS' forward plugin: other servers are asked, one at random, the next when it says nothing (plugin/forward). */
 export interface ForwardOptions {
   from: string
-  to: { address: string; port: number }[]
+  to: { address: string; port: number; tls: boolean }[]
   except: string[]
   policy: 'random' | 'round_robin' | 'sequential'
   /** How the upstream is asked, if not as the client asked. */
@@ -25,9 +29,12 @@ export interface ForwardOptions {
   healthRecursion: boolean
   /** Answers with these codes are not told: the next forward is asked, if there is one. */
   next: string[]
+  /** Whose certificate an upstream has to show, if not its address's, and who has to vouch for it. */
+  serverName: string | undefined
+  roots: () => readonly Certificate[]
 }
 
-interface Upstream { address: string; port: number; fails: number; probing: boolean }
+interface Upstream { address: string; port: number; tls: boolean; fails: number; probing: boolean }
 
 const READ_TIMEOUT = 2_000
 const DEADLINE = 5_000
@@ -75,7 +82,7 @@ export class ForwardPlugin implements DnsPlugin {
         const began = clock.now
         let result = yield* this.#ask(request, upstream)
         // what did not fit into a datagram is asked for again, where datagrams are only preferred
-        if (typeof result !== 'string' && result.truncated && this.#options.transport === 'udp') result = yield* this.#askTcp({ ...request.query, id: clock.random.below(65_536) }, upstream)
+        if (typeof result !== 'string' && result.truncated && this.#options.transport === 'udp' && !upstream.tls) result = yield* this.#askTcp({ ...request.query, id: clock.random.below(65_536) }, upstream)
         if (typeof result !== 'string') {
           metrics.observe('coredns_proxy_request_duration_seconds', { proxy_name: 'forward', rcode: result.rcode, to: `${upstream.address}:${upstream.port}` }, (clock.now - began) / 1000)
           if (this.followed && this.#options.next.includes(result.rcode)) return yield* next()
@@ -128,9 +135,10 @@ export class ForwardPlugin implements DnsPlugin {
   }
 
   /** The reply, or why there is none, as Go's net package says it. */
-  *#ask(request: DnsRequest, upstream: { address: string; port: number }): Task<DnsMessage | string> {
+  *#ask(request: DnsRequest, upstream: Upstream): Task<DnsMessage | string> {
     const { process } = this.#context
     const id = process.clock.random.below(65_536)
+    if (upstream.tls) return yield* this.#askTls({ ...request.query, id }, upstream)
     if ((this.#options.transport ?? request.client.protocol) === 'tcp') return yield* this.#askTcp({ ...request.query, id }, upstream)
     const answered = new Signal()
     let reply: DnsMessage | undefined
@@ -169,8 +177,59 @@ export class ForwardPlugin implements DnsPlugin {
 
   *#askTcp(query: DnsMessage, { address, port }: { address: string; port: number }): Task<DnsMessage | string> {
     const { replies, error } = yield* exchange(this.#context.process, { servers: [address], port, queries: [query], timeout: READ_TIMEOUT, protocol: 'tcp' })
-    if (replies[0]) return replies[0]
-    const why = error === 'ECONNREFUSED' ? 'connect: connection refused' : error === 'EHOSTUNREACH' ? 'connect: no route to host' : error === 'ENETUNREACH' ? 'connect: network is unreachable' : 'i/o timeout'
-    return `dial tcp ${joinHostPort(address, port)}: ${why}`
+    return replies[0] ?? undialled(address, port, error)
   }
+
+  /** DNS over TLS, as crypto/tls and miekg/dns speak it and say what is wrong. */
+  *#askTls(query: DnsMessage, { address, port }: Upstream): Task<DnsMessage | string> {
+    const { process } = this.#context
+    const { serverName: host = address, roots } = this.#options
+    const until = process.clock.now + READ_TIMEOUT
+    const stream = yield* TcpStream.open(process, address, port, { timeout: READ_TIMEOUT })
+    if (!(stream instanceof TcpStream)) return undialled(address, port, stream.code)
+    try {
+      let mistrust: string | undefined
+      const verify = (chain: readonly Certificate[]): number | undefined => {
+        mistrust = mistrustOf(chain, roots(), host, process.clock.wall())
+        return mistrust === undefined ? undefined : ALERTS.badCertificate
+      }
+      const made = yield* stream.startTls(process, { serverName: isValidIp(host) ? undefined : host, verify }, until)
+      if (mistrust !== undefined) return `tls: failed to verify certificate: ${mistrust}`
+      if (!made) return `dial tcp ${joinHostPort(address, port)}: i/o timeout`
+      if ('failure' in made) return made.failure.kind === 'not-tls' ? 'tls: first record does not look like a TLS handshake' : 'EOF'
+      const bytes = encodeDns(query)
+      stream.write(concatBytes([Uint8Array.of(bytes.length >> 8, bytes.length & 255), bytes]))
+      let buffer: Uint8Array = new Uint8Array(0)
+      for (;;) {
+        const data = yield* stream.read(process, until)
+        if (!(data instanceof Uint8Array)) return data?.code === 'ETIMEDOUT' ? `read tcp ${joinHostPort(stream.connection.localAddress, stream.connection.localPort)}->${joinHostPort(address, port)}: i/o timeout` : 'EOF'
+        buffer = concatBytes([buffer, data])
+        const length = buffer.length < 2 ? Infinity : (buffer[0]! << 8) | buffer[1]!
+        if (buffer.length >= length + 2) return decodeDns(buffer.slice(2, 2 + length))
+      }
+    } finally {
+      stream.close()
+    }
+  }
+}
+
+/** As Go's net package says why there is no connection. */
+function undialled(address: string, port: number, error: string | undefined): string {
+  const why = error === 'ECONNREFUSED' ? 'connect: connection refused' : error === 'EHOSTUNREACH' ? 'connect: no route to host' : error === 'ENETUNREACH' ? 'connect: network is unreachable' : 'i/o timeout'
+  return `dial tcp ${joinHostPort(address, port)}: ${why}`
+}
+
+/** crypto/x509's Certificate.Verify with a host: its error. */
+function mistrustOf(chain: readonly Certificate[], roots: readonly Certificate[], host: string, wall: number): string | undefined {
+  const own = chain[0]!
+  if (isValidIp(host)) {
+    if (own.ipAddresses.length === 0) return `x509: cannot validate certificate for ${host} because it doesn't contain any IP SANs`
+    if (!own.ipAddresses.includes(host)) return `x509: certificate is valid for ${own.ipAddresses.join(', ')}, not ${host}`
+  } else {
+    const wrong = hostnameError(own, host)
+    if (wrong !== undefined) return wrong
+  }
+  const problem = verifyChain(chain, roots, wall)
+  if (!problem) return undefined
+  return problem.code === 9 || problem.code === 10 ? `x509: certificate has expired or is not yet valid: current time ${new Date(wall).toISOString().replace(/\.\d+/, '')} is ${problem.code === 9 ? `before ${new Date(own.notBefore).toISOString().replace(/\.\d+/, '')}` : `after ${new Date(own.notAfter).toISOString().replace(/\.\d+/, '')}`}` : 'x509: certificate signed by unknown authority'
 }

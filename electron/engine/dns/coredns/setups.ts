@@ -1,8 +1,11 @@
 import type { KubernetesClient } from '../../kubernetes/client.ts'
-import { canonicalIp, tryParseCidr } from '../../network/address.ts'
+import { systemRoots } from '../../cloud/authority.ts'
+import { canonicalIp, joinHostPort, tryParseCidr } from '../../network/address.ts'
 import { parseSelector, SelectorError } from '../../kubernetes/selectors.ts'
 import { DNS_RCODES, DNS_TYPES } from '../../network/wire/dns.ts'
 import { parseGoDuration } from '../../programs/http/go.ts'
+import { DerError } from '../../programs/tls/der.ts'
+import { readCertificates, type Certificate } from '../../programs/tls/x509.ts'
 import { goDuration } from '../../kubernetes/kubelet/go-duration.ts'
 import { absoluteName } from '../names.ts'
 import { parseResolvConf } from '../resolv-conf.ts'
@@ -268,31 +271,52 @@ export function makeKubernetes(directive: CorefileDirective, blockZones: readonl
   return new KubernetesPlugin(client, context, options)
 }
 
+/** `tls`, `tls CA`: who has to vouch for upstreams (plugin/pkg/tls). */
+function rootsOf(directive: CorefileDirective, args: readonly string[], { process }: PluginContext): () => readonly Certificate[] {
+  const [file] = args
+  if (args.length > 3) throw argumentError(directive, args.at(-1))
+  if (args.length > 1) throw new NotSimulated('CoreDNS forward tls with a certificate of its own (tls, or tls CA)')
+  if (file === undefined) return systemRoots
+  const path = process.resolve(file)
+  if (!process.fs.exists(path)) throw plain(directive, `error reading ${file}: open ${file}: no such file or directory`)
+  try {
+    const roots = readCertificates(process.fs.readText(path))
+    if (roots.length > 0) return () => roots
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error
+  }
+  throw plain(directive, 'could not read root certs: %!s(<nil>)')
+}
+
 export function makeForward(directive: CorefileDirective, context: PluginContext): ForwardPlugin {
   const [from, ...targets] = directive.args
   if (from === undefined || targets.length === 0) throw wrong(directive, `Wrong argument count or unexpected line ending after '${from ?? 'forward'}'`)
   const { fs } = context.process
   const to = targets.flatMap((target) => {
-    if (target.includes('://') && !target.startsWith('dns://')) throw new NotSimulated(`CoreDNS forward to ${target.replace(/:.*/, '')}`)
-    const plain = target.replace(/^dns:\/\//, '')
-    if (fs.exists(plain)) return parseResolvConf(fs.readText(plain)).nameservers.map((address) => ({ address, port: 53 }))
-    const match = /^(?:\[(.*)\]|([0-9.]+))(?::(\d+))?$/.exec(plain)
-    const address = canonicalIp(match?.[1] ?? match?.[2] ?? plain)
+    const [, transport] = /^([a-z]+):\/\//.exec(target) ?? []
+    const tls = transport === 'tls'
+    const bare = target.replace(/^(dns|tls|https|grpc|quic):\/\//, '')
+    if (fs.exists(bare)) return parseResolvConf(fs.readText(bare)).nameservers.map((address) => ({ address, port: 53, tls: false }))
+    const match = /^(?:\[(.*)\]|([0-9.]+))(?::(\d+))?$/.exec(bare)
+    const address = canonicalIp(match?.[1] ?? match?.[2] ?? bare)
     if (address === undefined) throw new CorefileError(`plugin/forward: not an IP address or file: "${target}"`)
-    return [{ address, port: Number(match?.[3] ?? 53) }]
+    if (transport !== undefined && !tls && transport !== 'dns') throw plain(directive, `'${transport}' is not supported as a destination protocol in forward: ${transport}://${joinHostPort(address, Number(match?.[3] ?? (transport === 'quic' ? 853 : 443)))}`)
+    return [{ address, port: Number(match?.[3] ?? (tls ? 853 : 53)), tls }]
   })
   if (to.length > 15) throw plain(directive, `more than 15 TOs configured: ${to.length}`)
   const options = {
     from: zoneOf(from), to, except: [] as string[], policy: 'random' as 'random' | 'round_robin' | 'sequential',
     transport: undefined as 'tcp' | 'udp' | undefined, maxConcurrent: 0, maxFails: 2, healthCheck: 500, healthDomain: '.', healthRecursion: true, next: [] as string[],
+    serverName: undefined as string | undefined, roots: systemRoots,
   }
   for (const [word = '', ...rest] of lines(directive)) {
     const [value] = rest
     if (word === 'force_tcp') options.transport = 'tcp'
     else if (word === 'prefer_udp') options.transport ??= 'udp'
-    else if (['tls', 'tls_servername'].includes(word)) throw new NotSimulated(`CoreDNS forward ${word}`)
-    else if (!['except', 'policy', 'max_concurrent', 'max_fails', 'health_check', 'expire', 'next'].includes(word)) throw wrong(directive, `unknown property '${word}'`)
+    else if (word === 'tls') options.roots = rootsOf(directive, rest, context)
+    else if (!['except', 'policy', 'max_concurrent', 'max_fails', 'health_check', 'expire', 'next', 'tls_servername'].includes(word)) throw wrong(directive, `unknown property '${word}'`)
     else if (value === undefined) throw argumentError(directive, word)
+    else if (word === 'tls_servername') options.serverName = value
     else if (word === 'except') options.except = rest.map(zoneOf)
     else if (word === 'next') {
       const unknown = rest.find((code) => !(DNS_RCODES as readonly string[]).includes(code.toUpperCase()))
