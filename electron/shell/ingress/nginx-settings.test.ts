@@ -30,6 +30,25 @@ describe('ingress-nginx as its e2e tests have it', () => {
     ingress('web', 'shop.example.com')
   })
 
+  it('use-proxy-protocol: who the client is stands before all, behind any SNAT; who does not say it is shown the door', () => {
+    const laptop = run("ip -4 -o addr show eth0 | awk '{print $4}' | cut -d/ -f1").output.trim()
+    expect(laptop).toMatch(/^[0-9.]+$/)
+    settings({ 'use-proxy-protocol': 'true' })
+    expect(run(`curl -sS -H 'Host: shop.example.com' http://${NODE}:${http}/; curl -sSk https://${NODE}:${https}/`).output).toBe(`curl: (52) Empty reply from server\ncurl: (35) OpenSSL SSL_connect: Connection reset by peer in connection to ${NODE}:${https} \n`)
+    expect(run('kubectl -n ingress-nginx logs deploy/ingress-nginx-controller').output).toMatch(/ \[error\] \d+#\d+: \*\d+ broken header: "GET \/ HTTP\/1\.1" while reading PROXY protocol, client: 10\.244\.\d\.\d+, server: 0\.0\.0\.0:80\n/)
+    for (const line of [`X-Forwarded-For: ${laptop}`, `X-Real-Ip: ${laptop}`]) expect(curl('shop.example.com', '/', `--haproxy-protocol -H 'X-Forwarded-For: 1.2.3.4'`)).toContain(`${line}\n`)
+    expect(run(`curl -sSk --haproxy-protocol -H 'Host: shop.example.com' https://${NODE}:${https}/`).output).toContain(`X-Real-Ip: ${laptop}\r\n`)
+    const typed = (line: string): string => run(`printf '${line}GET / HTTP/1.1\\r\\nHost: shop.example.com\\r\\nConnection: close\\r\\n\\r\\n' | nc -w 2 ${NODE} ${http}`).output.replaceAll('\r\n', '\n')
+    expect(typed('PROXY TCP4 203.0.113.9 192.0.2.1 40000 80\\r\\n')).toContain('X-Forwarded-For: 203.0.113.9\n')
+    expect(typed('PROXY UNKNOWN\\r\\n')).toMatch(/\nX-Forwarded-For: 10\.244\.\d\.\d+\n/)
+    for (const wrong of ['PROXY TCP4 nobody 192.0.2.1 40000 80\\r\\n', 'PROXY TCP6 203.0.113.9 192.0.2.1 40000 80\\r\\n', 'proxy tcp4 \\r\\n']) expect(typed(wrong)).toBe('')
+    settings({ 'use-proxy-protocol': 'true', 'proxy-real-ip-cidr': '192.0.2.0/24' })
+    expect(typed('PROXY TCP4 203.0.113.9 192.0.2.1 40000 80\\r\\n')).toMatch(/\nX-Forwarded-For: 10\.244\.\d\.\d+\n/)
+    expect(run('kubectl -n ingress-nginx exec deploy/ingress-nginx-controller -- cat /etc/nginx/nginx.conf').output).toMatch(/real_ip_header {6}proxy_protocol;\n\s*real_ip_recursive {3}on;\n\s*set_real_ip_from {4}192\.0\.2\.0\/24;[^]*listen 80 proxy_protocol default_server reuseport backlog=4096 ;/)
+    settings({})
+    expect(curl('shop.example.com')).toContain('X-Forwarded-For: 10.244.')
+  })
+
   it('use-forwarded-headers: believed, or kept as what was said before', () => {
     const said = `-H 'X-Forwarded-Port: 1234' -H 'X-Forwarded-Proto: myproto' -H 'X-Forwarded-For: 1.2.3.4' -H 'X-Forwarded-Host: myhost.com, another.host'`
     const before = curl('shop.example.com', '/', said)
@@ -182,9 +201,9 @@ describe('ingress-nginx as its e2e tests have it', () => {
   })
 
   it('says which keys of its ConfigMap nothing heeds', () => {
-    settings({ 'use-proxy-protocol': 'true', 'worker-processes': '1' })
+    settings({ 'use-gzip': 'true', 'worker-processes': '1' })
     const { output } = run('kubectl -n ingress-nginx logs deploy/ingress-nginx-controller')
-    expect(output).toContain('podhop: not simulated: use-proxy-protocol of ConfigMap ingress-nginx/ingress-nginx-controller (the default is)\n')
+    expect(output).toContain('podhop: not simulated: use-gzip of ConfigMap ingress-nginx/ingress-nginx-controller (the default is)\n')
     expect(output).not.toContain('worker-processes')
   })
 

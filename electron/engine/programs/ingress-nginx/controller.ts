@@ -9,14 +9,16 @@ import type { Process } from '../../machine/types.ts'
 import type { TcpConnection } from '../../network/types.ts'
 import { GO_NOT_FOUND, serveGo, splitTarget, type GoAnswer } from '../http/go.ts'
 import { NGINX_HTTP2 } from '../http/http2-server.ts'
+import { readAnnouncement } from '../http/proxy-protocol.ts'
 import { serveHttp, type HttpServer } from '../http/server.ts'
 import { EXPOSITION_TYPE } from '../../prometheus.ts'
+import { errorTime } from '../nginx/time.ts'
 import { statusPage, type Load } from '../nginx/status.ts'
 import { tlsSecret } from '../tls/secrets.ts'
 import type { Certificate } from '../tls/x509.ts'
 import { serveAdmission } from './admission.ts'
 import { asksFor } from './auth-tls.ts'
-import { GLOBAL, PREFIX } from './annotations.ts'
+import { contains, GLOBAL, PREFIX } from './annotations.ts'
 import { unheeded } from './settings.ts'
 import { configure, type Configuration, type Picture } from './configuration.ts'
 import { serverFor } from './matching.ts'
@@ -34,6 +36,8 @@ import { Streams, streamServices, type StreamService } from './streams.ts'
 const SYNC_INTERVAL = 3_333
 const INITIAL_SYNC = 1_000
 const KEEP_ALIVE = 75_000
+/** client-header-timeout, in ms. */
+const HEADER_TIMEOUT = 60_000
 const SERVICE_LABEL = 'kubernetes.io/service-name'
 const ELECTION = { lease: 30_000, renew: 15_000, retry: 7_500 }
 export const COMPONENT = 'nginx-ingress-controller'
@@ -61,6 +65,8 @@ export class Controller {
   #classes!: Informer<IngressClass>
   #secrets!: Informer<Secret>
   #fake: Certificate | undefined
+  /** Connections that did not begin as use-proxy-protocol wants it. */
+  #broken = 0
   #services!: Informer<Service>
   #configMaps!: Informer<ConfigMap>
   #slices!: Informer<EndpointSlice>
@@ -119,12 +125,18 @@ export class Controller {
     const web: HttpServer[] = []
     this.#streams = new Streams(process, this.#outputs.out, (text) => log('nginx.go:226', text, 'E'))
     try {
-      this.#servers.push(serveHttp(process, { port: 80, program: 'nginx', h2c: true, http2: NGINX_HTTP2, keepAliveTimeout: KEEP_ALIVE, handle: (request, respond) => proxy.handle(request, respond), refuse: (status) => proxy.refuse(status) }))
+      const plain: HttpServer = serveHttp(process, { port: 80, take: (connection) => this.#announced(connection, (client) => plain.accept(client)), program: 'nginx', h2c: true, http2: NGINX_HTTP2, keepAliveTimeout: KEEP_ALIVE, handle: (request, respond) => proxy.handle(request, respond), refuse: (status) => proxy.refuse(status) })
+      this.#servers.push(plain)
       const passes = this.#flags.get('enable-ssl-passthrough') === 'true'
       if (passes) log('nginx.go:314', '"Starting TLS proxy for SSL Passthrough"')
       const secure: HttpServer = serveHttp(process, {
         port: 443,
-        ...(passes ? { take: (connection: TcpConnection) => (passTls(process, connection, (name) => (this.#configuration ?? EMPTY).passthrough.get(name), (own) => secure.accept(own)), true) } : {}),
+        take: (connection) => {
+          const pass = (client: TcpConnection): void => passTls(process, client, (name) => (this.#configuration ?? EMPTY).passthrough.get(name), (own) => secure.accept(own))
+          if (this.#announced(connection, passes ? pass : (client) => secure.accept(client))) return true
+          if (passes) pass(connection)
+          return passes
+        },
         program: 'nginx',
         http2: NGINX_HTTP2,
         keepAliveTimeout: KEEP_ALIVE,
@@ -144,6 +156,21 @@ export class Controller {
     this.#serveWebhook()
     this.#elect()
     look()
+    return true
+  }
+
+  /** use-proxy-protocol: who does not begin with its line is shown the door. */
+  #announced(connection: TcpConnection, next: (client: TcpConnection) => void): boolean {
+    const { proxyProtocol } = (this.#configuration ?? EMPTY).global
+    if (!proxyProtocol) return false
+    const { localPort, remoteAddress } = connection
+    readAnnouncement(connection, this.#process.clock, HEADER_TIMEOUT, (proxy) => contains(proxyProtocol, proxy), next, (line) => {
+      const { clock, pid } = this.#process
+      if (line !== undefined) this.#outputs.error(`${errorTime(clock.wall())} [error] ${pid}#${pid}: *${this.#servers.reduce((sum, server) => sum + server.accepted, ++this.#broken)} broken header: "${line}" while reading PROXY protocol, client: ${remoteAddress}, server: 0.0.0.0:${localPort}\n`)
+      // a handshake has only been peeked at
+      if (localPort === 443) connection.abort()
+      else connection.end()
+    })
     return true
   }
 

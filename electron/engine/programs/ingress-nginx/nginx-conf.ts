@@ -30,6 +30,7 @@ export function nginxConf(configuration: Configuration, around: Surroundings): s
     'events {', 'multi_accept        on;', `worker_connections  ${of('max-worker-connections', 16_384)};`, 'use                 epoll;', '}', '',
     'http {', `lua_package_path "${LUA}/?.lua;;";`, '', `init_by_lua_file ${LUA}/ngx_conf_init.lua;`, `init_worker_by_lua_file ${LUA}/ngx_conf_init_worker.lua;`, '',
   ]
+  if (global.proxyProtocol) out.push('real_ip_header      proxy_protocol;', 'real_ip_recursive   on;', ...global.proxyProtocol.map((cidr) => `set_real_ip_from    ${cidr};`), '')
   if (global.realIp) out.push(`real_ip_header      ${of('forwarded-for-header', 'X-Forwarded-For')};`, 'real_ip_recursive   on;', ...global.realIp.from.map((cidr) => `set_real_ip_from    ${cidr};`), '')
   out.push(
     `keepalive_timeout  ${of('keep-alive', 75)}s;`, `keepalive_requests ${of('keep-alive-requests', 1000)};`, '',
@@ -54,11 +55,11 @@ export function nginxConf(configuration: Configuration, around: Surroundings): s
   for (const [list, from, to] of blocked) if (global.blocked[list].length > 0) out.push(`map ${from} ${to} {`, 'default 0;', ...global.blocked[list].map((pattern) => `${pattern} 1;`), '}', '')
   const blocks = blocked.flatMap(([list, , name]) => (global.blocked[list].length > 0 ? [`if (${name}) {`, 'return 403;', '}'] : []))
   for (const [from, to] of redirects) {
-    out.push(`## start server ${from}`, 'server {', `server_name ${quoted(from)};`, '', ...listeners(from, around), '', `ssl_certificate_by_lua_file ${LUA}/nginx/ngx_conf_certificate.lua;`, ...blocks, '', `set_by_lua_file $redirect_to ${LUA}/nginx/ngx_srv_redirect.lua ${to};`, `return ${global.redirectCode} $redirect_to;`, '}', `## end server ${from}`, '')
+    out.push(`## start server ${from}`, 'server {', `server_name ${quoted(from)};`, '', ...listeners(from, around, global.proxyProtocol !== undefined), '', `ssl_certificate_by_lua_file ${LUA}/nginx/ngx_conf_certificate.lua;`, ...blocks, '', `set_by_lua_file $redirect_to ${LUA}/nginx/ngx_srv_redirect.lua ${to};`, `return ${global.redirectCode} $redirect_to;`, '}', `## end server ${from}`, '')
   }
   for (const server of all.sort((a, b) => (a.host < b.host ? -1 : 1))) {
     const aliases = [...[...servers].filter(([name, s]) => s === server && name !== server.host).map(([name]) => name), ...configuration.patterns.filter(([, s]) => s === server).map(([pattern]) => `~${pattern.source}`)]
-    out.push(`## start server ${server.host}`, 'server {', `server_name ${quoted(serverName(server.host))} ${aliases.map((alias) => `"${alias}" `).join('')};`, '', 'http2 on;', '', ...blocks, ...listeners(server.host, around), '', 'set $proxy_upstream_name "-";', '')
+    out.push(`## start server ${server.host}`, 'server {', `server_name ${quoted(serverName(server.host))} ${aliases.map((alias) => `"${alias}" `).join('')};`, '', 'http2 on;', '', ...blocks, ...listeners(server.host, around, global.proxyProtocol !== undefined), '', 'set $proxy_upstream_name "-";', '')
     const { clients } = server
     if (clients && 'matchCn' in clients && clients.matchCn !== undefined) out.push(`if ( $ssl_client_s_dn !~ ${quoted(clients.matchCn)} ) {`, 'return 403 "client certificate unauthorized";', '}', '')
     if (server.host === '_') out.push('ssl_reject_handshake off;', '')
@@ -95,9 +96,9 @@ function streamsOf({ streams, defaults }: Surroundings): string[] {
   ]
 }
 
-function listeners(host: string, { passthrough }: Surroundings): string[] {
-  const common = host === '_' ? `default_server reuseport backlog=${BACKLOG}` : ''
-  const secure = passthrough ? '442 proxy_protocol' : '443'
+function listeners(host: string, { passthrough }: Surroundings, announced: boolean): string[] {
+  const common = [...(announced ? ['proxy_protocol'] : []), ...(host === '_' ? [`default_server reuseport backlog=${BACKLOG}`] : [])].join(' ')
+  const secure = passthrough ? `442${announced ? '' : ' proxy_protocol'}` : '443'
   return ['', '[::]:'].map((address) => `listen ${address}80 ${common} ;`).concat(['', '[::]:'].map((address) => `listen ${address}${secure} ${common} ssl;`))
 }
 

@@ -9,6 +9,8 @@ export interface Global {
   /** The client's address, and with `trusts` how it came, are what proxies before say. */
   realIp: { from: readonly string[]; header: string } | undefined
   trusts: boolean
+  /** use-proxy-protocol: connections begin with a line that says who the client is, which the proxies of these prefixes are believed. */
+  proxyProtocol: readonly string[] | undefined
   /** X-Forwarded-For grows instead of being set. */
   full: boolean
   /** Strict-Transport-Security. */
@@ -38,7 +40,7 @@ export interface Global {
 const LOG_FORMAT = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length $upstream_response_time $upstream_status $req_id'
 
 const KEYS: ReadonlySet<string> = new Set([
-  'use-forwarded-headers', 'enable-real-ip', 'forwarded-for-header', 'compute-full-forwarded-for', 'proxy-real-ip-cidr', 'hsts', 'hsts-max-age', 'hsts-include-subdomains', 'hsts-preload', 'http-redirect-code', 'limit-req-status-code',
+  'use-forwarded-headers', 'use-proxy-protocol', 'enable-real-ip', 'forwarded-for-header', 'compute-full-forwarded-for', 'proxy-real-ip-cidr', 'hsts', 'hsts-max-age', 'hsts-include-subdomains', 'hsts-preload', 'http-redirect-code', 'limit-req-status-code',
   'limit-conn-status-code', 'custom-http-errors', 'add-headers', 'proxy-set-headers', 'hide-headers', 'block-cidrs', 'block-user-agents', 'block-referers', 'no-tls-redirect-locations', 'no-auth-locations', 'preserve-trailing-slash',
   'proxy-add-original-uri-header', 'disable-access-log', 'disable-http-access-log', 'skip-access-log-urls', 'log-format-upstream', 'global-auth-url', 'global-auth-method', 'global-auth-signin', 'global-auth-signin-redirect-param',
   'global-auth-response-headers', 'global-auth-request-redirect', 'global-allowed-response-headers', 'allow-snippet-annotations', 'annotations-risk-level',
@@ -74,11 +76,14 @@ export function readGlobal(data: Readonly<Record<string, string>>, configMap: (n
     else warn('configmap.go:219', `The code ${of('http-redirect-code')} is not a valid as HTTP redirect code. Using the default.`)
   }
   const trusts = is('use-forwarded-headers', false)
+  const announced = is('use-proxy-protocol', false)
+  const proxies = of('proxy-real-ip-cidr') === undefined ? ['0.0.0.0/0', '::/0'] : split(of('proxy-real-ip-cidr'))
   const seconds = of('hsts-max-age') ?? '31536000'
   const auth = of('global-auth-url')
   return {
     trusts,
-    realIp: trusts || is('enable-real-ip', false) ? { from: of('proxy-real-ip-cidr') === undefined ? ['0.0.0.0/0', '::/0'] : split(of('proxy-real-ip-cidr')), header: (of('forwarded-for-header') || 'X-Forwarded-For').toLowerCase() } : undefined,
+    proxyProtocol: announced ? proxies : undefined,
+    realIp: !announced && (trusts || is('enable-real-ip', false)) ? { from: proxies, header: (of('forwarded-for-header') || 'X-Forwarded-For').toLowerCase() } : undefined,
     full: trusts && is('compute-full-forwarded-for', false),
     hsts: is('hsts', true) ? `max-age=${seconds}${is('hsts-include-subdomains', true) ? '; includeSubDomains' : ''}${is('hsts-preload', false) ? '; preload' : ''}` : undefined,
     redirectCode,

@@ -111,6 +111,7 @@ export const OPTIONS: readonly [string, string, boolean, Setter][] = [
   // what follows a colon is the key's pass phrase, which no key here has
   ['E', 'cert', true, (o, v) => void (o.certFile = /^((?:\\.|[^:\\])*)/.exec(v)![1]!.replace(/\\([:\\])/g, '$1'))],
   ['', 'key', true, (o, v) => void (o.keyFile = v)],
+  ['', 'haproxy-protocol', false, (o) => void (o.announces = true)],
   ['', 'connect-to', true, (o, v) => void o.connectTo.push(v)],
   ['', 'http1.1', false, (o) => void Object.assign(o, { http11: true, http2: false, http2Prior: false })],
   ['', 'http2', false, (o) => void Object.assign(o, { http2: true, http2Prior: false, http11: false, http10: false })],

@@ -167,6 +167,10 @@ export function* transfer(asked: Asked, pool: ConnectionPool): Task<Result | Cur
   if (!(opened instanceof TcpStream)) return yield* refused(opened, clock.now - start)
   result.timeConnect = clock.now - start
   yield* note(`Connected to ${shownHost(url, to)} (${address}) port ${to.port} (#${number})`)
+  if (options.announces) {
+    const { localAddress, localPort, remotePort } = opened.connection
+    opened.write(encodeUtf8(`PROXY TCP${address.includes(':') ? '6' : '4'} ${localAddress} ${address} ${localPort} ${remotePort}\r\n`))
+  }
   if (url.scheme === 'https') {
     const secured = yield* secure(process, options, url, opened, verbose, Math.min(deadline, start + patience))
     yield* verbose.flush()
