@@ -11,8 +11,9 @@ const WEIGHT = { taints: 3, affinity: 2, podAffinity: 2, spread: 2, resources: 1
 
 export function scoreNodes(state: ClusterState, pod: Pod, feasible: readonly NodeInfo[]): number[] {
   const demand = demandOf(pod)
-  const scores = feasible.map((info) => WEIGHT.resources * leastAllocated(demand, info) + WEIGHT.balance * balanced(demand, info))
+  const scores = feasible.map((info) => WEIGHT.resources * leastAllocated(demand, info))
   const add = (weight: number, each: readonly number[] | undefined): void => each?.forEach((n, i) => (scores[i]! += weight * n))
+  add(WEIGHT.balance, balanceScores(demand, feasible))
   add(WEIGHT.taints, taintScores(pod, feasible))
   add(WEIGHT.affinity, nodeAffinityScores(pod, feasible))
   add(WEIGHT.images, imageScores(state, pod, feasible))
@@ -23,20 +24,25 @@ export function scoreNodes(state: ClusterState, pod: Pod, feasible: readonly Nod
 }
 
 /** plugins/noderesources LeastAllocated: the freer, the better. */
-function leastAllocated({ scored }: Demand, info: NodeInfo): number {
+export function leastAllocated({ scored }: Demand, info: NodeInfo): number {
   const { allocatable: { cpu, memory }, scored: used } = info
   if (cpu === 0 || memory === 0) return 0
   const free = (used: number, capacity: number): number => (used > capacity ? 0 : Math.trunc(((capacity - used) * 100) / capacity))
   return Math.trunc((free(used.cpu + scored.cpu, cpu) + free(used.memory + scored.memory, memory)) / 2)
 }
 
-/** plugins/noderesources BalancedAllocation: cpu and memory used to the same part. */
-function balanced({ requests }: Demand, info: NodeInfo): number {
-  const { allocatable, requested } = info
-  if (allocatable.cpu === 0 || allocatable.memory === 0) return 100
-  const cpu = Math.min(1, (requested.cpu + requests.cpu) / allocatable.cpu)
-  const memory = Math.min(1, (requested.memory + requests.memory) / allocatable.memory)
-  return Math.trunc((1 - Math.abs(cpu - memory) / 2) * 100)
+/**
+ * plugins/noderesources BalancedAllocation: cpu and memory used to the same part. A Pod that asks for neither is left
+ * out since v1.33 (kubernetes/kubernetes#130260): such Pods gathered on one node.
+ */
+export function balanceScores({ requests }: Demand, feasible: readonly NodeInfo[]): number[] | undefined {
+  if (requests.cpu === 0 && requests.memory === 0) return undefined
+  return feasible.map(({ allocatable, requested }) => {
+    if (allocatable.cpu === 0 || allocatable.memory === 0) return 100
+    const cpu = Math.min(1, (requested.cpu + requests.cpu) / allocatable.cpu)
+    const memory = Math.min(1, (requested.memory + requests.memory) / allocatable.memory)
+    return Math.trunc((1 - Math.abs(cpu - memory) / 2) * 100)
+  })
 }
 
 /** helper.DefaultNormalizeScore. */

@@ -1,13 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import type { Node } from '../types.ts'
-import { imageScores, nodeAffinityScores, taintScores } from './scores.ts'
+import { demandOf } from './resources.ts'
+import { balanceScores, imageScores, leastAllocated, nodeAffinityScores, taintScores } from './scores.ts'
 import { spreadScores } from './topology-spread.ts'
 import { HOST, nodeOf, podOf, stateOf, times } from './upstream.samples.ts'
 
 /**
  * Tables of the score plugins' own tests (pkg/scheduler/framework/plugins/{podtopologyspread/scoring_test.go,
- * imagelocality/image_locality_test.go, tainttoleration/taint_toleration_test.go, nodeaffinity/node_affinity_test.go} of
- * v1.33), told again: inputs and expected scores. Nodes are "name label=value …", placed Pods "node label label …".
+ * imagelocality/image_locality_test.go, tainttoleration/taint_toleration_test.go, nodeaffinity/node_affinity_test.go,
+ * noderesources/{least,balanced}_allocat*_test.go} of v1.33), told again: inputs and expected scores. Nodes are
+ * "name label=value …", placed Pods "node label label …".
  */
 interface Want { topologyKey: string; by?: string | null; maxSkew?: number; more?: object }
 const on = (topologyKey: string, by: string | null = 'foo', maxSkew = 1, more: object = {}): Want => ({ topologyKey, by, maxSkew, more })
@@ -101,5 +103,36 @@ describe('scores of node affinity', () => {
     const state = stateOf(nodes)
     const pod = podOf('p', [], { affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: terms } } })
     expect(nodeAffinityScores(pod, nodes.map((n) => state.node(n.metadata.name)!))).toEqual(expected)
+  })
+})
+
+describe('scores of resources', () => {
+  /** "cpu/memory" for each container. */
+  const specOf = (containers: string): object => ({
+    containers: containers.split(' ').filter(Boolean).map((text, i) => ({ name: `c${i}`, image: 'x', resources: { requests: { cpu: text.split('/')[0], memory: text.split('/')[1] } } })),
+  })
+  const both = '1000/2000 2000/3000'
+  const cpu = '1000/0 2000/0'
+  const loaded = [['a', cpu], ['a', cpu], ['b', cpu], ['b', both]] as const
+  const half = [['a', cpu], ['b', both]] as const
+  /** The Pod's containers; what the nodes a and b have; what is on them; the least allocated; the best balanced, if that counts. */
+  const rows: [string, string, [string, string], readonly (readonly [string, string])[], number[], number[] | undefined][] = [
+    ['nothing is there, nothing is asked for', '', ['4000/10000', '4000/10000'], [], [100, 100], undefined],
+    ['nodes of differing sizes', both, ['4000/10000', '6000/10000'], [], [37, 50], [87, 100]],
+    ['Pods are there that ask for nothing, as it does', '', ['4000/10000', '4000/10000'], [['a', ''], ['a', ''], ['b', ''], ['b', '']], [100, 100], undefined],
+    ['Pods are there, nothing is asked for', '', ['10000/20000', '10000/20000'], loaded, [70, 57], undefined],
+    ['Pods are there', both, ['10000/20000', '10000/20000'], half, [57, 45], [82, 95]],
+    ['Pods are there, nodes of differing sizes', both, ['10000/20000', '10000/50000'], half, [57, 60], [82, 80]],
+    ['one fills the node', cpu, ['6000/10000', '6000/10000'], half, [50, 25], [50, 75]],
+    ['more than there is', '3000/0', ['4000/10000', '4000/10000'], half, [50, 25], [50, 75]],
+    ['nodes that have nothing', '', ['0/0', '0/0'], half, [0, 0], undefined],
+  ]
+  test.each(rows)('%s', (_, containers, sizes, placed, least, balance) => {
+    const nodes = sizes.map((size, i) => nodeOf('ab'[i]!, { allocatable: { cpu: size.split('/')[0], memory: size.split('/')[1] } }))
+    const state = stateOf(nodes, placed.map(([node, each]) => [node, specOf(each)]))
+    const demand = demandOf(podOf('p', [], specOf(containers)))
+    const infos = ['a', 'b'].map((name) => state.node(name)!)
+    expect(infos.map((info) => leastAllocated(demand, info))).toEqual(least)
+    expect(balanceScores(demand, infos)).toEqual(balance)
   })
 })
