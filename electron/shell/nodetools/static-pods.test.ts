@@ -18,3 +18,17 @@ it('a part of the control plane whose image has no such version is not started',
   run(on('sed -i s/v1.33.100/v1.33.1/ /etc/kubernetes/manifests/kube-scheduler.yaml; sleep 30'))
   expect(run('kubectl -n kube-system get pod kube-scheduler-control-plane --no-headers').output).toMatch(/ 1\/1 +Running +0 /)
 })
+
+it('of a manifest that is no Pod the kubelet\'s log says why, at once and every 20 s', () => {
+  const { run } = house({ nodes: 1 })
+  const file = '/etc/kubernetes/manifests/kube-scheduler.yaml'
+  const broken = (change: string): string => run(on(`cp ${file} /tmp/good; sed -i ${change} ${file}; sleep 5; journalctl -u kubelet --no-pager -o cat | grep file.go | tail -1; mv /tmp/good ${file}; sleep 5`)).output.replace(/^E\d+ [\d:.]+ +\d+ /, '')
+  const watched = (why: string): string => `file.go:108] "Unable to process watch event" err=${JSON.stringify(`can't process config file "${file}": ${why}`)}\n`
+  expect(broken('s/^spec:/specc:/')).toBe(watched('invalid pod: [spec.containers: Required value]'))
+  expect(broken('s/^kind:.*/kind:Pod/')).toBe(watched(`${file}: couldn't parse as pod(yaml: line 2: could not find expected ':'), please check config file`))
+  expect(broken('s/^kind:.*/kind:\\ Pods/')).toBe(watched(`${file}: couldn't parse as pod(no kind "Pods" is registered for version "v1" in scheme "pkg/api/legacyscheme/scheme.go:30"), please check config file`))
+  expect(broken('s/hostNetwork:.*/dnsPolicy:\\ Never/')).toBe(watched('invalid pod: [spec.dnsPolicy: Unsupported value: "Never": supported values: "ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]'))
+  run(on(`sed -i s/^spec:/specc:/ ${file}; sleep 50`))
+  expect(run(on('journalctl -u kubelet --no-pager -o cat | grep file.go:187')).output.match(/"Could not process manifest file" err="invalid pod: \[spec\.containers: Required value\]" path="\/etc\/kubernetes\/manifests\/kube-scheduler\.yaml"/g)).toHaveLength(2)
+  expect(run('kubectl -n kube-system get pod kube-scheduler-control-plane').output).toContain('NotFound')
+})

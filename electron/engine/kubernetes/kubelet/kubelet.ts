@@ -117,7 +117,7 @@ export class Kubelet implements PodHost {
     })
     this.fs.makeDirectory(MANIFESTS, { parents: true })
     for (const [name, text] of Object.entries(options.staticPods)) this.fs.writeFile(`${MANIFESTS}/${name}`, text, 0o600)
-    this.#static = new StaticPods({ context: this.context, fs: this.fs, workers: this.workers, run: (pod) => this.#run(pod), isStopped: () => this.stopped })
+    this.#static = new StaticPods({ context: this.context, fs: this.fs, workers: this.workers, log: options.log, run: (pod) => this.#run(pod), isStopped: () => this.stopped })
     this.#statuses = new StatusManager(this.context, this.#static, () => this.stopped)
     this.start()
   }

@@ -1,16 +1,17 @@
-import { parse } from 'yaml'
 import type { NodeContext } from '../../cni/types.ts'
 import type { MemoryFilesystem } from '../../machine/filesystem.ts'
 import { hex, sha256 } from '../../sha256.ts'
 import { encodeUtf8 } from '../../text.ts'
+import type { KubeletLog } from '../../node/kubelet-log.ts'
+import type { Timer } from '../../clock.ts'
 import { AGENT_STATUS, AGENT_WRITE } from '../controllers/context.ts'
 import { ifReached } from '../controllers/reach.ts'
 import { StatusError } from '../client.ts'
 import { microTimestamp, timestamp } from '../human-duration.ts'
 import { deepEqual, sortedJson } from '../json.ts'
-import { setPodDefaults } from '../kinds/pod-spec-defaults.ts'
 import type { Node, Pod } from '../types.ts'
 import { MANIFESTS } from './configuration.ts'
+import { completeSpec, decodeManifest } from './manifest-file.ts'
 import type { PodWorker } from './pod-worker.ts'
 
 const MIRROR = 'kubernetes.io/config.mirror'
@@ -20,11 +21,14 @@ const SOURCE = 'kubernetes.io/config.source'
 const NOTICE = 100
 /** Until a mirror that could not be written is tried again. */
 const RETRY = 10_000
+/** fileCheckFrequency: so often it looks at all files, and logs what it cannot read. */
+const CHECKED_EVERY = 20_000
 
 interface Host {
   readonly context: NodeContext
   readonly fs: MemoryFilesystem
   readonly workers: ReadonlyMap<string, PodWorker>
+  readonly log: KubeletLog | undefined
   isStopped(): boolean
   /** A Pod that is to run here. */
   run(pod: Pod): void
@@ -47,6 +51,9 @@ export class StaticPods {
   /** uid (the hash of the manifest) → the Pod. */
   readonly #wanted = new Map<string, Pod>()
   #noticing = false
+  /** File → why it is no Pod. */
+  #broken = new Map<string, string>()
+  #check: Timer | undefined
   /** staticPodPath. */
   #directory: string | undefined = MANIFESTS
 
@@ -57,7 +64,7 @@ export class StaticPods {
       this.#noticing = true
       host.context.clock.schedule(NOTICE, () => {
         this.#noticing = false
-        this.scan()
+        this.scan(true)
       })
     })
   }
@@ -68,11 +75,13 @@ export class StaticPods {
     this.scan()
   }
 
-  /** Brings what runs in line with the files. */
-  scan(): void {
+  /** Brings what runs in line with the files; `noticed`: one of them has changed. */
+  scan(noticed = false): void {
     const { workers } = this.#host
     if (this.#host.isStopped()) return
+    const before = this.#broken
     const found = new Map(this.#read().map((pod) => [pod.metadata.uid, pod]))
+    this.#complain(noticed ? before : undefined)
     for (const uid of [...this.#wanted.keys()]) {
       if (found.has(uid)) continue
       this.#wanted.delete(uid)
@@ -159,27 +168,46 @@ export class StaticPods {
   #read(): Pod[] {
     const { fs } = this.#host
     const directory = this.#directory
+    this.#broken = new Map()
     if (directory === undefined || !fs.exists(directory)) return []
     const names = fs.stat(directory).type === 'file' ? [''] : fs.readDirectory(directory).filter((n) => !n.startsWith('.')).sort()
-    return names.map((n) => (n === '' ? directory : `${directory}/${n}`)).filter((path) => fs.stat(path).type === 'file').flatMap((path) => this.#decode(fs.readText(path)) ?? [])
+    return names.map((n) => (n === '' ? directory : `${directory}/${n}`)).filter((path) => fs.stat(path).type === 'file').flatMap((path) => this.#decode(path, fs.readText(path)) ?? [])
   }
 
-  /** undefined: what is no Pod is not run (the kubelet only logs it). */
-  #decode(text: string): Pod | undefined {
+  /** What the log says of files that are no Pods (pkg/kubelet/config file.go): of those that changed since `before` at once, of all when it looks at them. */
+  #complain(before: ReadonlyMap<string, string> | undefined): void {
+    const { log, context: { clock } } = this.#host
+    if (!log) return
+    for (const [path, why] of this.#broken) {
+      if (!before) log.line('E', 'file.go:187', () => `"Could not process manifest file" err=${JSON.stringify(why)} path=${JSON.stringify(path)}`)
+      else if (before.get(path) !== why) log.line('E', 'file.go:108', () => `"Unable to process watch event" err=${JSON.stringify(`can't process config file ${JSON.stringify(path)}: ${why}`)}`)
+    }
+    if (this.#broken.size > 0) {
+      this.#check ??= clock.schedule(CHECKED_EVERY, () => {
+        this.#check = undefined
+        if (!this.#host.isStopped()) this.#complain(undefined)
+      }, { background: true })
+    }
+  }
+
+  /** undefined: what is no Pod is not run. */
+  #decode(path: string, text: string): Pod | undefined {
     const { name: node, clock } = this.#host.context
-    let manifest: Pod | null
-    try {
-      manifest = parse(text) as Pod | null
-    } catch {
+    const manifest = decodeManifest(path, text)
+    if (typeof manifest === 'string') {
+      this.#broken.set(path, manifest)
       return undefined
     }
-    if (manifest?.kind !== 'Pod' || !manifest.metadata?.name || !Array.isArray(manifest.spec?.containers)) return undefined
     const uid = hex(sha256(encodeUtf8(`${node}\n${sortedJson(manifest)}`))).slice(0, 32)
     const { metadata } = manifest
     const known = this.#wanted.get(uid)
     if (known) return known
     const spec = { ...manifest.spec, nodeName: node, tolerations: [{ effect: 'NoExecute', operator: 'Exists' }] }
-    setPodDefaults(spec)
+    const why = completeSpec(spec)
+    if (why !== undefined) {
+      this.#broken.set(path, why)
+      return undefined
+    }
     const annotations = { ...metadata.annotations, [HASH]: uid, 'kubernetes.io/config.seen': microTimestamp(clock.wall()), [SOURCE]: 'file' }
     return {
       apiVersion: 'v1',
