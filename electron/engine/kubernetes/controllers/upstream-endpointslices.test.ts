@@ -126,6 +126,16 @@ describe('how slices are filled', () => {
     expect(bench.slices()[0]!.metadata.labels).toEqual({ foo: 'bar', [SERVICE]: 'foo', [MANAGED]: OURS })
   })
 
+  it('a label of the controller that somebody takes off is not put back by itself', () => {
+    const bench = new Bench()
+    bench.make({ clusterIP: 'None' })
+    bench.pod(1)
+    bench.settle()
+    expect(bench.slices()[0]!.metadata.labels).toEqual({ [SERVICE]: 'foo', [MANAGED]: OURS, [HEADLESS]: '' })
+    bench.patch({ metadata: { labels: { [HEADLESS]: null } } }, 'endpointslices', bench.slices()[0]!.metadata.name)
+    expect([bench.settle(), bench.slices()[0]!.metadata.labels]).toEqual([['MODIFIED'], { [SERVICE]: 'foo', [MANAGED]: OURS }])
+  })
+
   it.each([
     ['the Service', {}, ['MODIFIED']],
     ['another Service of the name', { uid: 'another' }, ['ADDED', 'DELETED']],
