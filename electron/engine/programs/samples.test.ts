@@ -133,10 +133,10 @@ describe('whoami', () => {
     expect(get(web, 80, '/health').status).toBe(200)
   })
 
-  test('has a usage, and does not ask clients for certificates', () => {
-    const [help, client] = [start('traefik/whoami', { args: ['-h'] }), start('traefik/whoami', { args: ['-cacert', '/ca.crt'] })]
+  test('has a usage, and needs the files that it names', () => {
+    const [help, client] = [start('traefik/whoami', { args: ['-h'] }), start('traefik/whoami', { args: ['-cert', '/tls.crt', '-key', '/tls.key', '-cacert', '/ca.crt'] })]
     expect([help.output().split('\n')[0], help.process.status?.code]).toEqual(['Usage of /whoami:', 0])
-    expect([client.output(), client.process.status?.code]).toEqual([expect.stringMatching(/^podhop: not simulated: whoami -cacert /), 69])
+    expect([client.output(), client.process.status?.code]).toEqual([expect.stringMatching(/ open \/ca\.crt: no such file or directory\n$/), 1])
   })
 
   test('waits when asked to', () => {

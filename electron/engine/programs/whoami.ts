@@ -9,6 +9,8 @@ import { headerOf } from './http/message.ts'
 import type { HttpRequest } from './http/server.ts'
 import { httpDate } from './http/status.ts'
 import { acceptKey, echoMessages, websocketKey } from './http/websocket.ts'
+import { goRefusal, namesOf } from './tls/client-auth.ts'
+import type { ClientAuth } from './tls/socket.ts'
 import { readCertificates, type Certificate } from './tls/x509.ts'
 import { goLogTime } from './http-echo.ts'
 import { accessTime } from './nginx/time.ts'
@@ -28,14 +30,15 @@ export const whoami: Program = function* (process) {
     yield* process.printError(`${flags.help ? '' : `${flags.error}\n`}Usage of /whoami:\n  -cacert string\n    \tgive me a CA chain, enforces mutual TLS\n  -cert string\n    \tgive me a certificate\n  -key string\n    \tgive me a key\n  -name string\n    \tgive me a name\n  -port string\n    \tgive me a port number (default "80")\n  -verbose\n    \tEnable verbose logging\n`)
     return flags.help ? 0 : 2
   }
-  if (flags.values.get('cacert')) {
-    yield* process.printError('podhop: not simulated: whoami -cacert (-cert and -key are: certificates of clients are not asked for)\n')
-    return 69
-  }
-  const [cert, key] = [flags.values.get('cert'), flags.values.get('key')]
+  const [cert, key, authorities] = [flags.values.get('cert'), flags.values.get('key'), flags.values.get('cacert')]
   let chain: Certificate[] | undefined
+  let clients: ClientAuth | undefined
   if (cert && key) {
-    const missing = [cert, key].find((path) => !process.fs.exists(process.resolve(path)))
+    const missing = [...(authorities ? [authorities] : []), cert, key].find((path) => !process.fs.exists(process.resolve(path)))
+    if (missing === undefined && authorities) {
+      const trusted = readCertificates(process.fs.readText(process.resolve(authorities)))
+      clients = { authorities: namesOf(trusted), verify: (shown) => goRefusal(shown, trusted, process.clock.wall()) }
+    }
     if (missing === undefined) chain = readCertificates(process.fs.readText(process.resolve(cert)))
     if (!chain?.length) {
       yield* process.printError(`${goLogTime(process.clock.wall())} ${missing === undefined ? 'tls: failed to find any PEM data in certificate input' : `open ${missing}: no such file or directory`}\n`)
@@ -59,7 +62,7 @@ export const whoami: Program = function* (process) {
     serveGo(process, 'whoami', Number(port), undefined, (request) => {
       if (verbose) log(`${joinHostPort(request.remoteAddress, request.remotePort)} - - [${accessTime(process.clock.wall())}] "${request.method} ${splitTarget(request.target).path} HTTP/${request.version}" - -`)
       return answers.answer(request)
-    }, chain && { select: () => ({ chain }) })
+    }, chain && { select: () => ({ chain, clients }) })
   } catch (error) {
     log(`listen tcp :${port}: bind: ${(error as { code?: string }).code === 'EACCES' ? 'permission denied' : 'address already in use'}`)
     yield* out.flush()

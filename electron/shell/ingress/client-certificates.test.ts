@@ -119,6 +119,16 @@ curl: (58) unable to set private key file: 'client.key' type PEM
   })
 })
 
+it('whoami -cacert lets nobody in whose certificate is not of it', () => {
+  const { run } = house({ nodes: 1 })
+  run(`${AUTHORITY}
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout s.key -out s.crt -days 3 -subj /CN=who; kubectl create secret generic who --from-file=s.crt --from-file=s.key --from-file=ca.crt`)
+  run('kubectl apply -f -; kubectl wait --for=condition=Ready pod/who', JSON.stringify({
+    apiVersion: 'v1', kind: 'Pod', metadata: { name: 'who' }, spec: { containers: [{ name: 'c', image: 'traefik/whoami:v1.11', args: ['-cert', '/s/s.crt', '-key', '/s/s.key', '-cacert', '/s/ca.crt'], volumeMounts: [{ name: 's', mountPath: '/s' }] }], volumes: [{ name: 's', secret: { secretName: 'who' } }], nodeName: 'control-plane' },
+  }))
+  expect(run("ip=$(kubectl get pod who -o jsonpath='{.status.podIP}'); for how in '' '--cert stranger.crt --key stranger.key' '--cert client.crt --key client.key'; do kubectl port-forward pod/who 8443:80 >/dev/null & sleep 1; curl -sk $how https://127.0.0.1:8443/ -o out; echo $?; kill %1; wait 2>/dev/null; done; head -1 out").output).toMatch(/^56\n[^]*56\n[^]*0\n[^]*Hostname: who\n$/)
+})
+
 /** Traefik v3.3.6: TLSOption (pkg/tls/tlsmanager.go), passTLSClientCert, and against domain fronting pkg/middlewares/snicheck. */
 describe("Traefik's TLS options", () => {
   let run: House['run']
