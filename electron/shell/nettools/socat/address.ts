@@ -20,13 +20,13 @@ const OTHER_TYPES = /^(ABSTRACT-.*|DCCP.*|FD|INTERFACE|IF|IP\d?-.*|IP\d?|OPENSSL
 const OPTIONS: ReadonlyMap<string, string> = new Map([
   ['fork', 'fork'], ['reuseaddr', 'reuseaddr'], ['so-reuseaddr', 'reuseaddr'], ['reuseport', 'reuseaddr'], ['so-reuseport', 'reuseaddr'], ['bind', 'bind'], ['sourceport', 'sourceport'], ['sp', 'sourceport'], ['connect-timeout', 'connect-timeout'],
   ['keepalive', 'keepalive'], ['so-keepalive', 'keepalive'], ['nodelay', 'nodelay'], ['tcp-nodelay', 'nodelay'], ['stderr', 'stderr'], ['retry', 'retry'], ['interval', 'interval'], ['forever', 'forever'],
-  ['ignoreeof', 'ignoreeof'], ['crnl', 'crnl'], ['crlf', 'crnl'], ['append', 'append'], ['creat', 'creat'], ['create', 'creat'], ['trunc', 'trunc'], ['backlog', 'backlog'], ['nonblock', 'nonblock'], ['rdonly', 'rdonly'], ['wronly', 'wronly'],
+  ['append', 'append'], ['creat', 'creat'], ['create', 'creat'], ['trunc', 'trunc'], ['backlog', 'backlog'], ['nonblock', 'nonblock'], ['rdonly', 'rdonly'], ['wronly', 'wronly'],
 ])
 const VALUES = new Set(['bind', 'sourceport', 'connect-timeout', 'retry', 'interval', 'backlog'])
 const OTHER_OPTIONS = new Set([
   'range', 'tcpwrap', 'su', 'su-d', 'setuid', 'setgid', 'user', 'group', 'mode', 'umask', 'pty', 'ctty', 'setsid', 'pipes', 'fdin', 'fdout', 'nofork', 'raw', 'echo', 'icanon', 'echoctl', 'b9600', 'b115200', 'rawer', 'isig', 'link', 'wait-slave', 'unlink-early', 'unlink-close', 'verify', 'cert', 'key', 'cafile', 'capath', 'commonname', 'snihost', 'method', 'cipher', 'broadcast',
   'ip-add-membership', 'ip-multicast-ttl', 'ip-multicast-if', 'ip-transparent', 'ttl', 'ip-ttl', 'tos', 'ip-tos', 'so-mark', 'mark', 'bindtodevice', 'so-bindtodevice', 'if', 'max-children', 'children-max', 'accept-timeout', 'shut-none', 'shut-down', 'shut-close', 'shut-null', 'null-eof', 'end-close', 'readbytes', 'escape', 'cr', 'pf', 'ipv6only', 'ipv6-v6only', 'mss', 'sndbuf', 'rcvbuf', 'linger', 'linger2',
-  'keepidle', 'keepintvl', 'keepcnt', 'lockfile', 'waitlock', 'chroot', 'chdir', 'cd', 'history', 'noecho', 'prompt', 'socksport', 'socksuser', 'proxyport', 'proxyauth', 'resolve', 'dash', 'login', 'sighup', 'sigint', 'sigquit', 'path', 'excl', 'o-nonblock', 'cloexec', 'lowport', 'setlk', 'flock', 'flock-ex', 'perm', 'perm-late', 'seek', 'seek-end',
+  'keepidle', 'keepintvl', 'keepcnt', 'lockfile', 'waitlock', 'chroot', 'chdir', 'cd', 'history', 'noecho', 'prompt', 'socksport', 'socksuser', 'proxyport', 'proxyauth', 'resolve', 'dash', 'login', 'sighup', 'sigint', 'sigquit', 'path', 'excl', 'o-nonblock', 'cloexec', 'lowport', 'setlk', 'flock', 'flock-ex', 'perm', 'perm-late', 'seek', 'seek-end', 'ignoreeof', 'crnl', 'crlf',
 ])
 
 /** Cuts at a character that stands outside of quotes and brackets; quotes and backslashes go. */
