@@ -1,4 +1,8 @@
+import { encodeBase64 } from '../kubernetes/base64.ts'
+import { CLUSTER_CA } from '../kubernetes/cluster-ca.ts'
 import { joinHostPort } from '../network/address.ts'
+import { clientCredentials, type Holder } from '../node/pki.ts'
+import { encodeUtf8 } from '../text.ts'
 
 /** What lies on the machines when a cluster is born. */
 export const STUDENT = { uid: 1000, gid: 1000, name: 'student', home: '/home/student' }
@@ -14,17 +18,26 @@ export const LAPTOP_TOOLS: readonly string[] = [...NETWORK_TOOLS, 'websocat', 'k
 const MORE_NODE_TOOLS = ['tc', 'nstat', 'lnstat', 'rtmon', 'lsof', 'socat', 'tshark', 'vim', 'iptables-legacy', 'ip6tables-legacy', 'iptables-legacy-save', 'ip6tables-legacy-save', 'ebtables', 'arptables', 'apt', 'apt-get', 'apt-cache', 'dpkg']
 export const NODE_TOOLS: readonly string[] = [...NETWORK_TOOLS, ...ADMIN_TOOLS, 'jq', ...MORE_NODE_TOOLS]
 
-/** The student's home: a kubeconfig as kubeadm writes it, and a shell that knows `k`. */
-export function laptopFiles(controlPlane: string): Record<string, string> {
-  return {
-    [`${STUDENT.home}/.kube/config`]: kubeconfig({
-      server: `https://${joinHostPort(controlPlane, 6443)}`,
-      certificateAuthority: 'UE9ESE9Q',
-      user: { 'client-certificate-data': 'UE9ESE9Q', 'client-key-data': 'UE9ESE9Q' },
-    }),
-    [`${STUDENT.home}/.bashrc`]: 'HISTCONTROL=ignoreboth\nHISTSIZE=1000\nHISTFILESIZE=2000\nalias k=kubectl\nalias ll="ls -l"\n',
-  }
+/** The student's home: a shell that knows `k`. */
+export const LAPTOP_FILES: Readonly<Record<string, string>> = {
+  [`${STUDENT.home}/.bashrc`]: 'HISTCONTROL=ignoreboth\nHISTSIZE=1000\nHISTFILESIZE=2000\nalias k=kubectl\nalias ll="ls -l"\n',
 }
+
+/** The administrator's kubeconfig, as `kubeadm init` says to copy it. */
+export const LAPTOP_KUBECONFIG = `${STUDENT.home}/.kube/config`
+
+/** A kubeconfig as kubeadm writes it, with the certificate within. `born`: ms since 1970. */
+export function kubeadmConfig(holder: Extract<Holder, 'admin' | 'super-admin'>, { apiServer, seed, born }: { apiServer: string; seed: number; born: number }): string {
+  const { certificate, key } = clientCredentials(holder, seed, born)
+  const text = kubeconfig({
+    server: `https://${joinHostPort(apiServer, 6443)}`,
+    certificateAuthority: inBase64(CLUSTER_CA),
+    user: { 'client-certificate-data': inBase64(certificate), 'client-key-data': inBase64(key) },
+  })
+  return holder === 'admin' ? text : text.replaceAll('kubernetes-admin', 'kubernetes-super-admin')
+}
+
+const inBase64 = (text: string): string => encodeBase64(encodeUtf8(text))
 
 /** A kubeconfig for the cluster: the lab terminal's and those of real clients differ in how they get in only. */
 export function kubeconfig(access: { server: string; certificateAuthority: string; user: Record<string, string> }): string {

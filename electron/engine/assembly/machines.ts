@@ -16,7 +16,7 @@ import { Bgpd } from '../programs/frr/bgpd.ts'
 import { vtysh } from '../programs/frr/vtysh.ts'
 import { encodeUtf8 } from '../text.ts'
 import { BALANCER, BALANCER6, nodeIps, UNDERLAY, UNDERLAY6, type ClusterConfig } from '../config.ts'
-import { laptopFiles, LAPTOP_TOOLS, NODE_TOOLS, STUDENT } from './files.ts'
+import { kubeadmConfig, LAPTOP_FILES, LAPTOP_KUBECONFIG, LAPTOP_TOOLS, NODE_TOOLS, STUDENT } from './files.ts'
 
 /**
  * The machines of a cluster's world. The nodes stand on one wire, the underlay. Its first address is a router, behind
@@ -40,7 +40,7 @@ export interface World {
   readonly balancer: Namespace | undefined
 }
 
-export function buildMachines(clock: Clock, network: Network, programs: ProgramTable, { nodes, cloud, ipFamilies }: Pick<ClusterConfig, 'nodes' | 'cloud' | 'ipFamilies'>): World {
+export function buildMachines(clock: Clock, network: Network, programs: ProgramTable, { nodes, cloud, ipFamilies, seed }: Pick<ClusterConfig, 'nodes' | 'cloud' | 'ipFamilies' | 'seed'>): World {
   const underlay = network.createSwitch('underlay')
   const outside = network.createSwitch('outside')
   const dual = ipFamilies.includes('IPv6')
@@ -72,7 +72,8 @@ export function buildMachines(clock: Clock, network: Network, programs: ProgramT
   const nodeResolver = ipFamilies.includes('IPv4') ? resolver : `nameserver ${nthAddress(OUTSIDE6, HOSTS.internet)}\n`
 
   const laptop = machine(clock, programs, outer('laptop', 'laptop', HOSTS.laptop), 'laptop', {
-    hostname: 'podhop', resolver, user: STUDENT, tools: LAPTOP_TOOLS, files: laptopFiles(nodes.find((n) => n.role === 'control-plane')?.ip ?? nodes[0]!.ip),
+    hostname: 'podhop', resolver, user: STUDENT, tools: LAPTOP_TOOLS, files: LAPTOP_FILES,
+    late: { [LAPTOP_KUBECONFIG]: () => kubeadmConfig('admin', { apiServer: nodes.find((n) => n.role === 'control-plane')?.ip ?? nodes[0]!.ip, seed, born: clock.epoch }) },
   })
   const external = machine(clock, programs, outer('external', 'outside', HOSTS.external), 'node', { hostname: 'external', resolver, tools: NODE_TOOLS })
   const internet = machine(clock, programs, outer('internet', 'outside', HOSTS.internet), 'node', { hostname: 'internet', resolver: 'nameserver 127.0.0.1\n', tools: [] })
@@ -140,7 +141,9 @@ interface MachineSetup {
   resolver: string
   tools: readonly string[]
   user?: typeof STUDENT
-  files?: Record<string, string>
+  files?: Readonly<Record<string, string>>
+  /** What is made when somebody reads it, for its owner alone. */
+  late?: Readonly<Record<string, () => string>>
   /** Lines of /etc/hosts for the other machines. */
   names?: string
   /** What machines of its kind have in common; without it, it is installed here. */
@@ -167,10 +170,16 @@ function machine(clock: Clock, programs: ProgramTable, network: NetworkNamespace
   const fs = base ? new MemoryFilesystem({ clock, base }) : installed(clock, setup)
   if (base) fs.writeFile('/etc/hostname', `${hostname}\n`)
   fs.writeLate('/etc/hosts', () => encodeUtf8(`127.0.0.1\tlocalhost\n127.0.1.1\t${hostname}\n${HOSTS6}${names}`))
-  for (const [path, text] of Object.entries(setup.files ?? {})) {
-    fs.makeDirectory(path.slice(0, path.lastIndexOf('/')), { parents: true })
-    fs.writeFile(path, text)
-    if (user) for (const owned of [path, path.slice(0, path.lastIndexOf('/'))]) fs.chown(owned, user.uid, user.gid)
+  const laid = (path: string, write: () => void): void => {
+    const folder = path.slice(0, path.lastIndexOf('/'))
+    fs.makeDirectory(folder, { parents: true })
+    write()
+    if (user) for (const owned of [path, folder]) fs.chown(owned, user.uid, user.gid)
+  }
+  for (const [path, text] of Object.entries(setup.files ?? {})) laid(path, () => fs.writeFile(path, text))
+  for (const [path, make] of Object.entries(setup.late ?? {})) {
+    laid(path, () => fs.writeLate(path, () => encodeUtf8(make())))
+    fs.chmod(path, 0o600)
   }
   const home = user?.home ?? '/root'
   return createMachine({

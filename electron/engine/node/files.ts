@@ -1,4 +1,4 @@
-import { kubeconfig } from '../assembly/files.ts'
+import { kubeadmConfig } from '../assembly/files.ts'
 import type { ClusterConfig, NodeConfig } from '../config.ts'
 import { CLUSTER_CA } from '../kubernetes/cluster-ca.ts'
 import { encodeBase64 } from '../kubernetes/base64.ts'
@@ -8,7 +8,7 @@ import type { Node } from '../machine/inode.ts'
 import { joinHostPort, nthAddress } from '../network/address.ts'
 import type { NodeView } from './index.ts'
 import { NETNS } from './netns.ts'
-import { installPki, KUBELET_PKI, kubeletPki } from './pki.ts'
+import { clientCredentials, installPki, KUBELET_PKI, kubeletPki } from './pki.ts'
 import { logDirectory, type ContainerView } from './runtime.ts'
 import { KUBELET_DROP_IN, KUBELET_DROP_IN_TEXT, KUBELET_EXTRA_FILE, KUBELET_EXTRA_TEXT, KUBELET_FLAGS_FILE, KUBELET_FLAGS_TEXT, KUBELET_UNIT, KUBELET_UNIT_TEXT } from './kubelet-unit.ts'
 
@@ -70,11 +70,16 @@ function installKubeletPki(fs: MemoryFilesystem, files: Readonly<Record<string, 
 /** What `kubeadm init` leaves on a control-plane node from its birth on, for its Pods read it. `born`: ms since 1970. */
 export function installControlPlaneFiles(fs: MemoryFilesystem, config: ClusterConfig, node: NodeConfig, apiServer: string, born: number): void {
   installPki(fs, config, node, born)
-  const data = 'UE9ESE9Q'
-  const word = (user: string): string => encodeBase64(encodeUtf8(`PODHOP ${user}`))
-  const admin = (): string => kubeconfig({ server: `https://${joinHostPort(apiServer, 6443)}`, certificateAuthority: encodeBase64(encodeUtf8(CLUSTER_CA)), user: { 'client-certificate-data': data, 'client-key-data': data } })
-  const files: Record<string, () => string> = { admin, 'super-admin': () => admin().replaceAll('kubernetes-admin', 'kubernetes-super-admin').replaceAll(data, word('kubernetes-super-admin')) }
-  for (const part of ['controller-manager', 'scheduler']) files[part] = () => agentConfig(apiServer, `system:kube-${part}`, `system:kube-${part}`, `    client-certificate-data: ${word(`system:kube-${part}`)}\n    client-key-data: ${word(`system:kube-${part}`)}\n`)
+  const { seed } = config
+  const files: Record<string, () => string> = {}
+  for (const holder of ['admin', 'super-admin'] as const) files[holder] = () => kubeadmConfig(holder, { apiServer, seed, born })
+  for (const part of ['controller-manager', 'scheduler'] as const) {
+    files[part] = () => {
+      const { certificate, key } = clientCredentials(part, seed, born)
+      const data = (text: string): string => encodeBase64(encodeUtf8(text))
+      return agentConfig(apiServer, `system:kube-${part}`, `system:kube-${part}`, `    client-certificate-data: ${data(certificate)}\n    client-key-data: ${data(key)}\n`)
+    }
+  }
   for (const [name, make] of Object.entries(files)) {
     const path = `/etc/kubernetes/${name}.conf`
     fs.writeLate(path, () => encodeUtf8(make()))

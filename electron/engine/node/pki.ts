@@ -87,6 +87,32 @@ function leafOf(random: Random, authority: Pair, subject: readonly NamePart[], p
   return { key, certificate: pem(issueCertificate({ request, issuer, notBefore: born, notAfter: born + YEAR * 86_400_000, keyUsage: KEY_USAGE, extendedKeyUsage: purposes, random })) }
 }
 
+/** Whom kubeadm makes kubeconfigs for (cmd/kubeadm/app/phases/kubeconfig/kubeconfig.go); the laptop has the administrator's, too. */
+const HOLDERS = {
+  admin: [['O', 'kubeadm:cluster-admins'], ['CN', 'kubernetes-admin']],
+  'super-admin': [['O', 'system:masters'], ['CN', 'kubernetes-super-admin']],
+  'controller-manager': [['CN', 'system:kube-controller-manager']],
+  scheduler: [['CN', 'system:kube-scheduler']],
+} as const satisfies Record<string, readonly NamePart[]>
+export type Holder = keyof typeof HOLDERS
+
+/** Of the seeds and times asked for last: whoever asks again, in the same cluster or one like it, gets the same. */
+const made = new Map<string, { certificate: string; key: string }>()
+const MOST_MADE = 32
+
+/** What a kubeconfig shows to the API server, in PEM. `born`: ms since 1970. */
+export function clientCredentials(holder: Holder, seed: number, born: number): { certificate: string; key: string } {
+  const second = Math.floor(born / 1000) * 1000
+  const id = `${holder} ${seed} ${second}`
+  let found = made.get(id)
+  if (!found) {
+    const { certificate, key } = leafOf(new Random(seed).fork(`kubeconfig ${holder}`), { certificate: CLUSTER_CA, key: authorityKey() }, HOLDERS[holder], [FOR_CLIENTS], [], second)
+    if (made.size >= MOST_MADE) made.clear()
+    made.set(id, (found = { certificate, key: keyPem(key) }))
+  }
+  return found
+}
+
 export const KUBELET_PKI = '/var/lib/kubelet/pki'
 
 /** A certificate of its own that a kubelet makes when it starts and has none. */

@@ -53,3 +53,26 @@ describe('a user by certificate, as the Kubernetes documentation has it', () => 
     )
   })
 })
+
+describe('the administrator, by the certificate in the kubeconfig', () => {
+  it('is known to the API server with curl, too, as "Access Clusters Using the Kubernetes API" takes it out', () => {
+    const { run } = house()
+    const out = (field: string, file: string): string => `kubectl config view --raw -o jsonpath='{.${field}}' | base64 -d > ${file}; `
+    run(out('clusters[0].cluster.certificate-authority-data', 'ca.crt') + out('users[0].user.client-certificate-data', 'admin.crt') + out('users[0].user.client-key-data', 'admin.key'))
+    expect(run('openssl x509 -in admin.crt -noout -subject -issuer -dates; openssl verify -CAfile ca.crt admin.crt').output).toBe(
+      'subject=O = kubeadm:cluster-admins, CN = kubernetes-admin\nissuer=CN = kubernetes\nnotBefore=Jan  5 08:00:00 2026 GMT\nnotAfter=Jan  5 08:00:00 2027 GMT\nadmin.crt: OK\n',
+    )
+    const ask = 'curl -s --cacert ca.crt https://172.18.0.2:6443/api/v1/namespaces/kube-system/secrets'
+    expect(run(`${ask} --cert admin.crt --key admin.key | jq -r .kind`).output).toBe('SecretList\n')
+    expect(run(`${ask} | jq -r .message`).output).toBe('secrets is forbidden: User "system:anonymous" cannot list resource "secrets" in API group "" in the namespace "kube-system"\n')
+  })
+
+  it('is one of several: each kubeconfig of kubeadm is somebody', () => {
+    const { run } = house()
+    const who = (name: string): string => run(`hop node control-plane -- kubectl --kubeconfig /etc/kubernetes/${name}.conf auth whoami -o jsonpath='{.status.userInfo.username} {.status.userInfo.groups}'`).output
+    expect(who('admin')).toBe('kubernetes-admin ["kubeadm:cluster-admins","system:authenticated"]')
+    expect(who('super-admin')).toBe('kubernetes-super-admin ["system:masters","system:authenticated"]')
+    expect(who('controller-manager')).toBe('system:kube-controller-manager ["system:authenticated"]')
+    expect(who('scheduler')).toBe('system:kube-scheduler ["system:authenticated"]')
+  })
+})

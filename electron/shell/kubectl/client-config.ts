@@ -91,13 +91,13 @@ export class ClientConfig {
     return errors.length > 1 ? new ConfigurationError(errors) : errors[0]
   }
 
-  /** What Go's TLS says of the server's certificate, if it does not trust it. The lab terminal's own authority is a word. */
+  /** What Go's TLS says of the server's certificate, if it does not trust it. */
   distrust(url: string): string | undefined {
     if (!url.startsWith('https://') || this.cluster['insecure-skip-tls-verify'] === true) return undefined
     const path = text(this.cluster['certificate-authority'])
     const data = decodeBase64(text(this.cluster['certificate-authority-data']))
     const authority = text(this.cluster['certificate-authority-data']) !== '' ? (typeof data === 'number' ? '' : decodeUtf8(data)) : path !== '' ? this.#fs.readText(this.#process.resolve(path)) : undefined
-    if (authority === 'PODHOP' || authority?.includes(CLUSTER_CA.trim())) return undefined
+    if (authority?.includes(CLUSTER_CA.trim())) return undefined
     if (authority !== undefined && !authority.includes('-----BEGIN CERTIFICATE-----')) throw new KubectlError('unable to load root certificates: unable to parse bytes as PEM block')
     return 'tls: failed to verify certificate: x509: certificate signed by unknown authority'
   }

@@ -1,4 +1,3 @@
-import { byName } from '../../engine/own.ts'
 import { DerError } from '../../engine/programs/tls/der.ts'
 import { readKey, type RsaKey } from '../../engine/programs/tls/make.ts'
 import { type Certificate, readCertificates } from '../../engine/programs/tls/x509.ts'
@@ -46,28 +45,29 @@ export function identified(client: KubernetesClient, config: ClientConfig, wall:
   return user === ADMIN ? client : asUser(client, user)
 }
 
-/** Who shows a client's certificate; the lab terminal's own is a word. Throws what Go's TLS has against the files. */
+/** Who shows a client's certificate. Throws what Go's TLS has against the files. */
 function holder(config: ClientConfig, wall: number): User | undefined {
-  const certificate = config.credential('client-certificate') ?? ''
-  const [, name] = /^PODHOP(?: (\S+))?$/.exec(certificate) ?? []
-  if (certificate.startsWith('PODHOP')) return name === undefined ? ADMIN : WORDS[name]
+  const user = userOfCertificate(read(config.credential('client-certificate') ?? '', config.credential('client-key') ?? ''), wall)
+  // whoever has kubeadm's admin.conf, or what is as good
+  return user?.name === ADMIN.name && ADMIN.groups.every((group) => user.groups.includes(group)) ? ADMIN : user
+}
+
+/** What was read last is asked for with each command. */
+let last: { certificate: string; key: string; read: Certificate } | undefined
+
+/** tls.X509KeyPair. */
+function read(certificate: string, key: string): Certificate {
+  if (last?.certificate === certificate && last.key === key) return last.read
   const unread = (why: string): KubectlError => new KubectlError(`tls: ${why}`)
   if (!/-----BEGIN CERTIFICATE-----/.test(certificate)) throw unread('failed to find any PEM data in certificate input')
   const shown = readAll(certificate)
-  const key = config.credential('client-key') ?? ''
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(key)) throw unread('failed to find any PEM data in key input')
   if (!shown[0]) throw unread('failed to parse certificate')
   const own = keyOf(key)
   if (own && shown[0].rsa && own.n !== shown[0].rsa.modulus) throw unread('private key does not match public key')
-  return userOfCertificate(shown[0], wall)
+  last = { certificate, key, read: shown[0] }
+  return shown[0]
 }
-
-/** The administrators and agents of the files that kubeadm leaves. */
-const WORDS: Readonly<Record<string, User>> = byName({
-  'kubernetes-super-admin': { name: 'kubernetes-super-admin', groups: ['system:masters', 'system:authenticated'] },
-  'system:kube-controller-manager': { name: 'system:kube-controller-manager', groups: ['system:authenticated'] },
-  'system:kube-scheduler': { name: 'system:kube-scheduler', groups: ['system:authenticated'] },
-})
 
 function readAll(pem: string): Certificate[] {
   try {

@@ -1,3 +1,4 @@
+import { kubeadmConfig } from '../../engine/assembly/files.ts'
 import type { Clock } from '../../engine/clock.ts'
 import type { Cluster, HostPorts } from '../../engine/cluster.ts'
 import { ApiServer } from '../../engine/kubernetes/api-server.ts'
@@ -9,24 +10,8 @@ import { runScript } from '../index.ts'
 import { laptop, type Result } from '../testing.samples.ts'
 import { registerKubectl } from './index.ts'
 
-const KUBECONFIG = `apiVersion: v1
-clusters:
-- cluster:
-    certificate-authority-data: UE9ESE9Q
-    server: https://172.18.0.2:6443
-  name: podhop
-contexts:
-- context:
-    cluster: podhop
-    user: podhop
-  name: podhop
-current-context: podhop
-kind: Config
-preferences: {}
-users:
-- name: podhop
-  user: { client-certificate-data: UE9ESE9Q, client-key-data: UE9ESE9Q }
-`
+/** The administrator's, under names of its own. */
+const kubeconfig = (clock: Clock): string => kubeadmConfig('admin', { apiServer: '172.18.0.2', seed: 1, born: clock.epoch }).replaceAll('kubernetes-admin@podhop', 'podhop').replaceAll('kubernetes-admin', 'podhop')
 
 export interface Bench {
   clock: Clock
@@ -55,7 +40,7 @@ export function bench(options: { client?: (api: ApiServer) => KubernetesClient; 
   registerKubectl(cluster)
   machine.fs.installProgram('/usr/bin/kubectl', 'kubectl')
   machine.fs.makeDirectory('/home/student/.kube')
-  machine.fs.writeFile('/home/student/.kube/config', KUBECONFIG)
+  machine.fs.writeFile('/home/student/.kube/config', kubeconfig(clock))
   return {
     clock,
     api,

@@ -118,7 +118,7 @@ export const tokenReview: Kind<Review<{ token?: string; audiences?: string[] }, 
   },
 }
 
-/** There is no certificate to hash; 64 digits that are each cluster's own. */
+/** Of the administrator the server is not shown the certificate: 64 digits that are each cluster's own. */
 function certificateHash(store: Store): string {
   return ['kube-system', 'kube-public'].map((name) => (store.get('namespaces', '', name)?.metadata.uid ?? '').replaceAll('-', '')).join('')
 }

@@ -24,9 +24,20 @@ export function userOfToken(client: KubernetesClient, token: string, wall: numbe
 
 /** Who shows a certificate of the cluster's authority: CN is the name, each O a group (apiserver's x509 CommonNameUserConversion). Undefined: one that is not of it, has expired, or is for something else. */
 export function userOfCertificate(certificate: Certificate, wall: number): User | undefined {
-  const { subject, notBefore, notAfter, extensions } = certificate
+  const { notBefore, notAfter } = certificate
+  if (wall < notBefore || wall > notAfter) return undefined
+  // signature and hash cost more than all the rest of a small request
+  let user = known.get(certificate)
+  if (user === undefined) known.set(certificate, (user = userIn(certificate) ?? null))
+  return user ?? undefined
+}
+
+const known = new WeakMap<Certificate, User | null>()
+
+function userIn(certificate: Certificate): User | undefined {
+  const { subject, extensions } = certificate
   const purposes = extensions.find(({ oid }) => oid === OID.extendedKeyUsage)
-  if (wall < notBefore || wall > notAfter || !isIssuedBy(certificate, authority()) || (purposes && !isForClients(purposes.value))) return undefined
+  if (!isIssuedBy(certificate, authority()) || (purposes && !isForClients(purposes.value))) return undefined
   const of = (wanted: string): string[] => subject.filter(([type]) => type === wanted).map(([, value]) => value)
   const name = of('CN').at(-1) ?? ''
   return name === '' ? ANONYMOUS : { name, groups: [...of('O'), 'system:authenticated'], extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${hex(sha256(certificate.der))}`] } }

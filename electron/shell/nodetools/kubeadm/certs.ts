@@ -16,7 +16,7 @@ export function* certs(process: Process, cluster: Cluster, [verb = '', ...words]
   const given = new FlagSet(flags(FLAGS))
   given.parse(words)
   if (given.changed('output') || given.changed('config') || given.changed('cert-dir')) throw new NotSimulated('kubeadm certs check-expiration with flags (use it without)')
-  return `${yield* configurationRead(process, cluster, given.string('kubeconfig'), 'check-expiration')}${table(process, cluster)}`
+  return `${yield* configurationRead(process, cluster, given.string('kubeconfig'), 'check-expiration')}${table(process)}`
 }
 
 const FLAGS = `--cert-dir string=\n--config string=\n--kubeconfig string=${ADMIN_CONF}\n-o --output string=text`
@@ -45,14 +45,13 @@ function* configurationRead(process: Process, cluster: Cluster, path: string, wh
   }
 }
 
-function table(process: Process, cluster: Cluster): string {
+function table(process: Process): string {
   const { fs, clock } = process
   const out = new TabWriter({ minWidth: 10, padding: 3 })
-  /** A kubeconfig's own certificate is made when the cluster is. */
   const expiry = (file: string): number | undefined => {
     const path = `${FOLDER}/${file}`
     if (!fs.exists(path)) return undefined
-    return certificateIn(process, path)?.notAfter ?? (file.endsWith('.conf') ? Math.floor((cluster.nodeView(process.machine)?.born ?? clock.wall()) / 1000) * 1000 + 365 * 86_400_000 : undefined)
+    return certificateIn(process, path)?.notAfter
   }
   const external = (authority: string): string => (fs.exists(`${FOLDER}/${AUTHORITIES.find(([name]) => name === authority)![1]}.key`) ? 'no' : 'yes').padEnd(8)
   out.write('CERTIFICATE\tEXPIRES\tRESIDUAL TIME\tCERTIFICATE AUTHORITY\tEXTERNALLY MANAGED\n')

@@ -4,15 +4,15 @@ import { decodeBase64, encodeBase64 } from '../../../engine/kubernetes/base64.ts
 import { readDer, readOne, TAG } from '../../../engine/programs/tls/der.ts'
 import { encodeKey, encodePublicKey, makeKey, readKey, type RsaKey } from '../../../engine/programs/tls/make.ts'
 import { issueCertificate } from '../../../engine/programs/tls/signing-request.ts'
-import { type Certificate, type NamePart, OID, oidOf, readCertificates, toPem } from '../../../engine/programs/tls/x509.ts'
+import { type Certificate, OID, oidOf, readCertificates, toPem } from '../../../engine/programs/tls/x509.ts'
 import { encodeUtf8 } from '../../../engine/text.ts'
 import { at, list, text } from '../../kubectl/objects.ts'
+import { KubeadmError } from './client.ts'
 
 const FOLDER = '/etc/kubernetes'
 const YEAR = 365 * 86_400_000
 /** Digital signature and key encipherment. */
 const KEY_USAGE = 0xa0
-const FOR_CLIENTS = '1.3.6.1.5.5.7.3.2'
 
 /** Name, file below the folder, authority, what kubeadm calls it: phases/certs/renewal, phases/certs/certlist.go. A kubeconfig has its certificate within. */
 export const LEAVES = [
@@ -32,15 +32,7 @@ export type Leaf = (typeof LEAVES)[number]
 /** Name, and path without its ending. */
 export const AUTHORITIES = [['ca', 'pki/ca'], ['etcd-ca', 'pki/etcd/ca'], ['front-proxy-ca', 'pki/front-proxy-ca']] as const
 
-/** Of the kubeconfigs, whom they are for. */
-const HOLDERS: Readonly<Record<string, readonly NamePart[]>> = {
-  'admin.conf': [['O', 'kubeadm:cluster-admins'], ['CN', 'kubernetes-admin']],
-  'super-admin.conf': [['O', 'system:masters'], ['CN', 'kubernetes-super-admin']],
-  'controller-manager.conf': [['CN', 'system:kube-controller-manager']],
-  'scheduler.conf': [['CN', 'system:kube-scheduler']],
-}
-
-/** The certificate of a file; undefined: there is none, or (of a kubeconfig) it is still the one that it was born with. */
+/** The certificate of a file, or within a kubeconfig; undefined: there is none. */
 export function certificateIn({ fs }: Pick<Process, 'fs'>, path: string): Certificate | undefined {
   const content = fs.readText(path)
   if (!path.endsWith('.conf')) return readCertificates(content)[0]
@@ -57,11 +49,12 @@ export function renew(process: Process, [name, file, authority, called]: Leaf): 
   if (!fs.exists(`${FOLDER}/${base}.key`)) return `Detected external ${base.slice('pki/'.length)}, ${called} can't be renewed\n`
   const issuer = { certificate: readCertificates(fs.readText(`${FOLDER}/${base}.crt`))[0]!, key: readKey(fs.readText(`${FOLDER}/${base}.key`))! }
   const before = certificateIn(process, path)
+  if (!before) throw new KubeadmError(`failed to renew certificate ${name}: ${file.endsWith('.conf') ? `failed to parse the client certificate from ${path}` : `failed to load existing certificate ${name}`}`)
   const key = makeKey(clock.random)
   const now = Math.floor(clock.wall() / 1000) * 1000
   const pem = toPem('CERTIFICATE', issueCertificate({
-    request: { subject: before?.subject ?? HOLDERS[name]!, publicKey: encodePublicKey(key), dnsNames: before?.dnsNames ?? [], ipAddresses: before?.ipAddresses ?? [] },
-    issuer, notBefore: now, notAfter: now + YEAR, keyUsage: KEY_USAGE, extendedKeyUsage: before ? purposesOf(before) : [FOR_CLIENTS], random: clock.random,
+    request: { subject: before.subject, publicKey: encodePublicKey(key), dnsNames: before.dnsNames, ipAddresses: before.ipAddresses },
+    issuer, notBefore: now, notAfter: now + YEAR, keyUsage: KEY_USAGE, extendedKeyUsage: purposesOf(before), random: clock.random,
   }).der)
   if (!file.endsWith('.conf')) {
     fs.writeFile(path, encodeUtf8(pem), 0o644)
