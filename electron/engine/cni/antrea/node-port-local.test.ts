@@ -77,6 +77,18 @@ it('a Pod that is gone gives its port back, one that a label takes out as well',
   expect(annotation('two')).toEqual([npl(80, 'worker-1', 61_004)])
 })
 
+it('a Pod that has another address, for its node was down, is reached by it', () => {
+  const before = pod('three').status.podIP
+  cluster.faults.apply(['node-reboot', 'worker-2'])
+  cluster.clock.runFor(90_000)
+  settle()
+  const { podIP } = pod('three').status
+  expect(podIP).not.toBe(before)
+  const [{ nodePort }] = annotation('three') as [{ nodePort: number }]
+  expect(rules('worker-2')).toEqual([`-A ANTREA-NODE-PORT-LOCAL -p tcp -m tcp --dport ${nodePort} -j DNAT --to-destination ${podIP}:80`])
+  expect(connect('172.18.0.4', nodePort)).toMatchObject({ verdict: 'delivered', finalDestination: `${podIP}:80` })
+})
+
 it('an agent that starts again keeps what the annotations say, and what users write into them goes', () => {
   const agents = cluster.client.list('pods', { namespace: 'kube-system', labelSelector: 'component=antrea-agent' }).items
   for (const { metadata } of agents) cluster.client.delete('pods', 'kube-system', metadata.name)

@@ -186,6 +186,8 @@ export class NodePortLocal {
     const podIp = pod && ipv4Of(pod)
     if (pod && podIp === undefined) return true
     const wanted = pod ? this.#wanted(pod) : []
+    // a Pod's new sandbox has another address
+    if (pod) for (const [key, entry] of [...this.#entries]) if (entry.podKey === podKey && entry.podIp !== podIp) this.#remove(key, entry)
     const hostPorts = new Map<string, number>((pod?.spec.containers ?? []).flatMap((c) => c.ports ?? []).flatMap((p) => (p.hostPort ? [[`${p.containerPort}:${(p.protocol ?? 'TCP').toLowerCase()}`, p.hostPort] as const] : [])))
     const annotations = new Map<string, Annotation>()
     for (const target of wanted) {
