@@ -77,7 +77,7 @@ export { MAX_BODY } from './kubernetes/http/body.ts'
 export { Query } from './kubernetes/http/query.ts'
 export { requestInfo, type RequestInfo, type ResourceRequest } from './kubernetes/http/request-info.ts'
 export { InboxFile } from './machine/inbox.ts'
-export { kubeconfig } from './assembly/files.ts'
+export { kubeconfig } from './node/kubeconfig.ts'
 export { checkAssigned, checkExecTarget } from './kubernetes/node-agents.ts'
 
 export { replacesKubeProxy } from './cni/options.ts'

@@ -12,11 +12,12 @@ import type { Network } from '../network/fabric.ts'
 import type { Namespace } from '../network/namespace.ts'
 import type { Switch } from '../network/switch.ts'
 import type { NetworkNamespace } from '../network/types.ts'
+import { kubeadmConfig } from '../node/kubeconfig.ts'
 import { Bgpd } from '../programs/frr/bgpd.ts'
 import { vtysh } from '../programs/frr/vtysh.ts'
 import { encodeUtf8 } from '../text.ts'
 import { BALANCER, BALANCER6, nodeIps, UNDERLAY, UNDERLAY6, type ClusterConfig } from '../config.ts'
-import { kubeadmConfig, LAPTOP_FILES, LAPTOP_KUBECONFIG, LAPTOP_TOOLS, NODE_TOOLS, STUDENT } from './files.ts'
+import { LAPTOP_FILES, LAPTOP_KUBECONFIG, LAPTOP_TOOLS, NODE_TOOLS, STUDENT } from './files.ts'
 
 /**
  * The machines of a cluster's world. The nodes stand on one wire, the underlay. Its first address is a router, behind

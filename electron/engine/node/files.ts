@@ -1,4 +1,3 @@
-import { kubeadmConfig } from '../assembly/files.ts'
 import type { ClusterConfig, NodeConfig } from '../config.ts'
 import { CLUSTER_CA } from '../kubernetes/cluster-ca.ts'
 import { encodeBase64 } from '../kubernetes/base64.ts'
@@ -10,6 +9,7 @@ import type { NodeView } from './index.ts'
 import { NETNS } from './netns.ts'
 import { clientCredentials, installPki, KUBELET_PKI, kubeletPki } from './pki.ts'
 import { logDirectory, type ContainerView } from './runtime.ts'
+import { kubeadmConfig } from './kubeconfig.ts'
 import { KUBELET_DROP_IN, KUBELET_DROP_IN_TEXT, KUBELET_EXTRA_FILE, KUBELET_EXTRA_TEXT, KUBELET_FLAGS_FILE, KUBELET_FLAGS_TEXT, KUBELET_UNIT, KUBELET_UNIT_TEXT } from './kubelet-unit.ts'
 
 export interface NodeFacts {

@@ -1,7 +1,7 @@
 import type { ClusterConfig } from '../../config.ts'
 import type { AdminPeer, AdminPolicy, AdminPort } from '../admin-policy-api.ts'
 import type { Peer } from './groups.ts'
-import type { Action, NativePolicy } from './native.ts'
+import type { Action, NativePolicy } from './native-policy.ts'
 
 /**
  * AdminNetworkPolicies and the BaselineAdminNetworkPolicy as Antrea's own, in tiers without a name

@@ -6,6 +6,7 @@ import type { SocketOwner } from '../../network/types.ts'
 import { internalIp, podSubnets } from '../bridge-link.ts'
 import { HostLocal } from '../host-local.ts'
 import type { Agent, NodeContext, Sandbox } from '../types.ts'
+import type { AgentLog } from './agent-log.ts'
 import { distinct } from './control-plane.ts'
 import { ensureDatapath, type Datapath, type Peer, type PeerFamily, type PodPort } from './datapath.ts'
 import { AGENT_INFOS } from './crds.ts'
@@ -27,9 +28,6 @@ export const SOCKET = '/var/run/antrea/cni.sock'
 const RESYNC = 60_000
 /** After so long everything has been told that was there when it came (flowRestoreComplete and the removal of stale flows). */
 const RECONCILED = 1_000
-
-/** source is "file.go:line", as klog prints it. */
-export type AgentLog = (source: string, message: string, severity?: 'I' | 'W' | 'E' | 'F') => void
 
 const agents = new WeakMap<object, AntreaAgent>()
 

@@ -4,7 +4,7 @@ import { byName } from '../../own.ts'
 import type { Direction } from '../../policy/types.ts'
 import type { NodeContext } from '../types.ts'
 import type { Datapath } from './datapath.ts'
-import type { Action } from './native.ts'
+import type { Action } from './native-policy.ts'
 import type { Execution } from './ovs/execution.ts'
 import type { Flow } from './ovs/flow.ts'
 

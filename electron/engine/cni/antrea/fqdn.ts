@@ -3,7 +3,7 @@ import { canonicalIp } from '../../network/address.ts'
 import type { Ip, IpPacket, SocketOwner } from '../../network/types.ts'
 import { decodeDns, encodeDns } from '../../network/wire/dns.ts'
 import type { DnsMessage } from '../../network/wire/dns-types.ts'
-import type { AgentLog } from './agent.ts'
+import type { AgentLog } from './agent-log.ts'
 import type { Datapath } from './datapath.ts'
 import { versionOf } from './pipeline.ts'
 

@@ -10,12 +10,8 @@ import { ADMIN_POLICIES, BASELINE_POLICIES, type AdminPolicy } from '../admin-po
 import { ADMIN_TIERS, nativeOf, type AdminGate } from './admin.ts'
 import { CLUSTER_POLICIES, NATIVE_POLICIES, TIERS } from './crds.ts'
 import { NOBODY, PolicyGroups, type Peer } from './groups.ts'
+import type { Action, NativePolicy, Rule } from './native-policy.ts'
 
-/** Antrea's own policies (docs/antrea-network-policy.md of v2.4): tiers, priorities, and rules that allow, drop, reject or pass on. */
-export type Action = 'Allow' | 'Drop' | 'Reject' | 'Pass'
-
-interface Rule { action: Action; name?: string; from?: Peer[]; to?: Peer[]; ports?: { protocol?: string; port?: number | string; endPort?: number }[]; appliedTo?: Peer[]; enableLogging?: boolean; logLabel?: string }
-export interface NativePolicy extends KubeObject { spec: { tier?: string; priority: number; appliedTo?: Peer[]; ingress?: Rule[]; egress?: Rule[] } }
 interface Tier extends KubeObject { spec: { priority: number } }
 
 /** pkg/controller/networkpolicy/tier.go */
@@ -37,9 +33,9 @@ export interface NativeRule {
   readonly rule: PolicyRule
   /** The Pods that it is for. */
   readonly targets: readonly PolicyPod[]
-  /** enableLogging: what np.log calls it. */
   /** Names are among its peers. */
   readonly named?: boolean
+  /** enableLogging: what np.log calls it. */
   readonly log?: { readonly name: string; readonly label: string } | undefined
 }
 

@@ -4,7 +4,7 @@ import type { Ip, SocketOwner } from '../../network/types.ts'
 import { own } from '../../own.ts'
 import { SyncLoop } from '../sync-loop.ts'
 import type { NodeContext } from '../types.ts'
-import type { AgentLog } from './agent.ts'
+import type { AgentLog } from './agent-log.ts'
 
 /**
  * NodePortLocal (docs/node-port-local.md and pkg/agent/nodeportlocal of Antrea v2.4): each port of the Pods behind an annotated

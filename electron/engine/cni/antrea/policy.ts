@@ -11,9 +11,10 @@ import { controlPlane, ofNode, type ControlPlanePolicy } from './control-plane.t
 import type { Datapath } from './datapath.ts'
 import type { FlowSpec } from './ovs/bridge.ts'
 import { adminGate } from './admin.ts'
-import type { AgentLog } from './agent.ts'
+import type { AgentLog } from './agent-log.ts'
 import { FqdnCache } from './fqdn.ts'
-import { flowPriorities, isBaseline, NativePolicies, type Action, type NativeRule } from './native.ts'
+import { flowPriorities, isBaseline, NativePolicies, type NativeRule } from './native.ts'
+import type { Action } from './native-policy.ts'
 import { cookie, versionOf, WORDS } from './pipeline.ts'
 
 /** NetworkPolicies as conjunctions of flows (pkg/agent/controller/networkpolicy and pkg/agent/openflow/network_policy.go of v2.4). */
