@@ -7,6 +7,8 @@ const AUTHORITY = `
   openssl req -new -newkey rsa:2048 -nodes -keyout client.key -out client.csr -subj '/O=Cats, Inc/CN=My Client'
   openssl x509 -req -in client.csr -CA ca.crt -CAkey ca.key -set_serial 02 -out client.crt -days 365
   openssl req -x509 -newkey rsa:2048 -nodes -keyout stranger.key -out stranger.crt -days 3 -subj '/CN=stranger'
+  printf 'extendedKeyUsage=serverAuth' > server.ext
+  openssl x509 -req -in client.csr -CA ca.crt -CAkey ca.key -set_serial 03 -extfile server.ext -out server.crt -days 365
   cat client.crt client.key > both.pem; echo text > text`
 
 const page = (title: string, words = ''): string => `<html>\n<head><title>${words === '' ? title : `400 ${words}`}</title></head>\n<body>\n<center><h1>${title}</h1></center>\n${words === '' ? '' : `<center>${words}</center>\n`}<hr><center>nginx</center>\n</body>\n</html>\n`
@@ -33,6 +35,9 @@ describe('client certificates at ingress-nginx', () => {
   it('are asked for, and the backend hears whose they are', () => {
     expect(curl()).toBe(page('400 Bad Request', 'No required SSL certificate was sent'))
     expect(curl(bad)).toBe(page('400 Bad Request', 'The SSL certificate error'))
+    // signed by the same authority, but for servers only
+    expect(out('openssl x509 -in server.crt -noout -ext extendedKeyUsage')).toContain('TLS Web Server Authentication')
+    expect(curl('--cert server.crt --key client.key')).toBe(page('400 Bad Request', 'The SSL certificate error'))
     const heard = curl(`${good} -H 'ssl-client-verify: FAILED' -H 'ssl-client-cert: mine'`)
     expect(heard.match(/^Ssl-.*$/gm)).toEqual(['Ssl-Client-Cert: mine', 'Ssl-Client-Issuer-Dn: CN=My Cert Authority', 'Ssl-Client-Subject-Dn: CN=My Client,O=Cats\\, Inc', 'Ssl-Client-Verify: SUCCESS'])
     expect(curl('', 'open.example.com')).not.toContain('Ssl-')
