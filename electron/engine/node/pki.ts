@@ -151,7 +151,7 @@ function pem(certificate: Certificate): string {
 }
 
 /** PKCS #1, as kubeadm writes it. */
-function keyPem(key: RsaKey): string {
+export function keyPem(key: RsaKey): string {
   return toPem('RSA PRIVATE KEY', readDer(readOne(encodeKey(key), TAG.sequence).content)[2]!.content)
 }
 

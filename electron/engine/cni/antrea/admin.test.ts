@@ -1,50 +1,13 @@
-import { beforeAll, expect, it } from 'vitest'
-import { createCluster, parseClusterConfig, type Cluster, type Pod } from '../../cluster.ts'
-import type { Journey } from '../../journey/types.ts'
+import { expect, it } from 'vitest'
 import type { KubeObject } from '../../kubernetes/types.ts'
 import { ADMIN_POLICIES, BASELINE_POLICIES } from '../admin-policy-api.ts'
+import { namespaces, shop } from '../admin-policies.samples.ts'
 import { CLUSTER_POLICIES } from './crds.ts'
 import { flowPriorities, type NativeRule } from './native.ts'
 
 /** AdminNetworkPolicies with Antrea: its own policies, these, NetworkPolicies, the baseline tier, the baseline, in this order. */
-let cluster: Cluster
-const namespaces = (name: string): object => ({ matchLabels: { 'kubernetes.io/metadata.name': name } })
-
-beforeAll(() => {
-  cluster = createCluster(parseClusterConfig({ cni: { plugin: 'antrea', adminNetworkPolicy: true } }))
-  cluster.settle()
-  for (const name of ['shop', 'test']) cluster.client.create('namespaces', undefined, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } } as unknown as KubeObject)
-  for (const [namespace, name, node] of [['shop', 'web', 'worker-1'], ['shop', 'client', 'worker-2'], ['test', 'client', 'worker-2']] as const) {
-    cluster.client.create('pods', namespace, { apiVersion: 'v1', kind: 'Pod', metadata: { name, labels: { app: name } }, spec: { nodeName: node, containers: [{ name: 'c', image: 'nginx:1.27.5', ports: [{ name: 'http', containerPort: 80 }] }] } } as unknown as KubeObject)
-  }
-  cluster.settle()
-})
-
-function settle(): void {
-  cluster.settle()
-  cluster.clock.runFor(500)
-}
-function create(resource: string, namespace: string | undefined, object: object): void {
-  cluster.client.create(resource, namespace, object as unknown as KubeObject)
-  settle()
-}
-function remove(resource: string, name: string, namespace?: string): void {
-  cluster.client.delete(resource, namespace, name)
-  settle()
-}
-const V1 = 'policy.networking.k8s.io/v1alpha1'
-const admin = (name: string, priority: number, spec: object): void => create(ADMIN_POLICIES, undefined, { apiVersion: V1, kind: 'AdminNetworkPolicy', metadata: { name }, spec: { priority, subject: { namespaces: namespaces('shop') }, ...spec } })
-const baseline = (spec: object): void => create(BASELINE_POLICIES, undefined, { apiVersion: V1, kind: 'BaselineAdminNetworkPolicy', metadata: { name: 'default' }, spec: { subject: { namespaces: namespaces('shop') }, ...spec } })
+const { cluster, create, remove, admin, baseline, connect, verdicts } = shop({ plugin: 'antrea', adminNetworkPolicy: true })
 const native = (name: string, spec: object): void => create(CLUSTER_POLICIES, undefined, { apiVersion: 'crd.antrea.io/v1beta1', kind: 'ClusterNetworkPolicy', metadata: { name }, spec: { priority: 5, appliedTo: [{ namespaceSelector: namespaces('shop'), podSelector: { matchLabels: { app: 'web' } } }], ...spec } })
-
-function connect(from: string, port = 80): Journey {
-  const connection = cluster.podNetwork(from, 'client')!.sockets.connect({ address: cluster.client.get<Pod>('pods', 'shop', 'web').status.podIP!, port }, {})
-  cluster.clock.runFor(1_000)
-  connection.abort()
-  cluster.clock.runFor(100)
-  return connection.journey!
-}
-const verdicts = (): string[] => [connect('shop').verdict, connect('test').verdict]
 const fromTest = [{ namespaces: namespaces('test') }]
 const fromAll = [{ namespaces: {} }]
 const NP = { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'all' }, spec: { podSelector: {}, ingress: [{}] } }
@@ -100,7 +63,7 @@ it('a controller with the feature gate closed tells nobody of them', () => {
     const { name } = cluster.client.list('pods', { namespace: 'kube-system', labelSelector: 'component=antrea-controller' }).items[0]!.metadata
     cluster.client.delete('pods', 'kube-system', name)
     cluster.clock.runFor(60_000)
-    settle()
+    cluster.settle()
   }
   expect(verdicts()).toEqual(['delivered', 'dropped'])
   gate(false)

@@ -76,8 +76,9 @@ function readOptions(args: readonly string[], options: Options): string[] | stri
     else if (word === '-u') options.leftward = false
     else if (word === '-U') options.rightward = false
     else if (word === '-4' || word === '-6') options.family = word === '-4' ? 4 : 6
-    else if (word === '-s' || word === '-g') continue
-    else if (['-x', '-b', '-r', '-R', '-D', '-l', '-L', '-W', '-0', '-S', '-q'].includes(word) || word.startsWith('-h') || word.startsWith('-?')) throw new SocatNotSimulated(`socat ${word} (leave it out)`)
+    // options are not held against the groups of their addresses here
+    else if (word === '-g') continue
+    else if (['-x', '-b', '-s', '-r', '-R', '-D', '-l', '-L', '-W', '-0', '-S', '-q'].includes(word) || word.startsWith('-h') || word.startsWith('-?')) throw new SocatNotSimulated(`socat ${word} (leave it out)`)
     else throw new SocatError(`unknown option "${word}"; use option "-h" for help`)
   }
   return rest

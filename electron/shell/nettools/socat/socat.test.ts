@@ -76,6 +76,6 @@ describe('socat', () => {
   })
 
   it('what is not simulated is said', () => {
-    for (const line of ['socat - OPENSSL:x:443', 'socat - TCP:x:1,pty', 'socat -,crnl TCP:x:1', 'socat -,ignoreeof TCP:x:1', 'socat -x - -', 'socat TUN:10.0.0.1/24 -']) expect(lab.run(`kubectl exec a -- ${line} 2>&1; echo $?`).output).toMatch(/^podhop: not simulated: .*\n.*exit code 69\n69\n$/)
+    for (const line of ['socat - OPENSSL:x:443', 'socat - TCP:x:1,pty', 'socat -,crnl TCP:x:1', 'socat -,ignoreeof TCP:x:1', 'socat -x - -', 'socat -s - -', 'socat TUN:10.0.0.1/24 -']) expect(lab.run(`kubectl exec a -- ${line} 2>&1; echo $?`).output).toMatch(/^podhop: not simulated: .*\n.*exit code 69\n69\n$/)
   })
 })

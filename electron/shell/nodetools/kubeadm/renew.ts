@@ -1,8 +1,9 @@
 import { parse } from 'yaml'
 import { decodeUtf8, type Process } from '../../../engine/cluster.ts'
 import { decodeBase64, encodeBase64 } from '../../../engine/kubernetes/base64.ts'
+import { keyPem } from '../../../engine/node/pki.ts'
 import { readDer, readOne, TAG } from '../../../engine/programs/tls/der.ts'
-import { encodeKey, encodePublicKey, makeKey, readKey, type RsaKey } from '../../../engine/programs/tls/make.ts'
+import { encodePublicKey, makeKey, readKey } from '../../../engine/programs/tls/make.ts'
 import { issueCertificate } from '../../../engine/programs/tls/signing-request.ts'
 import { type Certificate, OID, oidOf, readCertificates, toPem } from '../../../engine/programs/tls/x509.ts'
 import { encodeUtf8 } from '../../../engine/text.ts'
@@ -69,9 +70,4 @@ export function renew(process: Process, [name, file, authority, called]: Leaf): 
 function purposesOf({ extensions }: Certificate): string[] {
   const found = extensions.find(({ oid }) => oid === OID.extendedKeyUsage)
   return found ? readDer(readOne(found.value, TAG.sequence).content).map(oidOf) : []
-}
-
-/** PKCS #1, as kubeadm writes it. */
-function keyPem(key: RsaKey): string {
-  return toPem('RSA PRIVATE KEY', readDer(readOne(encodeKey(key), TAG.sequence).content)[2]!.content)
 }
