@@ -88,4 +88,5 @@ it('snapshots that are none, and data directories that are not empty, are refuse
   expect(run(on('etcdctl put a b')).code).toBe(69)
   run(on('sed -i "s#path: /var/lib/etcd\\$#path: /var/lib/nothing#" /etc/kubernetes/manifests/etcd.yaml; sleep 60'))
   expect(run(on('cat /var/log/pods/kube-system_etcd-*/etcd/*.log')).output).toContain('podhop: not simulated: etcd with nothing in /var/lib/etcd')
+  expect(run(on('etcdctl --debug member list')).output).toContain('podhop: not simulated: etcdctl --debug (use it without)\n')
 })

@@ -17,6 +17,8 @@ import { readCertificates, type Certificate } from '../tls/x509.ts'
 
 /** etcd's ports: its clients', who show a certificate of its authority, its peers', of whom there are none, and that of its health. */
 export const VERSION = '3.5.21'
+/** Its one member was elected once; terms are not counted further. */
+export const RAFT_TERM = 2
 const OK: GoAnswer = { headers: [['X-Content-Type-Options', 'nosniff']], body: 'ok\n' }
 
 interface Place { address: string; port: number; tls: boolean }
@@ -88,7 +90,7 @@ function answer(path: string, body: string, flags: ReadonlyMap<string, string>, 
     case '/etcdserverpb.KV/Range': return json(range(JSON.parse(body) as EtcdRangeRequest, database, header))
     case '/etcdserverpb.Maintenance/Snapshot': return { body: encodeDatabase(database), contentType: 'application/grpc' }
     case '/etcdserverpb.Maintenance/Status': {
-      const status: EtcdStatus = { header, version: VERSION, dbSize: encodeUtf8(encodeDatabase(database)).length, raftTerm: 2, raftIndex: database.revision + 4 }
+      const status: EtcdStatus = { header, version: VERSION, dbSize: encodeUtf8(encodeDatabase(database)).length, raftTerm: RAFT_TERM, raftIndex: database.revision + 4 }
       return json(status)
     }
     case '/etcdserverpb.Cluster/MemberList': {

@@ -1,5 +1,5 @@
 import type { Process, Program, Task } from '../../../engine/cluster.ts'
-import type { EtcdMembers, EtcdRange, EtcdRangeRequest, EtcdStatus } from '../../../engine/programs/etcd/server.ts'
+import { RAFT_TERM, VERSION, type EtcdMembers, type EtcdRange, type EtcdRangeRequest, type EtcdStatus } from '../../../engine/programs/etcd/server.ts'
 import { decodeBase64 } from '../../../engine/kubernetes/base64.ts'
 import { concatBytes, encodeUtf8 } from '../../../engine/text.ts'
 import { FlagError, FlagSet, flags } from '../../kubectl/flags.ts'
@@ -7,8 +7,7 @@ import { accessOf, unary, type Access } from './client.ts'
 import { RESTORE_FLAGS, restore, save, status, took } from './snapshot.ts'
 import { BAD_ARGUMENTS, BAD_FEATURE, EtcdError, humanBytes, NotSimulated, table } from './words.ts'
 
-/** etcdctl and etcdutl 3.5.21, of the API's version 3. */
-const VERSION = '3.5.21'
+/** etcdctl and etcdutl 3.5.21, of the API's version 3: their flags. */
 const GLOBAL = `
   --endpoints slice=127.0.0.1:2379
   --debug bool -
@@ -107,6 +106,7 @@ function* run(process: Process, name: string, commands: Readonly<Record<string, 
   const given = new FlagSet(flags(global, found.entry.flags ?? ''))
   if (given.parse([...(name === 'etcdctl' ? fromEnvironment(process, words) : []), ...words])) throw new NotSimulated(`the help of ${name} (it has ${Object.keys(commands).join(', ')})`)
   if (given.has('user') && (given.string('user') !== '' || given.string('discovery-srv') !== '')) throw new NotSimulated('etcdctl with --user or --discovery-srv (use --cert and --key)')
+  if (given.has('debug') && given.bool('debug')) throw new NotSimulated(`${name} --debug (use it without)`)
   yield* found.entry.run(process, given, given.args.slice(found.length))
 }
 
@@ -141,7 +141,7 @@ function* get(process: Process, given: FlagSet, [key = '', end, ...more]: readon
   const format = given.string('write-out')
   const request: EtcdRangeRequest = { key: key === '' ? '\0' : key, end: fromKey || (prefix && key === '') ? '\0' : prefix ? after(key) : end, limit: given.int('limit'), keysOnly, countOnly }
   const { header, kvs, count } = yield* unary<EtcdRange>(process, accessOf(process, given), 'KV/Range', request)
-  if (format === 'fields' && countOnly) return yield* process.print(`"ClusterID" : ${BigInt(`0x${header.clusterId}`)}\n"MemberID" : ${BigInt(`0x${header.memberId}`)}\n"Revision" : ${header.revision}\n"RaftTerm" : 2\n"More" : false\n"Count" : ${count}\n`)
+  if (format === 'fields' && countOnly) return yield* process.print(`"ClusterID" : ${BigInt(`0x${header.clusterId}`)}\n"MemberID" : ${BigInt(`0x${header.memberId}`)}\n"Revision" : ${header.revision}\n"RaftTerm" : ${RAFT_TERM}\n"More" : false\n"Count" : ${count}\n`)
   if (format !== 'simple') throw new NotSimulated(`etcdctl get -w ${format} (-w simple, and -w fields with --count-only, are)`)
   if (countOnly) throw new EtcdError('--count-only is only for `--write-out=fields`', BAD_ARGUMENTS)
   const newline = encodeUtf8('\n')
@@ -210,7 +210,7 @@ function* members(process: Process, given: FlagSet): Task<void> {
   const { header, members: all } = yield* unary<EtcdMembers>(process, accessOf(process, given), 'Cluster/MemberList', {})
   const rows = all.map(({ id, name, peerUrls, clientUrls }) => [id, 'started', name, peerUrls, clientUrls, 'false'])
   // numbers of 64 bits: JSON.stringify has none
-  const json = `{"header":{"cluster_id":${BigInt(`0x${header.clusterId}`)},"member_id":${BigInt(`0x${header.memberId}`)},"raft_term":2},"members":[${all.map(({ id, name, peerUrls, clientUrls }) => `{"ID":${BigInt(`0x${id}`)},"name":${JSON.stringify(name)},"peerURLs":${JSON.stringify(peerUrls.split(','))},"clientURLs":${JSON.stringify(clientUrls.split(','))}}`).join(',')}]}\n`
+  const json = `{"header":{"cluster_id":${BigInt(`0x${header.clusterId}`)},"member_id":${BigInt(`0x${header.memberId}`)},"raft_term":${RAFT_TERM}},"members":[${all.map(({ id, name, peerUrls, clientUrls }) => `{"ID":${BigInt(`0x${id}`)},"name":${JSON.stringify(name)},"peerURLs":${JSON.stringify(peerUrls.split(','))},"clientURLs":${JSON.stringify(clientUrls.split(','))}}`).join(',')}]}\n`
   yield* process.print(format === 'json' ? json : format === 'table' ? table(['ID', 'Status', 'Name', 'Peer Addrs', 'Client Addrs', 'Is Learner'], rows, true) : rows.map((row) => `${row.join(', ')}\n`).join(''))
 }
 
