@@ -13,9 +13,9 @@ import { Expander } from './expansion.ts'
 import { HistoryList } from './history-list.ts'
 import { Jobs } from './jobs.ts'
 import { prefixOf, type Flavour } from './messages.ts'
-import { printCommand } from './print.ts'
 import { expandPrompt } from './prompt.ts'
 import { Readline } from '../readline/readline.ts'
+import { computeVariables, dynamicArray, parameter } from './special-parameters.ts'
 import { ReadonlyError, Variables } from './variables.ts'
 
 /** Commands between two pauses: an endless loop passes (virtual) time, and Ctrl-C can reach it. */
@@ -111,7 +111,7 @@ export class Shell {
     this.expander = new Expander(this)
     this.executor = new Executor(this)
     this.#startedAt = process.clock.now
-    this.#computeVariables()
+    computeVariables(this, this.#startedAt)
   }
 
   /** Keys and variables of the line editor: `bind` and inputrc. */
@@ -119,42 +119,9 @@ export class Shell {
     return (this.#readline ??= new Readline())
   }
 
-  #computeVariables(): void {
-    const random = this.process.clock.random.fork(`shell ${this.process.pid} ${this.process.machine.name}`)
-    const computed = this.variables.computed
-    const now = (): number => Math.floor((this.process.clock.now - this.#startedAt) / 1000)
-    computed.set('LINENO', () => String(this.line))
-    if (this.flavour === 'dash') return
-    computed.set('RANDOM', () => String(random.below(32768)))
-    computed.set('_', () => this.lastArgument)
-    computed.set('SECONDS', () => String(now()))
-    computed.set('EPOCHSECONDS', () => String(Math.floor(this.process.clock.wall() / 1000)))
-    computed.set('BASHPID', () => String(this.process.pid))
-    computed.set('BASH_SUBSHELL', () => String(this.subshellDepth))
-    computed.set('BASH_COMMAND', () => (typeof this.currentCommand === 'string' ? this.currentCommand : printCommand(this.currentCommand)))
-    computed.set('EPOCHREALTIME', () => (this.process.clock.wall() / 1000).toFixed(6))
-    computed.set('SRANDOM', () => String(random.below(0x7fffffff) * 2))
-    for (const name of ['FUNCNAME', 'BASH_SOURCE', 'BASH_LINENO']) computed.set(name, () => this.dynamicArray(name)?.[0])
-  }
-
   /** Arrays that are computed at each use; undefined for all others. */
   dynamicArray(name: string): string[] | undefined {
-    if (this.flavour !== 'bash') return undefined
-    switch (name) {
-      case 'PIPESTATUS':
-        return this.pipeStatus.map(String)
-      case 'FUNCNAME':
-        return this.calls.length === 0 || !this.calls.some((c) => c.function !== undefined) ? [] : [...this.calls.map((c) => c.function ?? 'source').reverse(), ...(this.scriptFile ? ['main'] : [])]
-      case 'BASH_SOURCE':
-        return [...this.calls.map((c) => c.source).reverse(), ...(this.scriptFile ? [this.scriptFile] : [])]
-      case 'BASH_LINENO':
-        return [...this.calls.map((c) => String(c.line)).reverse(), ...(this.scriptFile ? ['0'] : [])]
-      case 'DIRSTACK':
-        return [this.process.cwd, ...this.directories]
-      case 'GROUPS':
-        return [String(this.process.user.gid)]
-    }
-    return undefined
+    return dynamicArray(this, name)
   }
 
   /** The script that runs, when it is a file. */
@@ -174,32 +141,10 @@ export class Shell {
   // ---- parameters --------------------------------------------------------------------------------------------------
 
   parameter(name: string): string | undefined {
-    switch (name) {
-      case '?':
-        return String(this.status)
-      case '$':
-        return String(this.rootPid)
-      case '!':
-        return this.lastBackground === undefined ? undefined : String(this.lastBackground)
-      case '#':
-        return String(this.positional.length)
-      case '0':
-        return this.name
-      case '-':
-        return this.optionLetters()
-    }
-    const dynamic = this.dynamicArray(name)
-    if (dynamic && name !== 'GROUPS') return dynamic[0]
-    if (/^\d+$/.test(name)) return this.positional[Number(name) - 1]
-    return this.variables.get(name)
+    return parameter(this, name)
   }
 
   rootPid = 0
-
-  optionLetters(): string {
-    const letters: [string, string][] = [['allexport', 'a'], ['errexit', 'e'], ['noglob', 'f'], ['hashall', 'h'], ['noexec', 'n'], ['nounset', 'u'], ['verbose', 'v'], ['xtrace', 'x'], ['monitor', 'm'], ['braceexpand', 'B'], ['noclobber', 'C'], ['histexpand', 'H']]
-    return letters.filter(([o]) => this.options.has(o)).map(([, l]) => l).join('') + (this.interactive ? 'i' : '') + (this.commandString ? 'c' : '') + (this.readsStdin ? 's' : '')
-  }
 
   commandString = false
   readsStdin = false
@@ -292,7 +237,7 @@ export class Shell {
       program: function* (process) {
         copy.process = process
         copy.variables.bind(process.env)
-        copy.#computeVariables()
+        computeVariables(copy, copy.#startedAt)
         copy.variables.computed.set('SECONDS', () => String(Math.floor((process.clock.now - copy.#startedAt) / 1000)))
         if (options.ignoreInterrupts) for (const s of ['SIGINT', 'SIGQUIT'] as const) process.onSignal(s, 'ignore')
         return yield* copy.run(task(copy))

@@ -3,9 +3,10 @@ import { compareStrings } from '../json.ts'
 import type { ClusterRole, KubeObject } from '../types.ts'
 import { RBAC_GROUP } from '../validation/rbac.ts'
 import { aggregatedRules } from './aggregation.ts'
+import { CONTROLLER_ROLES } from './controller-roles.ts'
 import * as defaults from './default-roles.ts'
 
-/** Makes objects of the tables of default-roles.ts; once, for every cluster is born with the same ones. */
+/** Makes objects of the tables of default-roles.ts and controller-roles.ts; once, for every cluster is born with the same ones. */
 export type Draft = Omit<KubeObject, 'metadata'> & { metadata: { name: string; namespace?: string; labels?: object; annotations?: object } }
 
 const GROUPS: Record<string, string> = {
@@ -101,7 +102,7 @@ export function defaultRbac(): Readonly<Record<string, readonly Draft[]>> {
   return (made ??= {
     clusterroles: aggregated([
       ...parseRoles('ClusterRole', defaults.CLUSTER_ROLES, true),
-      ...parseRoles('ClusterRole', defaults.CONTROLLER_ROLES, true, 'system:controller:'),
+      ...parseRoles('ClusterRole', CONTROLLER_ROLES, true, 'system:controller:'),
       ...parseRoles('ClusterRole', defaults.KUBEADM_CLUSTER_ROLES, false),
     ]),
     clusterrolebindings: [
@@ -115,6 +116,6 @@ export function defaultRbac(): Readonly<Record<string, readonly Draft[]>> {
 }
 
 function controllerBindings(): string {
-  const names = defaults.CONTROLLER_ROLES.trim().split(/\n(?! )/).map((paragraph) => paragraph.split('\n')[0]!)
+  const names = CONTROLLER_ROLES.trim().split(/\n(?! )/).map((paragraph) => paragraph.split('\n')[0]!)
   return names.map((name) => `system:controller:${name} = S:${name}`).join('\n')
 }

@@ -106,7 +106,7 @@ export function* callBuiltin(awk: Awk, name: string, args: readonly Expression[]
     case 'system':
       return yield* awk.system(yield* text(0))
     case 'close':
-      return yield* awk.close(yield* text(0))
+      return yield* awk.streams.close(yield* text(0))
     case 'systime':
       return Math.floor(awk.run.process.clock.wall() / 1000)
     case 'strftime': {

@@ -1,14 +1,11 @@
-import { isSystemError } from '../../../engine/machine/errors.ts'
-import { createPipe } from '../../../engine/machine/pipe.ts'
 import { sleep, type Task } from '../../../engine/machine/task.ts'
-import type { OpenFile, Process } from '../../../engine/machine/types.ts'
 import { encodeUtf8 } from '../../../engine/text.ts'
 import type { Random } from '../../../engine/random.ts'
 import { Failure, type Run } from '../command.ts'
-import { Input as InputFile } from '../input.ts'
 import type { AwkProgram, Expression, Rule, Statement } from './ast.ts'
 import { callBuiltin } from './builtins.ts'
 import { AwkState, type Cell } from './state.ts'
+import { AwkStreams } from './streams.ts'
 import { Input, compareValues, isTrue, sprintf, toNumber, toText, type Value } from './values.ts'
 
 class Jump extends Error {
@@ -28,13 +25,13 @@ export class Awk extends AwkState {
   #depth = 0
   #steps = 0
   #ranges = new Set<Rule>()
-  #outputs = new Map<string, { file: OpenFile; child?: Process }>()
-  #sources = new Map<string, { input: InputFile; child?: Process }>()
+  readonly streams: AwkStreams
   random: Random
 
   constructor(run: Run, program: AwkProgram) {
     super(run)
     this.#program = program
+    this.streams = new AwkStreams(run)
     this.random = run.process.clock.random.fork('awk')
   }
 
@@ -66,7 +63,7 @@ export class Awk extends AwkState {
       if (!(error instanceof Jump) || error.kind !== 'exit') throw error
       if (error.value !== undefined || !exited) code = toNumber(error.value)
     }
-    for (const name of [...this.#outputs.keys()]) yield* this.close(name)
+    yield* this.streams.closeOutputs()
     return code || this.run.code
   }
 
@@ -227,20 +224,12 @@ export class Awk extends AwkState {
 
   *#getline(e: Extract<Expression, { kind: 'getline' }>): Task<Value> {
     let record: string | null
-    if (e.command) record = yield* this.#fromCommand(toText(yield* this.#evaluate(e.command)))
+    if (e.command) record = yield* this.read(this.streams.fromCommand(toText(yield* this.#evaluate(e.command))))
     else if (e.file) {
       const name = toText(yield* this.#evaluate(e.file))
-      let source = this.#sources.get(name)
-      if (!source) {
-        try {
-          source = { input: name === '-' ? new InputFile(this.run, '-', undefined) : new InputFile(this.run, name, this.run.process.open(name, 'read')) }
-        } catch (error) {
-          if (isSystemError(error)) return -1
-          throw error
-        }
-        this.#sources.set(name, source)
-      }
-      record = yield* this.read(source.input)
+      const source = this.streams.fromFile(name)
+      if (!source) return -1
+      record = yield* this.read(source)
     } else {
       const [before, fields] = [this.record, this.fields]
       if (!(yield* this.nextRecord())) return 0
@@ -256,19 +245,6 @@ export class Awk extends AwkState {
     else this.setRecord(record)
     if (e.command) this.set('NR', toNumber(this.get('NR')) + 1)
     return 1
-  }
-
-  *#fromCommand(command: string): Task<string | null> {
-    let source = this.#sources.get(command)
-    if (!source) {
-      const { process } = this.run
-      const { reader, writer } = createPipe(process.clock)
-      const child = process.spawn({ argv: ['sh', '-c', command], files: new Map(process.files).set(1, writer) })
-      writer.release()
-      source = { input: new InputFile(this.run, command, reader), child }
-      this.#sources.set(command, source)
-    }
-    return yield* this.read(source.input)
   }
 
   // ---- statements --------------------------------------------------------------------------------------------------
@@ -346,7 +322,7 @@ export class Awk extends AwkState {
   *#write(s: Extract<Statement, { kind: 'print' }>, text: string): Task<void> {
     if (!s.redirect) return yield* this.run.print(text)
     const name = toText(yield* this.#evaluate(s.redirect.target))
-    yield* this.#output(name, s.redirect.operator).write(encodeUtf8(text))
+    yield* this.streams.output(name, s.redirect.operator).write(encodeUtf8(text))
   }
 
   *#format(s: Extract<Statement, { kind: 'print' }>, format: string, values: readonly Value[]): Task<string> {
@@ -357,40 +333,6 @@ export class Awk extends AwkState {
       yield* this.#write(s, before)
       throw error
     }
-  }
-
-  #output(name: string, operator: '>' | '>>' | '|'): OpenFile {
-    const existing = this.#outputs.get(name)
-    if (existing) return existing.file
-    const { process } = this.run
-    let entry: { file: OpenFile; child?: Process }
-    if (operator === '|') {
-      const { reader, writer } = createPipe(process.clock)
-      const child = process.spawn({ argv: ['sh', '-c', name], files: new Map(process.files).set(0, reader) })
-      reader.release()
-      entry = { file: writer, child }
-    } else {
-      try {
-        entry = { file: process.open(name, operator === '>' ? 'write' : 'append') }
-      } catch (error) {
-        if (isSystemError(error)) throw new Failure(`cannot open "${name}" for output`, 2)
-        throw error
-      }
-    }
-    this.#outputs.set(name, entry)
-    return entry.file
-  }
-
-  *close(name: string): Task<number> {
-    const output = this.#outputs.get(name)
-    const source = this.#sources.get(name)
-    this.#outputs.delete(name)
-    this.#sources.delete(name)
-    output?.file.release()
-    source?.input.close()
-    const child = output?.child ?? source?.child
-    if (child) return (yield* this.run.process.wait(child)).code
-    return output || source ? 0 : -1
   }
 
   *system(command: string): Task<number> {

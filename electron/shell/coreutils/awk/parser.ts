@@ -1,166 +1,118 @@
 import type { AwkFunction, AwkProgram, Expression, Rule, Statement } from './ast.ts'
-import { AwkSyntaxError, tokenize, type Token } from './lexer.ts'
+import { AwkExpressions } from './expressions.ts'
+import { tokenize } from './lexer.ts'
 
 export function parseAwk(source: string): AwkProgram {
   return new AwkParser(tokenize(source)).program()
 }
 
-class AwkParser {
-  readonly #tokens: Token[]
-  #at = 0
-  /** In print's arguments ">" is a redirection. */
-  #noGreater = false
-
-  constructor(tokens: Token[]) {
-    this.#tokens = tokens
-  }
-
+class AwkParser extends AwkExpressions {
   program(): AwkProgram {
     const rules: Rule[] = []
     const functions = new Map<string, AwkFunction>()
-    this.#skip()
-    while (this.#peek().kind !== 'end') {
-      if (this.#isKeyword('function', 'func')) {
-        this.#next()
-        const name = this.#next().text
-        this.#expect('(')
+    this.skip()
+    while (this.peek().kind !== 'end') {
+      if (this.isKeyword('function', 'func')) {
+        this.next()
+        const name = this.next().text
+        this.expect('(')
         const parameters: string[] = []
-        while (!this.#is(')')) {
-          parameters.push(this.#next().text)
-          if (this.#is(',')) this.#next()
-          this.#newlines()
+        while (!this.is(')')) {
+          parameters.push(this.next().text)
+          if (this.is(',')) this.next()
+          this.newlines()
         }
-        this.#next()
-        this.#newlines()
+        this.next()
+        this.newlines()
         functions.set(name, { parameters, body: this.#block() })
       } else rules.push(this.#rule())
-      this.#skip()
+      this.skip()
     }
     return { rules, functions }
-  }
-
-  // ---- tokens ------------------------------------------------------------------------------------------------------
-
-  #peek(ahead = 0): Token {
-    return this.#tokens[Math.min(this.#at + ahead, this.#tokens.length - 1)]!
-  }
-
-  #next(): Token {
-    const token = this.#peek()
-    this.#at++
-    return token
-  }
-
-  #is(...texts: string[]): boolean {
-    const token = this.#peek()
-    return token.kind === 'operator' && texts.includes(token.text)
-  }
-
-  #isKeyword(...texts: string[]): boolean {
-    const token = this.#peek()
-    return token.kind === 'keyword' && texts.includes(token.text)
-  }
-
-  #error(): AwkSyntaxError {
-    const token = this.#peek()
-    return new AwkSyntaxError(`line ${token.line}: syntax error at or near ${token.kind === 'newline' ? 'end of line' : token.text}`)
-  }
-
-  #expect(text: string): void {
-    if (!this.#is(text)) throw this.#error()
-    this.#next()
-  }
-
-  #newlines(): void {
-    while (this.#peek().kind === 'newline') this.#next()
-  }
-
-  #skip(): void {
-    while (this.#peek().kind === 'newline' || this.#is(';')) this.#next()
   }
 
   // ---- rules and statements ----------------------------------------------------------------------------------------
 
   #rule(): Rule {
-    if (this.#isKeyword('BEGIN', 'END')) {
-      const pattern = this.#next().text as 'BEGIN' | 'END'
-      this.#newlines()
+    if (this.isKeyword('BEGIN', 'END')) {
+      const pattern = this.next().text as 'BEGIN' | 'END'
+      this.newlines()
       return { pattern, body: this.#block() }
     }
-    if (this.#is('{')) return { body: this.#block() }
-    const first = this.#expression()
+    if (this.is('{')) return { body: this.#block() }
+    const first = this.expression()
     let pattern: Rule['pattern'] = first
-    if (this.#is(',')) {
-      this.#next()
-      this.#newlines()
-      pattern = [first, this.#expression()]
+    if (this.is(',')) {
+      this.next()
+      this.newlines()
+      pattern = [first, this.expression()]
     }
-    return this.#is('{') ? { pattern, body: this.#block() } : { pattern }
+    return this.is('{') ? { pattern, body: this.#block() } : { pattern }
   }
 
   #block(): Statement {
-    this.#expect('{')
+    this.expect('{')
     const body: Statement[] = []
-    this.#skip()
-    while (!this.#is('}')) {
-      if (this.#peek().kind === 'end') throw this.#error()
+    this.skip()
+    while (!this.is('}')) {
+      if (this.peek().kind === 'end') throw this.error()
       body.push(this.#statement())
-      this.#skip()
+      this.skip()
     }
-    this.#next()
+    this.next()
     return { kind: 'block', body }
   }
 
   #end(): void {
-    if (this.#is(';')) this.#next()
-    else if (this.#peek().kind === 'newline') this.#newlines()
-    else if (!this.#is('}') && this.#peek().kind !== 'end') throw this.#error()
+    if (this.is(';')) this.next()
+    else if (this.peek().kind === 'newline') this.newlines()
+    else if (!this.is('}') && this.peek().kind !== 'end') throw this.error()
   }
 
   #body(): Statement {
-    this.#newlines()
-    if (this.#is(';')) {
-      this.#next()
+    this.newlines()
+    if (this.is(';')) {
+      this.next()
       return { kind: 'block', body: [] }
     }
     return this.#statement()
   }
 
   #statement(): Statement {
-    if (this.#is('{')) return this.#block()
-    if (this.#peek().kind === 'keyword') {
-      switch (this.#peek().text) {
+    if (this.is('{')) return this.#block()
+    if (this.peek().kind === 'keyword') {
+      switch (this.peek().text) {
         case 'if': {
-          this.#next()
-          this.#expect('(')
-          const test = this.#expression()
-          this.#expect(')')
+          this.next()
+          this.expect('(')
+          const test = this.expression()
+          this.expect(')')
           const yes = this.#body()
-          const back = this.#at
-          this.#skip()
-          if (this.#isKeyword('else')) {
-            this.#next()
+          const back = this.at
+          this.skip()
+          if (this.isKeyword('else')) {
+            this.next()
             return { kind: 'if', test, yes, no: this.#body() }
           }
-          this.#at = back
+          this.at = back
           return { kind: 'if', test, yes }
         }
         case 'while': {
-          this.#next()
-          this.#expect('(')
-          const test = this.#expression()
-          this.#expect(')')
+          this.next()
+          this.expect('(')
+          const test = this.expression()
+          this.expect(')')
           return { kind: 'while', test, body: this.#body() }
         }
         case 'do': {
-          this.#next()
+          this.next()
           const body = this.#body()
-          this.#skip()
-          if (!this.#isKeyword('while')) throw this.#error()
-          this.#next()
-          this.#expect('(')
-          const test = this.#expression()
-          this.#expect(')')
+          this.skip()
+          if (!this.isKeyword('while')) throw this.error()
+          this.next()
+          this.expect('(')
+          const test = this.expression()
+          this.expect(')')
           this.#end()
           return { kind: 'do', test, body }
         }
@@ -170,14 +122,14 @@ class AwkParser {
         case 'nextfile':
         case 'break':
         case 'continue': {
-          const kind = this.#next().text as 'next'
+          const kind = this.next().text as 'next'
           this.#end()
           return { kind }
         }
         case 'exit':
         case 'return': {
-          const kind = this.#next().text as 'exit'
-          const value = this.#is(';', '}') || this.#peek().kind === 'newline' || this.#peek().kind === 'end' ? undefined : this.#expression()
+          const kind = this.next().text as 'exit'
+          const value = this.is(';', '}') || this.peek().kind === 'newline' || this.peek().kind === 'end' ? undefined : this.expression()
           this.#end()
           return { kind, ...(value && { value }) }
         }
@@ -189,259 +141,51 @@ class AwkParser {
   }
 
   #for(): Statement {
-    this.#next()
-    this.#expect('(')
-    if (this.#peek().kind === 'name' && this.#peek(1).text === 'in' && this.#peek(3).text === ')') {
-      const variable = this.#next().text
-      this.#next()
-      const array = this.#next().text
-      this.#expect(')')
+    this.next()
+    this.expect('(')
+    if (this.peek().kind === 'name' && this.peek(1).text === 'in' && this.peek(3).text === ')') {
+      const variable = this.next().text
+      this.next()
+      const array = this.next().text
+      this.expect(')')
       return { kind: 'for-in', variable, array, body: this.#body() }
     }
-    const init = this.#is(';') ? undefined : this.#simple()
-    this.#expect(';')
-    this.#newlines()
-    const test = this.#is(';') ? undefined : this.#expression()
-    this.#expect(';')
-    this.#newlines()
-    const step = this.#is(')') ? undefined : this.#simple()
-    this.#expect(')')
+    const init = this.is(';') ? undefined : this.#simple()
+    this.expect(';')
+    this.newlines()
+    const test = this.is(';') ? undefined : this.expression()
+    this.expect(';')
+    this.newlines()
+    const step = this.is(')') ? undefined : this.#simple()
+    this.expect(')')
     return { kind: 'for', ...(init && { init }), ...(test && { test }), ...(step && { step }), body: this.#body() }
   }
 
   #simple(): Statement {
-    if (this.#isKeyword('print', 'printf')) return this.#print()
-    if (this.#isKeyword('delete')) {
-      this.#next()
-      const name = this.#next().text
-      if (!this.#is('[')) return { kind: 'delete', name }
-      return { kind: 'delete', name, index: this.#subscript() }
+    if (this.isKeyword('print', 'printf')) return this.#print()
+    if (this.isKeyword('delete')) {
+      this.next()
+      const name = this.next().text
+      if (!this.is('[')) return { kind: 'delete', name }
+      return { kind: 'delete', name, index: this.subscript() }
     }
-    return { kind: 'expression', value: this.#expression() }
+    return { kind: 'expression', value: this.expression() }
   }
 
   #print(): Statement {
-    const formatted = this.#next().text === 'printf'
-    const saved = this.#noGreater
-    this.#noGreater = true
+    const formatted = this.next().text === 'printf'
+    const saved = this.noGreater
+    this.noGreater = true
     let args: Expression[] = []
-    const ends = (): boolean => this.#is(';', '}', '>', '>>', '|') || this.#peek().kind === 'newline' || this.#peek().kind === 'end'
+    const ends = (): boolean => this.is(';', '}', '>', '>>', '|') || this.peek().kind === 'newline' || this.peek().kind === 'end'
     if (!ends()) {
-      args = this.#list()
+      args = this.list()
       const [only] = args
       if (args.length === 1 && only!.kind === 'group' && (only!.inner.length > 1 || ends())) args = only!.inner
     }
-    this.#noGreater = saved
-    if (!this.#is('>', '>>', '|')) return { kind: 'print', formatted, args }
-    const operator = this.#next().text as '>' | '>>' | '|'
-    return { kind: 'print', formatted, args, redirect: { operator, target: this.#concatenation() } }
-  }
-
-  #list(): Expression[] {
-    const items = [this.#expression()]
-    while (this.#is(',')) {
-      this.#next()
-      this.#newlines()
-      items.push(this.#expression())
-    }
-    return items
-  }
-
-  // ---- expressions, loosest first ----------------------------------------------------------------------------------
-
-  #expression(): Expression {
-    return this.#ternary()
-  }
-
-  #ternary(): Expression {
-    const test = this.#binary(0)
-    if (this.#is('?')) {
-      this.#next()
-      this.#newlines()
-      const yes = this.#ternary()
-      this.#newlines()
-      this.#expect(':')
-      this.#newlines()
-      return { kind: 'conditional', test, yes, no: this.#ternary() }
-    }
-    if (this.#is('=', '+=', '-=', '*=', '/=', '%=', '^=') && ['variable', 'field', 'element'].includes(test.kind)) {
-      const operator = this.#next().text
-      this.#newlines()
-      return { kind: 'assign', operator, target: test, value: this.#ternary() }
-    }
-    return test
-  }
-
-  #binary(level: number): Expression {
-    if (level === 0 || level === 1) {
-      const operator = level === 0 ? '||' : '&&'
-      let left = this.#binary(level + 1)
-      while (this.#is(operator)) {
-        this.#next()
-        this.#newlines()
-        left = { kind: 'binary', operator, left, right: this.#assignable(this.#binary(level + 1)) }
-      }
-      return left
-    }
-    if (level === 2) {
-      let left = this.#binary(3)
-      while (this.#isKeyword('in')) {
-        this.#next()
-        left = { kind: 'in', name: this.#next().text, index: left.kind === 'group' ? left.inner : [left] }
-      }
-      return left
-    }
-    if (level === 3) {
-      let left = this.#comparison()
-      while (this.#is('~') || (this.#is('!') && this.#peek(1).text === '~')) {
-        const negated = this.#next().text === '!'
-        if (negated) this.#next()
-        left = { kind: 'match', negated, left, right: this.#comparison() }
-      }
-      return left
-    }
-    throw this.#error()
-  }
-
-  /** `a && b = 1` assigns b, as every awk has it. */
-  #assignable(target: Expression): Expression {
-    if (!this.#is('=') || !['variable', 'field', 'element'].includes(target.kind)) return target
-    this.#next()
-    return { kind: 'assign', operator: '=', target, value: this.#ternary() }
-  }
-
-  #comparison(): Expression {
-    const left = this.#concatenation()
-    if (!this.#is('<', '<=', '==', '!=', '>=') && !(this.#is('>') && !this.#noGreater)) return this.#piped(left)
-    const operator = this.#next().text
-    return { kind: 'binary', operator, left, right: this.#concatenation() }
-  }
-
-  #piped(left: Expression): Expression {
-    let out = left
-    while (this.#is('|') && this.#peek(1).text === 'getline') {
-      this.#next()
-      this.#next()
-      const target = this.#place()
-      out = { kind: 'getline', command: out, ...(target && { target }) }
-    }
-    return out
-  }
-
-  #place(): Expression | undefined {
-    if (this.#is('$') || this.#peek().kind === 'name') return this.#primary()
-    return undefined
-  }
-
-  #concatenation(): Expression {
-    let left = this.#additive()
-    while (this.#startsOperand()) left = { kind: 'binary', operator: ' ', left, right: this.#additive() }
-    return left
-  }
-
-  #startsOperand(): boolean {
-    const token = this.#peek()
-    if (['number', 'string', 'regex', 'name', 'function-name', 'builtin'].includes(token.kind)) return true
-    if (token.kind !== 'operator') return false
-    return ['$', '(', '-', '+', '++', '--'].includes(token.text) || (token.text === '!' && this.#peek(1).text !== '~')
-  }
-
-  #additive(): Expression {
-    let left = this.#multiplicative()
-    while (this.#is('+', '-')) left = { kind: 'binary', operator: this.#next().text, left, right: this.#multiplicative() }
-    return left
-  }
-
-  #multiplicative(): Expression {
-    let left = this.#unary()
-    while (this.#is('*', '/', '%')) left = { kind: 'binary', operator: this.#next().text, left, right: this.#unary() }
-    return left
-  }
-
-  #unary(): Expression {
-    if (this.#is('!', '-', '+')) return { kind: 'unary', operator: this.#next().text, operand: this.#unary() }
-    return this.#power()
-  }
-
-  #power(): Expression {
-    const base = this.#postfix()
-    if (!this.#is('^')) return base
-    this.#next()
-    return { kind: 'binary', operator: '^', left: base, right: this.#is('-', '+', '!') ? this.#unary() : this.#power() }
-  }
-
-  #postfix(): Expression {
-    const target = this.#primary()
-    if (this.#is('++', '--') && ['variable', 'field', 'element'].includes(target.kind)) return { kind: 'step', operator: this.#next().text as '++', prefix: false, target }
-    return target
-  }
-
-  #subscript(): Expression[] {
-    this.#expect('[')
-    const saved = this.#noGreater
-    this.#noGreater = false
-    const index = this.#list()
-    this.#noGreater = saved
-    this.#expect(']')
-    return index
-  }
-
-  #primary(): Expression {
-    const token = this.#next()
-    switch (token.kind) {
-      case 'number':
-        return { kind: 'number', value: Number(token.text) }
-      case 'string':
-        return { kind: 'string', value: token.text }
-      case 'regex':
-        return { kind: 'regex', source: token.text }
-      case 'name':
-        return this.#is('[') ? { kind: 'element', name: token.text, index: this.#subscript() } : { kind: 'variable', name: token.text }
-      case 'function-name':
-      case 'builtin': {
-        const args: Expression[] = []
-        if (this.#is('(')) {
-          this.#next()
-          const saved = this.#noGreater
-          this.#noGreater = false
-          this.#newlines()
-          if (!this.#is(')')) args.push(...this.#list())
-          this.#noGreater = saved
-          this.#newlines()
-          this.#expect(')')
-        } else if (token.text !== 'length') {
-          this.#at--
-          throw this.#error()
-        }
-        return { kind: 'call', name: token.text, args, user: token.kind === 'function-name' }
-      }
-      case 'keyword':
-        if (token.text === 'getline') {
-          const target = this.#place()
-          if (!this.#is('<')) return { kind: 'getline', ...(target && { target }) }
-          this.#next()
-          return { kind: 'getline', file: this.#primary(), ...(target && { target }) }
-        }
-        break
-      case 'operator':
-        if (token.text === '$') {
-          if (this.#is('++', '--')) {
-            const operator = this.#next().text as '++'
-            return { kind: 'field', index: { kind: 'step', operator, prefix: true, target: this.#primary() } }
-          }
-          return { kind: 'field', index: this.#is('-', '+', '!') ? this.#unary() : this.#primary() }
-        }
-        if (token.text === '++' || token.text === '--') return { kind: 'step', operator: token.text, prefix: true, target: this.#primary() }
-        if (token.text === '(') {
-          const saved = this.#noGreater
-          this.#noGreater = false
-          const inner = this.#list()
-          this.#noGreater = saved
-          this.#expect(')')
-          return { kind: 'group', inner }
-        }
-    }
-    this.#at--
-    throw this.#error()
+    this.noGreater = saved
+    if (!this.is('>', '>>', '|')) return { kind: 'print', formatted, args }
+    const operator = this.next().text as '>' | '>>' | '|'
+    return { kind: 'print', formatted, args, redirect: { operator, target: this.concatenation() } }
   }
 }

@@ -4,8 +4,10 @@ import { NotSimulated, tool, type Run } from '../command.ts'
 import { openInput } from '../input.ts'
 import { sleep, type Task } from '../../../engine/machine/task.ts'
 import type { Filter, Json } from './ast.ts'
-import { Jq, PAUSE } from './interpreter.ts'
-import { JqSyntaxError, parseJq } from './parser.ts'
+import { PAUSE } from './evaluation.ts'
+import { Jq } from './interpreter.ts'
+import { parseJq } from './parser.ts'
+import { JqSyntaxError } from './tokens.ts'
 import { JqError, pretty } from './values.ts'
 
 interface Arguments { flags: Set<string>; variables: Map<string, Json>; indent: string; filter: string | undefined; files: string[]; positional: Json[] }

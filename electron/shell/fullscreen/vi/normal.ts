@@ -1,9 +1,10 @@
 import { ctrl } from '../keys.ts'
 import { after, before, type Fullscreen, type Picture } from '../screen.ts'
 import { Buffer, firstNonBlank, type Position } from './buffer.ts'
+import { join, operate, put } from './changes.ts'
 import { draw } from './display.ts'
 import { type Files, runEx } from './ex.ts'
-import { insertKey, shifted } from './insert.ts'
+import { insertKey } from './insert.ts'
 import { motion, type Motion } from './motions.ts'
 import { compilePattern, messageOf, search } from './pattern.ts'
 
@@ -97,11 +98,11 @@ export class Vi implements Fullscreen {
       return false
     }
     switch (key) {
-      case 'x': case '<Delete>': return this.#operate('d', this.#onLine('l', times))
-      case 'X': return this.#operate('d', this.#onLine('h', times))
-      case 'D': return this.#operate('d', motion(buffer, '$', count) as Motion)
-      case 'C': this.#operate('c', motion(buffer, '$', count) as Motion); return yield* this.#insert()
-      case 's': if (buffer.line !== '') this.#operate('c', this.#onLine('l', times)); return yield* this.#insert()
+      case 'x': case '<Delete>': return operate(this, 'd', this.#onLine('l', times))
+      case 'X': return operate(this, 'd', this.#onLine('h', times))
+      case 'D': return operate(this, 'd', motion(buffer, '$', count) as Motion)
+      case 'C': operate(this, 'c', motion(buffer, '$', count) as Motion); return yield* this.#insert()
+      case 's': if (buffer.line !== '') operate(this, 'c', this.#onLine('l', times)); return yield* this.#insert()
       case 'S': return yield* this.#lines('c', times)
       case 'Y': return yield* this.#lines('y', times)
       case 'i': return yield* this.#insert(times)
@@ -115,10 +116,10 @@ export class Vi implements Fullscreen {
         buffer.at = { row, column: indent.length }
         return yield* this.#insert(times, '\n')
       }
-      case 'p': case 'P': this.#put(key === 'p', times); return true
+      case 'p': case 'P': put(this, key === 'p', times); return true
       case 'u': for (let i = 0; i < times; i++) this.message = buffer.travel(true); return false
       case ctrl('r'): for (let i = 0; i < times; i++) this.message = buffer.travel(false); return false
-      case 'J': this.#join(Math.max(2, times)); return true
+      case 'J': join(buffer, Math.max(2, times)); return true
       case 'r': {
         const char = yield* this.#key()
         if (char === '<Esc>') return false
@@ -300,7 +301,7 @@ export class Vi implements Fullscreen {
       const { row } = moved.to
       if (moved.to.column <= firstNonBlank(buffer.lines[row]!)) moved = { to: { row: row - 1, column: buffer.lines[row - 1]!.length } }
     }
-    if (!this.#operate(operator, moved)) return false
+    if (!operate(this, operator, moved)) return false
     return operator === 'c' ? yield* this.#insert() : operator !== 'y'
   }
 
@@ -310,80 +311,8 @@ export class Vi implements Fullscreen {
     const first = buffer.at.row
     const last = first + count - 1
     if (count > 1 && first === buffer.lines.length - 1) return false
-    this.#operate(operator, { to: { row: Math.min(last, buffer.lines.length - 1), column: buffer.at.column }, linewise: true })
+    operate(this, operator, { to: { row: Math.min(last, buffer.lines.length - 1), column: buffer.at.column }, linewise: true })
     return operator === 'c' ? yield* this.#insert() : operator !== 'y'
-  }
-
-  #operate(operator: string, moved: Motion | undefined): boolean {
-    if (!moved) return false
-    const { buffer } = this
-    const { at } = buffer
-    const backwards = moved.to.row < at.row || (moved.to.row === at.row && moved.to.column < at.column)
-    const [from, to] = backwards ? [moved.to, { ...at }] : [{ ...at }, moved.to]
-    if (operator === '<' || operator === '>') {
-      for (let row = from.row; row <= to.row; row++) buffer.lines[row] = shifted(buffer.lines[row]!, operator === '>' ? 1 : -1, this.options)
-      buffer.at = { row: from.row, column: firstNonBlank(buffer.lines[from.row]!) }
-      if (to.row - from.row >= 2) this.message = `${to.row - from.row + 1} lines ${operator}ed 1 time`
-      return true
-    }
-    if (moved.linewise) {
-      const count = to.row - from.row + 1
-      buffer.register = { lines: buffer.lines.slice(from.row, to.row + 1), linewise: true }
-      if (operator === 'y') {
-        buffer.at = { row: from.row, column: backwards ? moved.to.column : at.column }
-        if (count > 2) this.message = `${count} lines yanked`
-      } else if (operator === 'c') {
-        const indent = this.options.autoindent ? /^[ \t]*/.exec(buffer.lines[from.row]!)![0] : ''
-        buffer.lines.splice(from.row, count, indent)
-        buffer.at = { row: from.row, column: indent.length }
-      } else {
-        buffer.cutLines(from.row, to.row)
-        this.message = buffer.isEmpty ? '--No lines in buffer--' : count > 2 ? `${count} fewer lines` : ''
-      }
-      return true
-    }
-    const end = moved.inclusive ? { row: to.row, column: after(buffer.lines[to.row]!, to.column) } : to
-    if (operator === 'y') {
-      buffer.register = { lines: buffer.span(from, end), linewise: false }
-      buffer.at = { ...from }
-      return true
-    }
-    buffer.register = { lines: buffer.cutSpan(from, end), linewise: false }
-    return true
-  }
-
-  #put(behind: boolean, count: number): void {
-    const { buffer } = this
-    const { register, at } = buffer
-    if (!register) {
-      this.message = 'E353: Nothing in register "'
-      return
-    }
-    if (register.linewise) {
-      const row = behind ? at.row + 1 : at.row
-      const all = Array.from({ length: count }, () => register.lines).flat()
-      buffer.lines.splice(row, 0, ...all)
-      buffer.at = { row, column: firstNonBlank(buffer.lines[row]!) }
-      if (all.length > 2) this.message = `${all.length} more lines`
-      return
-    }
-    if (behind) at.column = after(buffer.line, at.column)
-    const start = { ...at }
-    buffer.insert(Array.from({ length: count }, () => register.lines.join('\n')).join(''))
-    if (register.lines.length > 1) buffer.at = start
-    else buffer.at.column = before(buffer.line, buffer.at.column)
-  }
-
-  #join(count: number): void {
-    const { buffer } = this
-    const { row } = buffer.at
-    if (count > 2 && row + 1 === buffer.lines.length) buffer.at.column = 0
-    for (let i = 1; i < count && row + 1 < buffer.lines.length; i++) {
-      const [line, next] = [buffer.lines[row]!, buffer.lines[row + 1]!.replace(/^[ \t]+/, '')]
-      const gap = next === '' || next.startsWith(')') || /[ \t]$/.test(line) || line === '' ? '' : ' '
-      buffer.lines.splice(row, 2, line + gap + next)
-      buffer.at.column = next === '' || gap === '' ? Math.max(0, line.length - (next === '' ? 1 : 0)) : line.length
-    }
   }
 
   /** Insert mode, to its end; with a count what was typed comes as often (each on a line of its own after o). */
