@@ -19,7 +19,7 @@ export function internetProgram(addresses: readonly string[], ipv6: readonly str
     for (const { addresses: v4, ipv6: v6, certified } of PUBLIC_RESOLVERS) {
       if (!certified) continue
       for (const address of [...v4, ...v6].filter((a) => process.network.isLocal(a))) {
-        serveDns(process, { port: 853, address, program: 'named', tls: () => [certificateOf([...certified, ...v4, ...v6])] }, function* (query) {
+        serveDns(process, { port: 853, address, program: 'named', tls: () => ({ chain: [certificateOf([...certified, ...v4, ...v6])] }) }, function* (query) {
           return answerFrom(zones, query)
         })
       }

@@ -217,7 +217,7 @@ describe('bind', () => {
     ['.:53 {\n}\n.:53 {\n}\n', 'cannot serve dns://.:53 - it is already defined'],
     ['.:53 {\n  bind lo\n}\n.:53 {\n}\n', 'cannot serve dns://.:53 - zone overlap listener capacity with dns://.:53 on 127.0.0.1'],
     ['.:53 {\n  health localhost\n}\n', 'plugin/health: address localhost: missing port in address'],
-    ['tls://.:853 {\n}\n', 'podhop: not simulated: CoreDNS server tls://.:853 (dns:// is)'],
+    ['grpc://.:1443 {\n}\n', 'podhop: not simulated: CoreDNS server grpc://.:1443 (dns://, tls:// and https:// are)'],
   ])('%j', (corefile, message) => {
     expect(start(corefile).output()).toContain(`${message}\n`)
   })

@@ -68,7 +68,7 @@ test.each([
 
 test('the Corefile of kubeadm is read as it is meant', () => {
   const [block] = parseCorefile(COREFILE)
-  expect(block!.keys).toEqual([{ zone: '.', port: 53, text: '.:53' }])
+  expect(block!.keys).toEqual([{ zone: '.', port: 53, text: '.:53', transport: 'dns' }])
   expect(block!.plugins.find((p) => p.name === 'kubernetes')).toMatchObject({ args: ['cluster.local', 'in-addr.arpa', 'ip6.arpa'], block: [['pods', 'insecure'], ['fallthrough', 'in-addr.arpa', 'ip6.arpa'], ['ttl', '30']] })
 })
 

@@ -2,20 +2,21 @@ import type { KubernetesClient } from '../kubernetes/client.ts'
 import { Signal, sleep, type Task } from '../machine/task.ts'
 import type { Process, Program } from '../machine/types.ts'
 import { joinHostPort } from '../network/address.ts'
-import type { DnsMessage } from '../network/wire/dns.ts'
+import { dnsQuery, type DnsMessage } from '../network/wire/dns.ts'
 import { goDuration } from '../kubernetes/kubelet/go-duration.ts'
 import { parseGoFlags, type FlagSpec } from '../programs/go-flags.ts'
 import { GO_NOT_FOUND, serveGo, splitTarget, type GoAnswer } from '../programs/http/go.ts'
 import type { HttpServer } from '../programs/http/server.ts'
 import { Output, untilSignal } from '../programs/output.ts'
-import type { Chain, PluginContext } from './coredns/chain.ts'
+import type { PluginContext } from './coredns/chain.ts'
 import { serverName, setUpServer, type Build, type Listening, type ServerSetup } from './coredns/configure.ts'
 import { corefileHash, CorefileError, readCorefile, type CorefileSurroundings, type ServerBlock } from './coredns/corefile.ts'
+import { answerDoh } from './coredns/doh.ts'
+import { chainFor, groupsOf, isPreferredName, tlsOf, type Group } from './coredns/groups.ts'
 import { LoopWatch } from './coredns/loop.ts'
 import { Metrics } from './coredns/metrics.ts'
 import { NotSimulated } from './coredns/setups.ts'
-import { isBelow } from './names.ts'
-import { replyTo, serveDns, type DnsClient, type DnsServer } from './server.ts'
+import { replyTo, serveDns, type DnsClient, type DnsServer, type DnsServerOptions } from './server.ts'
 
 /** The coredns binary: reads its Corefile, serves DNS, health and readiness, and loads a changed Corefile again. */
 export interface CoreDnsBuild extends Build { go: string; revision: string }
@@ -51,8 +52,8 @@ const CHECK_SYNC = 100
 const TELL_SYNC = 500
 const MOST_SYNC = 5_000
 
-/** One listener: the zones that are served there. */
-interface Group { address: string; port: number; members: { zone: string; chain: Chain }[] }
+/** ms (core/dnsserver/server.go). */
+const TIMEOUTS = { read: 3_000, idle: 10_000 }
 
 /** What listens; replaced as a whole by a reload. */
 interface Running {
@@ -113,10 +114,10 @@ class Instance {
       return 1
     }
     const isQuiet = this.#options.flags.get('quiet') === 'true'
-    for (const { address, port, members } of isQuiet ? [] : this.#running.groups) {
-      for (const zone of members.map((m) => m.zone).sort()) {
+    for (const { transport, address, port, members } of isQuiet ? [] : this.#running.groups) {
+      for (const zone of [...new Set(members.map((m) => m.zone))].sort()) {
         if (!isPreferredName(zone)) this.#out.write(`Warning: Domain ${JSON.stringify(zone)} does not follow RFC1035 preferred syntax\n`)
-        this.#out.write(`${zone}:${port}${address === '' ? '' : ` on ${address}`}\n`)
+        this.#out.write(`${transport === 'dns' ? '' : `${transport}://`}${zone}:${port}${address === '' ? '' : ` on ${address}`}\n`)
       }
     }
     this.#tellHash()
@@ -174,17 +175,18 @@ class Instance {
       process,
       log: (line) => this.#out.write(`${line}\n`),
       metrics: this.#metrics,
-      lookup: (name, type) => chainFor(running.groups.flatMap((g) => (g.port === this.#port ? g.members : [])), name)?.lookup(name, type, here) ?? nothing(),
+      file: (path) => process.resolve(path),
+      lookup: (name, type, client = here) => chainFor(running.groups.flatMap((g) => (g.transport === 'dns' && g.port === this.#port ? g.members : [])), { query: dnsQuery(0, name, type), client, name, type })?.lookup(name, type, client) ?? nothing(),
     }
     try {
       for (const block of blocks) running.setups.push({ block, setup: setUpServer(block, context, this.#client, this.#build) })
-      running.groups = this.#groupsOf(running.setups)
+      running.groups = groupsOf(running.setups, this.#port)
       if (!patient || this.#isSynced(running)) this.#open(running)
       this.#metrics.clear('coredns_plugin_enabled')
       const measured = new Set<string>()
       for (const { block, setup } of running.setups) {
         const { health, ready, metrics, bind } = setup
-        for (const { zone, port } of block.keys) for (const { name } of block.plugins) this.#metrics.set('coredns_plugin_enabled', { name, server: serverName(port, bind[0]), view: '', zone }, 1)
+        for (const { zone, port, transport } of block.keys) for (const { name } of block.plugins) this.#metrics.set('coredns_plugin_enabled', { name, server: serverName(port, bind[0], transport), view: setup.view, zone }, 1)
         if (metrics && !measured.has(JSON.stringify(metrics))) {
           measured.add(JSON.stringify(metrics))
           running.http.push(this.#web(metrics, (path) => (path === '/metrics' ? { body: this.#metrics.text(), contentType: 'text/plain; version=0.0.4; charset=utf-8; escaping=values' } : GO_NOT_FOUND)))
@@ -207,8 +209,30 @@ class Instance {
   #open(running: Running): void {
     for (const group of running.groups) {
       const { address, port } = group
-      running.servers.push(this.#listen({ port, ...(address === '' ? {} : { address }) }, (where) => serveDns(this.#process, { ...where, program: this.#build.program, compress: 'needed' }, (query, client) => this.#answer(group, query, client))))
+      const where = { port, ...(address === '' ? {} : { address }) }
+      if (group.transport === 'https') running.http.push(this.#listen(where, () => this.#serveHttps(group)))
+      else running.servers.push(this.#listen(where, () => serveDns(this.#process, { ...where, ...this.#manner(group) }, (query, client) => this.#answer(group, query, client))))
     }
+  }
+
+  #manner({ transport, members }: Group): Omit<DnsServerOptions, 'port' | 'address'> {
+    const timeouts = Object.assign({ ...TIMEOUTS }, ...members.map(({ setup }) => setup.timeouts)) as typeof TIMEOUTS
+    const tls = tlsOf(members)
+    return { program: this.#build.program, compress: 'needed', timeouts, ...(transport === 'tls' ? { onlyTcp: true, ...(tls ? { tls: () => tls } : {}) } : {}) }
+  }
+
+  #serveHttps(group: Group): HttpServer {
+    const { port, address, members } = group
+    const tls = tlsOf(members)
+    const server = serverName(port, address, 'https')
+    const answer = answerDoh
+    const metrics = this.#metrics
+    const handle = (query: DnsMessage, client: DnsClient): Task<DnsMessage | undefined> => this.#answer(group, query, client)
+    return serveGo(this.#process, this.#build.program, port, address === '' ? undefined : address, function* (request) {
+      const done = yield* answer(request, handle)
+      metrics.add('coredns_dns_https_responses_total', { server, status: String(done.status ?? 200) })
+      return done
+    }, tls && { select: () => tls })
   }
 
   /** plugin/kubernetes' InitKubeCache: the API is waited for, but not longer than five seconds. */
@@ -220,27 +244,6 @@ class Instance {
       if (waited === MOST_SYNC) this.#out.write('[WARNING] plugin/kubernetes: starting server with unsynced Kubernetes API\n')
       else if (waited % TELL_SYNC === 0) this.#out.write('[INFO] plugin/kubernetes: waiting for Kubernetes API before starting server\n')
     }
-  }
-
-  /** Blocks by the listeners that they share. */
-  #groupsOf(setups: Running['setups']): Group[] {
-    const groups = new Map<string, Group>()
-    for (const { block, setup } of setups) {
-      for (const key of block.keys) {
-        for (const address of setup.bind.length > 0 ? setup.bind : ['']) {
-          const port = key.port === 53 ? this.#port : key.port
-          const id = joinHostPort(address, port)
-          const group = groups.get(id) ?? { address, port, members: [] }
-          groups.set(id, group)
-          const at = (where: string): string => `dns://${key.zone}:${port}${where === '' ? '' : ` on ${where}`}`
-          if (group.members.some((m) => m.zone === key.zone)) throw new CorefileError(`cannot serve ${at(address)} - it is already defined`)
-          const other = [...groups.values()].find((g) => g.port === port && (g.address === '') !== (address === '') && g.members.some((m) => m.zone === key.zone))
-          if (other) throw new CorefileError(`cannot serve ${at(address)} - zone overlap listener capacity with ${at(other.address)}`)
-          group.members.push({ zone: key.zone, chain: setup.chain })
-        }
-      }
-    }
-    return [...groups.values()]
   }
 
   #web(where: Listening, answer: (path: string) => GoAnswer): HttpServer {
@@ -275,9 +278,9 @@ class Instance {
     if (question.type === 'HINFO' && client.protocol === 'udp') this.#seeLoop(question.name, client)
     // other classes are for chaos, and for those who are asked in its place
     if (question.class !== 'IN' && !members.some(({ chain }) => chain.plugins.some((p) => p.name === 'chaos' || p.name === 'forward'))) return replyTo(query, { rcode: 'REFUSED' })
-    const chain = chainFor(members, question.name)
-    if (!chain) return replyTo(query, { rcode: 'REFUSED' })
-    return yield* chain.serve({ query, client, name: question.name, type: question.type })
+    const request = { query, client, name: question.name, type: question.type }
+    const chain = chainFor(members, request)
+    return chain ? yield* chain.serve(request) : replyTo(query, { rcode: 'REFUSED' })
   }
 
   // ---- the loop plugin ----------------------------------------------------------------------------------------
@@ -374,17 +377,6 @@ class Instance {
     for (const server of [...running.servers, ...running.http]) server.close()
     for (const { setup } of running.setups) for (const plugin of setup.chain.plugins) plugin.stop?.()
   }
-}
-
-/** The member with the longest zone that a name is below. */
-function chainFor(members: Group['members'], name: string): Chain | undefined {
-  let best: Group['members'][number] | undefined
-  for (const member of members) if (isBelow(member.zone, name) && (!best || member.zone.length > best.zone.length)) best = member
-  return best?.chain
-}
-
-function isPreferredName(zone: string): boolean {
-  return zone === '.' || zone.endsWith('.in-addr.arpa.') || zone.endsWith('.ip6.arpa.') || /^(([A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?)\.)+$/.test(zone)
 }
 
 function* nothing(): Task<undefined> {

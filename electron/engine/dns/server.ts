@@ -3,7 +3,7 @@ import type { Process } from '../machine/types.ts'
 import type { Ip, TcpConnection, TcpListener, UdpSocket } from '../network/types.ts'
 import { decodeDns, encodeDns, type DnsMessage } from '../network/wire/dns.ts'
 import { ownerOf } from '../programs/stream.ts'
-import { TlsServer } from '../programs/tls/socket.ts'
+import { TlsServer, type ClientAuth } from '../programs/tls/socket.ts'
 import type { Certificate } from '../programs/tls/x509.ts'
 import { concatBytes } from '../text.ts'
 
@@ -36,7 +36,11 @@ export interface DnsServerOptions {
   program: string
   compress?: 'needed'
   /** By TLS alone (RFC 7858), with these certificates. */
-  tls?: () => readonly Certificate[]
+  tls?: () => { chain: readonly Certificate[]; clients?: ClientAuth }
+  /** No datagrams. */
+  onlyTcp?: boolean
+  /** ms: how long a connection may say nothing, at first and after a query; 8 s if absent. */
+  timeouts?: { read: number; idle: number }
 }
 
 /** Listens on a port of the process's network namespace. Throws SystemError EADDRINUSE. */
@@ -44,15 +48,17 @@ export function serveDns(process: Process, options: DnsServerOptions, handle: Dn
   const owner = ownerOf(process, options.program)
   const where = { port: options.port, owner, ...(options.address ? { address: options.address } : {}) }
   const { tls } = options
-  if (tls) {
-    const listener = process.network.sockets.listen(where, (connection) => serveTcp(process, new TlsServer(connection, { random: process.clock.random, select: () => ({ chain: tls() }) }), options.compress, handle))
+  const secured = (connection: TcpConnection): TcpConnection => (tls ? new TlsServer(connection, { random: process.clock.random, select: () => tls() }) : connection)
+  const accept = (connection: TcpConnection): void => serveTcp(process, secured(connection), options, handle)
+  if (tls || options.onlyTcp) {
+    const listener = process.network.sockets.listen(where, accept)
     process.onExit(() => listener.close())
     return listener
   }
   const udp: UdpSocket = process.network.sockets.udp(where)
   let tcp: TcpListener
   try {
-    tcp = process.network.sockets.listen(where, (connection) => serveTcp(process, connection, options.compress, handle))
+    tcp = process.network.sockets.listen(where, accept)
   } catch (error) {
     udp.close()
     throw error
@@ -92,16 +98,16 @@ function* answerUdp(socket: UdpSocket, compress: 'needed' | undefined, query: Dn
   }
 }
 
-function serveTcp(process: Process, connection: TcpConnection, compress: 'needed' | undefined, handle: DnsHandler): void {
+function serveTcp(process: Process, connection: TcpConnection, { compress, timeouts = { read: IDLE_TCP, idle: IDLE_TCP } }: DnsServerOptions, handle: DnsHandler): void {
   let buffer: Uint8Array = new Uint8Array(0)
   const close = (): void => {
     if (connection.state !== 'CLOSED') connection.end()
   }
-  let idle = process.clock.schedule(IDLE_TCP, close, { background: true })
+  let idle = process.clock.schedule(timeouts.read, close, { background: true })
   connection.handlers = {
     onData: (data) => {
       process.clock.cancel(idle)
-      idle = process.clock.schedule(IDLE_TCP, close, { background: true })
+      idle = process.clock.schedule(timeouts.idle, close, { background: true })
       buffer = concatBytes([buffer, data])
       for (;;) {
         const length = buffer.length < 2 ? Infinity : (buffer[0]! << 8) | buffer[1]!

@@ -44,25 +44,37 @@ export interface PluginContext {
   process: Process
   log(line: string): void
   readonly metrics: Metrics
+  /** Where a file of the Corefile is (plugin/root). */
+  file(path: string): string
   /** Asks the whole server again: names that a plugin cannot complete by itself. */
-  lookup(name: string, type: string): Task<DnsMessage | undefined>
+  lookup(name: string, type: string, client?: DnsClient): Task<DnsMessage | undefined>
 }
 
 /** The order in which plugins are asked: plugin.cfg, not the Corefile. */
-export const PLUGIN_ORDER = ['metadata', 'reload', 'bufsize', 'bind', 'debug', 'ready', 'health', 'prometheus', 'errors', 'log', 'local', 'dns64', 'acl', 'any', 'chaos', 'loadbalance', 'cache', 'rewrite', 'header', 'autopath', 'minimal', 'template', 'transfer', 'hosts', 'k8s_external', 'kubernetes', 'file', 'loop', 'forward', 'whoami']
+export const PLUGIN_ORDER = ['root', 'metadata', 'cancel', 'tls', 'timeouts', 'reload', 'nsid', 'bufsize', 'bind', 'debug', 'ready', 'health', 'prometheus', 'errors', 'log', 'local', 'dns64', 'acl', 'any', 'chaos', 'loadbalance', 'cache', 'rewrite', 'header', 'autopath', 'minimal', 'template', 'transfer', 'hosts', 'k8s_external', 'kubernetes', 'file', 'loop', 'forward', 'erratic', 'whoami', 'view']
 
 /** Known to CoreDNS, not to Podhop. */
 export const OTHER_PLUGINS = new Set([
-  'root', 'geoip', 'cancel', 'tls', 'quic', 'grpc_server', 'https', 'https3', 'timeouts', 'multisocket', 'nsid', 'trace',
-  'pprof', 'dnstap', 'tsig', 'dnssec', 'route53',
-  'azure', 'clouddns', 'auto', 'secondary', 'etcd', 'grpc', 'erratic', 'on', 'sign', 'view',
+  'geoip', 'multisocket', 'trace', 'pprof', 'dnstap', 'tsig', 'dnssec', 'route53', 'azure', 'clouddns', 'auto', 'secondary', 'etcd', 'grpc', 'on', 'sign',
 ])
 
 export class Chain {
   readonly plugins: readonly DnsPlugin[]
+  /** Whether the server block is for this query (plugin/view); else the next one of its zone is asked. */
+  readonly #takes: ((request: DnsRequest) => boolean) | undefined
 
-  constructor(plugins: readonly DnsPlugin[]) {
+  constructor(plugins: readonly DnsPlugin[], takes?: (request: DnsRequest) => boolean) {
     this.plugins = plugins
+    this.#takes = takes
+  }
+
+  /** It does not take every query. */
+  get isFiltered(): boolean {
+    return this.#takes !== undefined
+  }
+
+  takes(request: DnsRequest): boolean {
+    return this.#takes?.(request) ?? true
   }
 
   /** Undefined: the client hears nothing. */

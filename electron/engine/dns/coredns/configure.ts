@@ -1,16 +1,19 @@
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import type { Ip } from '../../network/types.ts'
-import { Chain, OTHER_PLUGINS, PLUGIN_ORDER, type DnsPlugin, type PluginContext } from './chain.ts'
+import { Chain, OTHER_PLUGINS, PLUGIN_ORDER, type DnsPlugin, type DnsRequest, type PluginContext } from './chain.ts'
 import { isBelow } from '../names.ts'
-import { CorefileError, type CorefileDirective, type ServerBlock } from './corefile.ts'
+import { CorefileError, type CorefileDirective, type ServerBlock, type Transport } from './corefile.ts'
 import { AnyPlugin, ChaosPlugin, MinimalPlugin } from './answering.ts'
 import { ExternalPlugin } from './external.ts'
 import { KubernetesPlugin } from './kubernetes.ts'
 import { PrometheusPlugin } from './metrics.ts'
 import { LocalPlugin } from './local.ts'
 import { WhoamiPlugin } from './plugins.ts'
+import { ViewPlugin } from './view.ts'
 import { bindAddresses, makeCache, makeDns64, makeExternal, makeHeader, makeHosts, makeLoadBalance, makeWeighted } from './setups-answers.ts'
-import { argumentError, duration, lines, makeAcl, makeAutopath, makeBufsize, makeErrors, makeFile, makeForward, makeKubernetes, makeLog, makeRewrite, makeTemplate, makeTransfer, NotSimulated, zoneOf } from './setups.ts'
+import { makeForward } from './setups-forward.ts'
+import { checkCancel, makeErratic, makeNsid, makeRoot, makeTimeouts, makeTls, makeView, type ServerTimeouts, type ServerTls } from './setups-server.ts'
+import { argumentError, duration, lines, makeAcl, makeAutopath, makeBufsize, makeErrors, makeFile, makeKubernetes, makeLog, makeRewrite, makeTemplate, makeTransfer, NotSimulated, zoneOf } from './setups.ts'
 
 /** Where something listens; without an address on all of them. */
 export interface Listening { address?: Ip; port: number }
@@ -30,6 +33,10 @@ export interface ServerSetup {
   loop: boolean
   /** Zones of which the log may say what the kubernetes plugin knows. */
   metadata: readonly string[] | undefined
+  tls: ServerTls | undefined
+  timeouts: Partial<ServerTimeouts>
+  root: string
+  view: string
 }
 
 /** A program that is CoreDNS with other plugins in it (node-cache). */
@@ -39,9 +46,9 @@ export interface Build { program: string; version: string; platform: string; plu
 const REPEATED = new Set(['acl', 'bind', 'file', 'forward', 'log', 'rewrite', 'template', 'transfer'])
 
 export function setUpServer(block: ServerBlock, context: PluginContext, client: KubernetesClient, build: Build): ServerSetup {
-  const setup: ServerSetup = { chain: new Chain([]), bind: [], health: undefined, lameduck: 0, ready: undefined, metrics: undefined, reload: undefined, loop: false, metadata: undefined }
-  const foreign = block.keys.find(({ text }) => /^(?!dns:)[a-z0-9]+:\/\//.test(text))
-  if (foreign) throw new NotSimulated(`CoreDNS server ${foreign.text} (dns:// is)`)
+  const setup: ServerSetup = { chain: new Chain([]), bind: [], health: undefined, lameduck: 0, ready: undefined, metrics: undefined, reload: undefined, loop: false, metadata: undefined, tls: undefined, timeouts: {}, root: '', view: '' }
+  const foreign = block.keys.find(({ transport }) => transport === 'grpc' || transport === 'quic')
+  if (foreign) throw new NotSimulated(`CoreDNS server ${foreign.text} (dns://, tls:// and https:// are)`)
   const names = block.plugins.map((p) => p.name)
   for (const directive of block.plugins) {
     const known = !build.plugins || build.plugins.has(directive.name)
@@ -50,18 +57,21 @@ export function setUpServer(block: ServerBlock, context: PluginContext, client: 
     throw new CorefileError(`${directive.file}:${directive.line} - Error during parsing: Unknown directive '${directive.name}'`)
   }
   const plugins: DnsPlugin[] = []
+  setup.view = block.plugins.find((p) => p.name === 'view')?.args[0] ?? ''
+  const here: PluginContext = { ...context, file: (path) => context.file(path.startsWith('/') || setup.root === '' ? path : `${setup.root}/${path}`) }
   try {
     for (const name of PLUGIN_ORDER) {
       const directives = block.plugins.filter((p) => p.name === name)
       if (directives.length === 0) continue
       if (directives.length > 1 && !REPEATED.has(name)) throw new CorefileError(`plugin/${name}: this plugin can only be used once per Server Block`)
-      plugins.push(...make(name, directives, block, names, setup, context, client, build))
+      plugins.push(...make(name, directives, block, names, setup, here, client, build))
     }
   } catch (error) {
     for (const plugin of plugins) plugin.stop?.()
     throw error
   }
-  setup.chain = new Chain(plugins)
+  const view = plugins.find((p) => p instanceof ViewPlugin)
+  setup.chain = new Chain(plugins, view && ((request) => view.takes(request, block.keys[0]?.port ?? 53, (label) => metadataIn(setup, request, label) ?? '')))
   try {
     for (const plugin of plugins) if (plugin instanceof ExternalPlugin) plugin.check()
   } catch (error) {
@@ -71,9 +81,16 @@ export function setUpServer(block: ServerBlock, context: PluginContext, client: 
   return setup
 }
 
+/** What is known of a query, where the metadata plugin collects it. */
+function metadataIn({ metadata, chain, view }: ServerSetup, request: DnsRequest, label: string): string | undefined {
+  if (!metadata?.some((zone) => isBelow(zone, request.name))) return undefined
+  if (label === 'view/name') return view
+  return chain.plugins.find((p) => p instanceof KubernetesPlugin)?.metadata(request, label)
+}
+
 /** "dns://:53": the metrics' name of a server. */
-export function serverName(port: number, address = ''): string {
-  return `dns://${address.includes(':') ? `[${address}]` : address}:${port}`
+export function serverName(port: number, address = '', transport: Transport = 'dns'): string {
+  return `${transport}://${address.includes(':') ? `[${address}]` : address}:${port}`
 }
 
 /** ":8080", "169.254.20.10:8080", "localhost:9153". */
@@ -88,12 +105,30 @@ function listeningOf(directive: CorefileDirective, otherwise: string): Listening
 function make(name: string, directives: readonly CorefileDirective[], block: ServerBlock, names: readonly string[], setup: ServerSetup, context: PluginContext, client: KubernetesClient, build: Build): DnsPlugin[] {
   const directive = directives[0]!
   const zones = block.keys.map((k) => k.zone)
-  const server = serverName(block.keys[0]?.port ?? 53, setup.bind[0])
+  const server = serverName(block.keys[0]?.port ?? 53, setup.bind[0], block.keys[0]?.transport)
   switch (name) {
+    case 'root':
+      setup.root = makeRoot(directive, context)
+      return []
+    case 'cancel':
+      checkCancel(directive)
+      return []
+    case 'tls':
+      setup.tls = makeTls(directive, context)
+      return []
+    case 'timeouts':
+      setup.timeouts = makeTimeouts(directive)
+      return []
+    case 'nsid':
+      return [makeNsid(directive, context)]
+    case 'erratic':
+      return [makeErratic(directive, context)]
+    case 'view':
+      return [makeView(directive)]
     case 'errors':
       return [makeErrors(directive, context)]
     case 'log':
-      return [makeLog(directives, context, (request, label) => (setup.metadata?.some((zone) => isBelow(zone, request.name)) ? setup.chain.plugins.find((p) => p instanceof KubernetesPlugin)?.metadata(request, label) : undefined))]
+      return [makeLog(directives, context, (request, label) => metadataIn(setup, request, label))]
     case 'loadbalance':
       return [directive.args[0] === 'weighted' ? makeWeighted(directive, context) : makeLoadBalance(directive, context)]
     case 'local':
@@ -125,7 +160,7 @@ function make(name: string, directives: readonly CorefileDirective[], block: Ser
       return []
     case 'prometheus':
       setup.metrics = listeningOf(directive, 'localhost:9153')
-      return [new PrometheusPlugin(context, server, zones[0] ?? '.', names)]
+      return [new PrometheusPlugin(context, server, zones[0] ?? '.', names, setup.view)]
     case 'bufsize':
       return [makeBufsize(directive)]
     case 'cache':

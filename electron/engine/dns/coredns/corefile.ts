@@ -14,9 +14,13 @@ export interface CorefileDirective {
   line: number
 }
 
+/** How a server is asked (plugin/pkg/transport). */
+export type Transport = 'dns' | 'tls' | 'https' | 'grpc' | 'quic'
+const PORTS: Readonly<Record<Transport, number>> = { dns: 53, tls: 853, https: 443, grpc: 443, quic: 853 }
+
 export interface ServerBlock {
   /** ".:53" → zone "." and port 53. */
-  keys: { zone: string; port: number; text: string }[]
+  keys: { zone: string; port: number; text: string; transport: Transport }[]
   plugins: CorefileDirective[]
 }
 
@@ -231,10 +235,10 @@ class Parser {
 }
 
 function parseKey(text: string): ServerBlock['keys'][number] {
-  const plain = text.replace(/^dns:\/\//, '')
+  const [, transport = 'dns', plain = ''] = /^(?:(dns|tls|https|grpc|quic):\/\/)?(.*)$/.exec(text)! as unknown as [string, Transport?, string?]
   const match = /^(.*?)(?::([0-9]+))?$/.exec(plain)!
   const host = match[1] === '' ? '.' : match[1]!
-  return { zone: reverseZone(host) ?? (host.endsWith('.') ? host.toLowerCase() : `${host.toLowerCase()}.`), port: Number(match[2] ?? 53), text }
+  return { zone: reverseZone(host) ?? (host.endsWith('.') ? host.toLowerCase() : `${host.toLowerCase()}.`), port: Number(match[2] ?? PORTS[transport]), text, transport }
 }
 
 /** "10.0.0.0/24" → "0.0.10.in-addr.arpa.", as plugin.Host's NormalizeExact does for whole octets. */

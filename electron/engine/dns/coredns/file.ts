@@ -90,7 +90,7 @@ export class FilePlugin implements DnsPlugin {
     const found = lookUp(zone, name, type)
     if (found.kind === 'no name' && options.fallthrough && (options.fallthrough.length === 0 || options.fallthrough.some((z) => isBelow(z, name)))) return yield* next()
     if (found.outside !== undefined) {
-      const outside = yield* this.#context.lookup(found.outside, type)
+      const outside = yield* this.#context.lookup(found.outside, type, request.client)
       found.answers.push(...(outside?.answers ?? []))
     }
     const { answers, authorities, additionals } = found

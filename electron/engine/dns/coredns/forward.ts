@@ -32,6 +32,8 @@ export interface ForwardOptions {
   /** Whose certificate an upstream has to show, if not its address's, and who has to vouch for it. */
   serverName: string | undefined
   roots: () => readonly Certificate[]
+  /** What it shows to upstreams that ask for one. */
+  certificates: readonly Certificate[]
 }
 
 interface Upstream { address: string; port: number; tls: boolean; fails: number; probing: boolean }
@@ -183,7 +185,7 @@ export class ForwardPlugin implements DnsPlugin {
   /** DNS over TLS, as crypto/tls and miekg/dns speak it and say what is wrong. */
   *#askTls(query: DnsMessage, { address, port }: Upstream): Task<DnsMessage | string> {
     const { process } = this.#context
-    const { serverName: host = address, roots } = this.#options
+    const { serverName: host = address, roots, certificates } = this.#options
     const until = process.clock.now + READ_TIMEOUT
     const stream = yield* TcpStream.open(process, address, port, { timeout: READ_TIMEOUT })
     if (!(stream instanceof TcpStream)) return undialled(address, port, stream.code)
@@ -193,7 +195,7 @@ export class ForwardPlugin implements DnsPlugin {
         mistrust = mistrustOf(chain, roots(), host, process.clock.wall())
         return mistrust === undefined ? undefined : ALERTS.badCertificate
       }
-      const made = yield* stream.startTls(process, { serverName: isValidIp(host) ? undefined : host, verify }, until)
+      const made = yield* stream.startTls(process, { serverName: isValidIp(host) ? undefined : host, verify, certificates }, until)
       if (mistrust !== undefined) return `tls: failed to verify certificate: ${mistrust}`
       if (!made) return `dial tcp ${joinHostPort(address, port)}: i/o timeout`
       if ('failure' in made) return made.failure.kind === 'not-tls' ? 'tls: first record does not look like a TLS handshake' : 'EOF'

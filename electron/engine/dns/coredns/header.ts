@@ -47,7 +47,7 @@ export class Dns64Plugin implements DnsPlugin {
     if (!original || request.type !== 'AAAA' || (!allowIpv4 && isIpv4(request.client.address))) return original
     if (original.rcode === 'NXDOMAIN' && original.authorities.some((r) => r.data.type === 'SOA')) return original
     if (!translateAll && original.answers.some((r) => r.data.type === 'AAAA')) return original
-    const found = yield* this.#context.lookup(request.name, 'A')
+    const found = yield* this.#context.lookup(request.name, 'A', request.client)
     if (!found) return original
     this.#context.metrics.add('coredns_dns64_requests_translated_total', { server: this.#options.server })
     const most = original.authorities.find((r) => r.data.type === 'SOA')?.ttl ?? 600

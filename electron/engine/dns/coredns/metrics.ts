@@ -19,6 +19,7 @@ const FAMILIES = {
   coredns_cache_served_stale_total: ['counter', 'The number of requests served from stale cache entries.'],
   coredns_dns64_requests_translated_total: ['counter', 'Counter of DNS requests translated by dns64.'],
   coredns_dns_do_requests_total: ['counter', 'Counter of DNS requests with DO bit set per zone.'],
+  coredns_dns_https_responses_total: ['counter', 'Counter of DoH responses per server and http status code.'],
   coredns_dns_request_duration_seconds: ['histogram', 'Histogram of the time (in seconds) each request took per zone.', TIMES],
   coredns_dns_request_size_bytes: ['histogram', 'Size of the EDNS0 UDP buffer in bytes (64K for TCP) per zone and protocol.', SIZES],
   coredns_dns_requests_total: ['counter', 'Counter of DNS requests made per zone, protocol and family.'],
@@ -51,8 +52,10 @@ export class PrometheusPlugin implements DnsPlugin {
   readonly #server: string
   readonly #zone: string
   readonly #writer: string | undefined
+  readonly #view: string
 
-  constructor(context: PluginContext, server: string, zone: string, plugins: readonly string[]) {
+  constructor(context: PluginContext, server: string, zone: string, plugins: readonly string[], view: string) {
+    this.#view = view
     this.#context = context
     this.#server = server
     this.#zone = zone
@@ -64,7 +67,7 @@ export class PrometheusPlugin implements DnsPlugin {
     const began = process.clock.now
     const reply = yield* next()
     const { client, query, type } = request
-    const where = { server: this.#server, view: '', zone: this.#zone }
+    const where = { server: this.#server, view: this.#view, zone: this.#zone }
     const by = { ...where, proto: client.protocol }
     if (query.edns?.dnssecOk) metrics.add('coredns_dns_do_requests_total', where)
     metrics.add('coredns_dns_requests_total', { ...by, family: client.address.includes(':') ? '2' : '1', type: TYPES.has(type) ? type : 'other' })

@@ -2,6 +2,7 @@ import type { Task } from '../../machine/task.ts'
 import { DNS_RCODES, DNS_TYPES, type DnsMessage, type DnsRecord } from '../../network/wire/dns.ts'
 import { absoluteName } from '../names.ts'
 import type { DnsPlugin, DnsRequest, Next, PluginContext } from './chain.ts'
+import { goRegExp } from './go-regexp.ts'
 
 /** CoreDNS' rewrite plugin: the question is another one inside, and the answer is put back (plugin/rewrite). */
 export type RewriteRule = {
@@ -50,7 +51,7 @@ export class RewritePlugin implements DnsPlugin {
     const original = request.query.questions
     const inner = { ...request.query, questions: original.map((q, i) => (i === 0 ? { ...q, name: question.name, type: question.type, class: kind } : q)) }
     let reply = yield* next({ ...request, name: question.name, type: question.type, query: inner })
-    for (const target of targets) reply = reply && (yield* this.#elsewhere(reply, target, question.type))
+    for (const target of targets) reply = reply && (yield* this.#elsewhere(reply, target, question.type, request.client))
     if (!reply) return undefined
     const result: DnsMessage = { ...reply, questions: original }
     const backwards = [...answer].reverse()
@@ -59,11 +60,11 @@ export class RewritePlugin implements DnsPlugin {
   }
 
   /** The first alias that leads elsewhere now, and what is there. */
-  *#elsewhere(reply: DnsMessage, rule: TargetRule, type: string): Task<DnsMessage> {
+  *#elsewhere(reply: DnsMessage, rule: TargetRule, type: string, client: DnsRequest['client']): Task<DnsMessage> {
     for (const [i, record] of reply.answers.entries()) {
       const target = record.data.type === 'CNAME' ? rule(record.data.target) : undefined
       if (target === undefined || record.data.type !== 'CNAME') continue
-      const found = yield* this.#context.lookup(target, type)
+      const found = yield* this.#context.lookup(target, type, client)
       if (!found) return reply
       const before = reply.answers.slice(0, i).filter((r) => r.data.type === 'CNAME')
       return { ...reply, truncated: found.truncated, answers: [...before, { ...record, data: { type: 'CNAME', target } }, ...found.answers] }
@@ -130,12 +131,6 @@ function matcher(how: string, pattern: string, rule: string): Matcher {
     default:
       throw new RewriteError(`${rule} rule supports only exact, prefix, suffix, substring, and regex name matching`)
   }
-}
-
-/** Go's syntax, as far as it is also JavaScript's: (?i) in front and (?P<name>…). */
-export function goRegExp(pattern: string): RegExp {
-  const flags = /^\(\?([a-z]+)\)/.exec(pattern)
-  return new RegExp(pattern.slice(flags?.[0].length ?? 0).replaceAll('(?P<', '(?<'), flags?.[1]?.includes('i') ? 'i' : '')
 }
 
 function compile(pattern: string, problem: string): RegExp {

@@ -69,7 +69,7 @@ function prefetchOf(directive: CorefileDirective, values: readonly string[]): Ca
 export function makeHosts(directive: CorefileDirective, context: PluginContext, blockZones: readonly string[]): HostsPlugin {
   const [file = '/etc/hosts', ...zones] = directive.args
   const lines: string[] = []
-  const options: HostsOptions = { file: context.process.resolve(file), zones: zones.length > 0 ? zones.map(zoneOf) : blockZones, lines, fallthrough: undefined, reverse: true, ttl: 3600, reload: 5000 }
+  const options: HostsOptions = { file: context.file(file), zones: zones.length > 0 ? zones.map(zoneOf) : blockZones, lines, fallthrough: undefined, reverse: true, ttl: 3600, reload: 5000 }
   if (directive.args.length > 0 && !context.process.fs.exists(options.file)) context.log(`[WARNING] plugin/hosts: File does not exist: ${file}`)
   for (const [word = '', ...rest] of linesOf(directive)) {
     if (word === 'fallthrough') options.fallthrough = rest.map(zoneOf)
@@ -184,7 +184,7 @@ export function makeWeighted(directive: CorefileDirective, context: PluginContex
     reload = ms
   }
   try {
-    return new WeightedPlugin(context, file.startsWith('/') ? file : `/${file}`, reload)
+    return new WeightedPlugin(context, context.file(file), reload)
   } catch (error) {
     if (!(error instanceof WeightError)) throw error
     throw plain(directive, error.message)

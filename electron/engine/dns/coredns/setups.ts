@@ -1,11 +1,8 @@
 import type { KubernetesClient } from '../../kubernetes/client.ts'
-import { systemRoots } from '../../cloud/authority.ts'
-import { canonicalIp, joinHostPort, tryParseCidr } from '../../network/address.ts'
+import { tryParseCidr } from '../../network/address.ts'
 import { parseSelector, SelectorError } from '../../kubernetes/selectors.ts'
 import { DNS_RCODES, DNS_TYPES } from '../../network/wire/dns.ts'
 import { parseGoDuration } from '../../programs/http/go.ts'
-import { DerError } from '../../programs/tls/der.ts'
-import { readCertificates, type Certificate } from '../../programs/tls/x509.ts'
 import { goDuration } from '../../kubernetes/kubelet/go-duration.ts'
 import { absoluteName } from '../names.ts'
 import { parseResolvConf } from '../resolv-conf.ts'
@@ -13,11 +10,11 @@ import { AclPlugin, AutopathPlugin, type AclRule } from './answering.ts'
 import type { DnsPlugin, PluginContext } from './chain.ts'
 import { CorefileError, reverseZone, type CorefileDirective } from './corefile.ts'
 import { FilePlugin, type FileOptions } from './file.ts'
-import { ForwardPlugin } from './forward.ts'
+import { goRegExp } from './go-regexp.ts'
 import { KubernetesPlugin } from './kubernetes.ts'
 import { LOG_FORMATS, LogPlugin, type LogRule, type Metadata } from './log.ts'
 import { BufsizePlugin, ErrorsPlugin, type Consolidation } from './plugins.ts'
-import { goRegExp, parseRewrite, RewriteError, RewritePlugin, RewriteUnknown } from './rewrite.ts'
+import { parseRewrite, RewriteError, RewritePlugin, RewriteUnknown } from './rewrite.ts'
 import { TransferPlugin } from './transfer.ts'
 import { ZoneError, ZoneUnknown } from './zone-file.ts'
 import { parseTemplate, TemplatePlugin, type DnsTemplate, type TemplateText } from './template.ts'
@@ -107,7 +104,8 @@ export function makeLog(directives: readonly CorefileDirective[], context: Plugi
 
 export function makeBufsize(directive: CorefileDirective): BufsizePlugin {
   const size = Number(directive.args[0] ?? 1232)
-  if (!Number.isInteger(size) || size < 512 || size > 4096) throw plain(directive, `Wrong argument count or unexpected line ending after '${directive.args[0] ?? 'bufsize'}'`)
+  // it says its own name twice
+  if (directive.args.length > 1 || !Number.isInteger(size) || size < 512 || size > 4096) throw plain(directive, argumentError(directive, directive.args.at(-1)).message)
   return new BufsizePlugin(size)
 }
 
@@ -216,7 +214,7 @@ export function makeFile(directives: readonly CorefileDirective[], zones: readon
   const all = directives.map((directive): FileOptions => {
     const [file, ...own] = directive.args
     if (file === undefined) throw argumentError(directive, undefined)
-    const options: FileOptions = { file: file.startsWith('/') ? file : `/${file}`, zones: own.length > 0 ? own.map(zoneOf) : zones, reload: 60_000, fallthrough: undefined }
+    const options: FileOptions = { file: context.file(file), zones: own.length > 0 ? own.map(zoneOf) : zones, reload: 60_000, fallthrough: undefined }
     for (const [word = '', ...rest] of lines(directive)) {
       if (word === 'fallthrough') options.fallthrough = rest.map(zoneOf)
       else if (word === 'upstream') continue
@@ -269,74 +267,4 @@ export function makeKubernetes(directive: CorefileDirective, blockZones: readonl
   }
   if (options.namespaces.length > 0 && options.namespaceLabels !== undefined) throw wrong(directive, 'namespaces and namespace_labels cannot both be set')
   return new KubernetesPlugin(client, context, options)
-}
-
-/** `tls`, `tls CA`: who has to vouch for upstreams (plugin/pkg/tls). */
-function rootsOf(directive: CorefileDirective, args: readonly string[], { process }: PluginContext): () => readonly Certificate[] {
-  const [file] = args
-  if (args.length > 3) throw argumentError(directive, args.at(-1))
-  if (args.length > 1) throw new NotSimulated('CoreDNS forward tls with a certificate of its own (tls, or tls CA)')
-  if (file === undefined) return systemRoots
-  const path = process.resolve(file)
-  if (!process.fs.exists(path)) throw plain(directive, `error reading ${file}: open ${file}: no such file or directory`)
-  try {
-    const roots = readCertificates(process.fs.readText(path))
-    if (roots.length > 0) return () => roots
-  } catch (error) {
-    if (!(error instanceof DerError)) throw error
-  }
-  throw plain(directive, 'could not read root certs: %!s(<nil>)')
-}
-
-export function makeForward(directive: CorefileDirective, context: PluginContext): ForwardPlugin {
-  const [from, ...targets] = directive.args
-  if (from === undefined || targets.length === 0) throw wrong(directive, `Wrong argument count or unexpected line ending after '${from ?? 'forward'}'`)
-  const { fs } = context.process
-  const to = targets.flatMap((target) => {
-    const [, transport] = /^([a-z]+):\/\//.exec(target) ?? []
-    const tls = transport === 'tls'
-    const bare = target.replace(/^(dns|tls|https|grpc|quic):\/\//, '')
-    if (fs.exists(bare)) return parseResolvConf(fs.readText(bare)).nameservers.map((address) => ({ address, port: 53, tls: false }))
-    const match = /^(?:\[(.*)\]|([0-9.]+))(?::(\d+))?$/.exec(bare)
-    const address = canonicalIp(match?.[1] ?? match?.[2] ?? bare)
-    if (address === undefined) throw new CorefileError(`plugin/forward: not an IP address or file: "${target}"`)
-    if (transport !== undefined && !tls && transport !== 'dns') throw plain(directive, `'${transport}' is not supported as a destination protocol in forward: ${transport}://${joinHostPort(address, Number(match?.[3] ?? (transport === 'quic' ? 853 : 443)))}`)
-    return [{ address, port: Number(match?.[3] ?? (tls ? 853 : 53)), tls }]
-  })
-  if (to.length > 15) throw plain(directive, `more than 15 TOs configured: ${to.length}`)
-  const options = {
-    from: zoneOf(from), to, except: [] as string[], policy: 'random' as 'random' | 'round_robin' | 'sequential',
-    transport: undefined as 'tcp' | 'udp' | undefined, maxConcurrent: 0, maxFails: 2, healthCheck: 500, healthDomain: '.', healthRecursion: true, next: [] as string[],
-    serverName: undefined as string | undefined, roots: systemRoots,
-  }
-  for (const [word = '', ...rest] of lines(directive)) {
-    const [value] = rest
-    if (word === 'force_tcp') options.transport = 'tcp'
-    else if (word === 'prefer_udp') options.transport ??= 'udp'
-    else if (word === 'tls') options.roots = rootsOf(directive, rest, context)
-    else if (!['except', 'policy', 'max_concurrent', 'max_fails', 'health_check', 'expire', 'next', 'tls_servername'].includes(word)) throw wrong(directive, `unknown property '${word}'`)
-    else if (value === undefined) throw argumentError(directive, word)
-    else if (word === 'tls_servername') options.serverName = value
-    else if (word === 'except') options.except = rest.map(zoneOf)
-    else if (word === 'next') {
-      const unknown = rest.find((code) => !(DNS_RCODES as readonly string[]).includes(code.toUpperCase()))
-      if (unknown !== undefined) throw plain(directive, `${unknown} is not a valid rcode`)
-      options.next.push(...rest.map((code) => code.toUpperCase()))
-    } else if (word === 'expire') duration(directive, value)
-    else if (word === 'max_concurrent' || word === 'max_fails') {
-      if (!/^\d+$/.test(value)) throw plain(directive, `strconv.ParseUint: parsing ${JSON.stringify(value)}: invalid syntax`)
-      options[word === 'max_fails' ? 'maxFails' : 'maxConcurrent'] = Number(value)
-    } else if (word === 'health_check') {
-      options.healthCheck = duration(directive, value)
-      if (options.healthCheck < 0) throw plain(directive, `health_check can't be negative: ${options.healthCheck * 1e6}`)
-      for (let i = 1; i < rest.length; i++) {
-        if (rest[i] === 'no_rec') options.healthRecursion = false
-        else if (rest[i] !== 'domain') throw plain(directive, `health_check: unknown option ${rest[i]}`)
-        else if (rest[++i] === undefined) throw argumentError(directive, 'domain')
-        else options.healthDomain = absoluteName(rest[i]!)
-      }
-    } else if (value === 'random' || value === 'round_robin' || value === 'sequential') options.policy = value
-    else throw wrong(directive, `unknown policy '${value}'`)
-  }
-  return new ForwardPlugin(context, options)
 }

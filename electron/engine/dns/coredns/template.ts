@@ -106,7 +106,7 @@ export class TemplatePlugin implements DnsPlugin {
       for (const record of records(template.answer)) {
         answers.push(record)
         if (record.data.type !== 'CNAME' || (request.type !== 'A' && request.type !== 'AAAA')) continue
-        answers.push(...((yield* this.#context.lookup(record.data.target, request.type))?.answers ?? []))
+        answers.push(...((yield* this.#context.lookup(record.data.target, request.type, request.client))?.answers ?? []))
       }
       return replyTo(request.query, { authoritative: true, rcode: template.rcode, answers, additionals: records(template.additional), authorities: records(template.authority) })
     }

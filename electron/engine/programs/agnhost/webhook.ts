@@ -9,7 +9,7 @@ import { headerOf } from '../http/message.ts'
 import type { HttpRequest } from '../http/server.ts'
 import { klogLine } from '../klog.ts'
 import { Output } from '../output.ts'
-import { loadPair } from './certificates.ts'
+import { loadPair } from '../tls/pair.ts'
 import { cobraFlags, listenError } from './flags.ts'
 
 /** agnhost webhook: admission webhooks as upstream's end-to-end tests register them (kubernetes/test/images/agnhost/webhook). */

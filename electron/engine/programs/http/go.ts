@@ -11,7 +11,7 @@ import { CIPHERS } from '../tls/wire.ts'
 export interface GoAnswer {
   status?: number
   headers?: Headers
-  body?: string
+  body?: string | Uint8Array
   contentType?: string
   /** After 101 the connection is another protocol's; the headers are all that is sent. */
   upgrade?: HttpResponse['upgrade']
@@ -22,13 +22,14 @@ export interface GoAnswer {
 export function goResponse(process: Process, request: HttpRequest, answer: GoAnswer): HttpResponse {
   if (answer.upgrade) return { status: answer.status ?? 101, headers: answer.headers ?? [], upgrade: answer.upgrade }
   if (answer.stream) return { status: answer.status ?? 200, headers: [...(answer.headers ?? []), ['Date', httpDate(process.clock.wall())], ['Transfer-Encoding', 'chunked']], stream: answer.stream }
-  const body = encodeUtf8(answer.body ?? '')
+  const body = answer.body instanceof Uint8Array ? answer.body : encodeUtf8(answer.body ?? '')
   const given = answer.headers ?? []
   const has = (wanted: string): boolean => given.some(([name]) => name === wanted)
   // http.Error, and who says nosniff otherwise, say the type themselves; else it is found out last
   const said: Headers = has('X-Content-Type-Options') && !has('Content-Type') ? [['Content-Type', answer.contentType ?? 'text/plain; charset=utf-8']] : []
   const own = [...given, ...said].sort(([a], [b]) => (a < b ? -1 : 1))
-  const headers: Headers = [...own, ['Date', httpDate(process.clock.wall())], ['Content-Length', String(body.length)]]
+  const headers: Headers = [...own, ['Date', httpDate(process.clock.wall())]]
+  if (!has('Content-Length')) headers.push(['Content-Length', String(body.length)])
   if (body.length > 0 && !own.some(([name]) => name === 'Content-Type')) headers.push(['Content-Type', answer.contentType ?? 'text/plain; charset=utf-8'])
   if (!request.keepAlive) headers.push(['Connection', 'close'])
   return { status: answer.status ?? 200, headers, body }

@@ -1,5 +1,5 @@
 import type { Process } from '../../machine/types.ts'
-import { encodeUtf8 } from '../../text.ts'
+import { decodeUtf8, encodeUtf8 } from '../../text.ts'
 import { canonicalHeader, goResponse, splitTarget, type GoAnswer } from '../http/go.ts'
 import { askUpstream, joinConnections, type UpstreamOutcome, type UpstreamRequest } from '../http/client.ts'
 import { framing } from '../http/framing.ts'
@@ -269,7 +269,7 @@ export class Proxy {
 }
 
 function withChanges({ status = 200, headers = [], body = '' }: GoAnswer, changes: Headers): { status: number; headers: Headers; body: string } {
-  return { status, headers: withHeaders(headers, changes), body }
+  return { status, headers: withHeaders(headers, changes), body: typeof body === 'string' ? body : decodeUtf8(body) }
 }
 
 /** `leave` hears of the answer, once. */
