@@ -38,11 +38,13 @@ function failedContainer({ status }: Pod, { containerName, operator, values }: b
   })
 }
 
-/** "Matched rules at index 0" when what succeeded is enough. */
+/** "Matched rules at index 0" when what succeeded is enough; nothing never is, and a rule that names no index matches nothing. */
 export function matchSuccessPolicy(policy: batch.SuccessPolicy | undefined, completions: number, succeeded: ReadonlySet<number>): string | undefined {
+  if (succeeded.size === 0) return undefined
   for (const [index, { succeededIndexes, succeededCount }] of (policy?.rules ?? []).entries()) {
     const wanted = succeededIndexes === undefined ? undefined : parseIndexes(succeededIndexes, completions)
     const have = wanted ? [...wanted].filter((i) => succeeded.has(i)).length : succeeded.size
+    if (wanted?.size === 0) continue
     if (have >= (succeededCount ?? wanted?.size ?? Infinity)) return `Matched rules at index ${index}`
   }
   return undefined
@@ -69,9 +71,11 @@ export function remainingBackoff(failures: number, last: number, now: number): n
   return Math.max(0, Math.min(MAX_BACKOFF, BACKOFF * 2 ** (failures - 1)) - (now - last))
 }
 
-/** When a Pod was done: all its containers, or the end of its readiness, or its deletion; when nothing tells, when it was made. */
+/** When a Pod was done: all its containers and sidecars, or the end of its readiness, or its deletion; when nothing tells, when it was made. */
 export function finishTime(pod: Pod): number {
-  const ends = (pod.status.containerStatuses ?? []).map((c) => Date.parse(c.state?.terminated?.finishedAt ?? ''))
+  const sidecars = new Set(pod.spec.initContainers?.filter((c) => c.restartPolicy === 'Always').map((c) => c.name))
+  const containers = [...(pod.status.containerStatuses ?? []), ...(pod.status.initContainerStatuses ?? []).filter((c) => sidecars.has(c.name))]
+  const ends = containers.map((c) => Date.parse(c.state?.terminated?.finishedAt ?? ''))
   const latest = Math.max(...ends)
   if (Number.isFinite(latest)) return latest
   const ready = pod.status.conditions?.find((c) => c.type === 'Ready')

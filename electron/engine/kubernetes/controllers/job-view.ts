@@ -1,5 +1,5 @@
 import type { Job, Pod } from '../types.ts'
-import { countOf, FAILURE_COUNT, indexOf, parseIndexes } from './job-indexes.ts'
+import { countOf, FAILURE_COUNT, IGNORED_FAILURE_COUNT, indexOf, parseIndexes } from './job-indexes.ts'
 import { finishTime, matchFailurePolicy } from './job-policies.ts'
 import { isActive } from './pods.ts'
 
@@ -15,6 +15,9 @@ export function hasFailed(job: Job, pod: Pod): boolean {
   if (pod.status.phase === 'Failed') return true
   return !onlyReplacesFailed(job) && pod.metadata.deletionTimestamp !== undefined && pod.status.phase !== 'Succeeded'
 }
+
+/** Failures that counted and those that were ignored. */
+const allFailures = (pod: Pod): number => countOf(pod, FAILURE_COUNT) + countOf(pod, IGNORED_FAILURE_COUNT)
 
 export class JobView {
   readonly job: Job
@@ -72,7 +75,7 @@ export class JobView {
       const index = indexOf(pod)
       if (this.succeededIndexes.has(index) || this.failedIndexes!.has(index) || working.has(index)) continue
       const other = this.delayed.get(index)
-      const later = other && countOf(other, FAILURE_COUNT) <= countOf(pod, FAILURE_COUNT) && finishTime(pod) >= finishTime(other)
+      const later = other && allFailures(other) <= allFailures(pod) && finishTime(pod) >= finishTime(other)
       if (!other || later) this.delayed.set(index, pod)
     }
   }

@@ -9,7 +9,7 @@ import { formatIndexes, indexOf } from './job-indexes.ts'
 import { JobPods } from './job-pods.ts'
 import { finishTime, isPastRestarts, matchFailurePolicy, matchSuccessPolicy } from './job-policies.ts'
 import { conditionOf, ensureCondition, finishedCondition, isTrue, newCondition, type JobCondition } from './job-status.ts'
-import { hasFailed, isIndexed, isTracked, JobView } from './job-view.ts'
+import { FINALIZER, hasFailed, isIndexed, isTracked, JobView } from './job-view.ts'
 import { claim, controllerOf, selectorOf } from './ownership.ts'
 import { OF_OWNERS, BY_NAMESPACE, BY_OWNER, ORPHANS, isReady, namespaceOf, orphanNamespace, ownerUid } from './pods.ts'
 import { since } from './time.ts'
@@ -18,6 +18,8 @@ import { WorkQueue } from './workqueue.ts'
 type Status = Job['status']
 /** What happens to Pods within this time is looked at together (syncJobBatchPeriod). */
 const BATCH = 1000
+/** Pods that are counted in one turn: their uids stand in the status meanwhile (MaxUncountedPods). */
+const MOST_UNCOUNTED = 500
 
 /** Failures since the last success, of Jobs that run. */
 export interface Backoff { failures: number; last: number }
@@ -63,6 +65,8 @@ export class JobController implements Controller {
     const { namespace } = pod.metadata
     const owner = controllerOf(pod)
     if (!owner) {
+      // whoever is without a Job, let go of or left behind by one, is counted by nobody
+      this.#work.untrack(pod)
       for (const job of this.#jobs.indexed(BY_NAMESPACE, namespace)) if (selectorOf(job).matches(pod.metadata.labels)) this.#queue.addAfter(keyOf(job), BATCH)
       return
     }
@@ -77,7 +81,7 @@ export class JobController implements Controller {
     const job = this.#jobs.byKey(key)
     if (!job || finishedCondition(job) || (job.spec.managedBy ?? MANAGER) !== MANAGER) return
     const { client, clock } = this.#context
-    const pods = claim(client, 'pods', job, this.#pods)
+    const pods = claim(client, 'pods', job, this.#pods, { finalizer: FINALIZER })
     const view = new JobView(job, pods)
     const status: Status = { ...job.status, uncountedTerminatedPods: job.status.uncountedTerminatedPods ?? {} }
     if (!status.startTime && !job.spec.suspend) status.startTime = timestamp(clock.wall())
@@ -170,7 +174,7 @@ export class JobController implements Controller {
     const uncounted = { succeeded: [...(status.uncountedTerminatedPods?.succeeded ?? [])], failed: [...(status.uncountedTerminatedPods?.failed ?? [])] }
     const tracked = new Set(view.pods.filter(isTracked).map((p) => p.metadata.uid))
     this.#settle(status, uncounted, tracked)
-    const done = this.#findDone(view, uncounted, finished)
+    const { done, all } = this.#findDone(view, uncounted, finished)
     if (isIndexed(job)) {
       setCount(status, 'succeeded', view.succeededIndexes.size)
       const completed = formatIndexes(view.succeededIndexes)
@@ -186,7 +190,7 @@ export class JobController implements Controller {
     this.#backoffs.set(job.metadata.uid, backoff)
     for (const pod of done) if (this.#work.untrack(pod)) tracked.delete(pod.metadata.uid)
     this.#settle(status, uncounted, tracked)
-    const ended = end !== undefined && uncounted.succeeded.length + uncounted.failed.length === 0 && (status.terminating ?? 0) === 0
+    const ended = end !== undefined && all && uncounted.succeeded.length + uncounted.failed.length === 0 && (status.terminating ?? 0) === 0
     if (ended) {
       status.conditions = ensureCondition(status.conditions, end!) ?? status.conditions!
       if (end!.type === 'Complete') status.completionTime = end!.lastTransitionTime!
@@ -195,19 +199,22 @@ export class JobController implements Controller {
     if (ended) this.#report(current, end!)
   }
 
-  /** Pods whose finalizer can go; those that count are noted first. */
-  #findDone(view: JobView, uncounted: { succeeded: string[]; failed: string[] }, finished: JobCondition | undefined): Pod[] {
+  /** Pods whose finalizer can go; those that count are noted first. `all`: there are not more of them than fit in one turn. */
+  #findDone(view: JobView, uncounted: { succeeded: string[]; failed: string[] }, finished: JobCondition | undefined): { done: Pod[]; all: boolean } {
     const { job } = view
     const indexed = isIndexed(job)
     const done: Pod[] = []
+    let newIndexes = 0
     for (const pod of view.pods) {
+      if (newIndexes + uncounted.succeeded.length + uncounted.failed.length >= MOST_UNCOUNTED) return { done, all: false }
       if (!isTracked(pod)) continue
       const failed = hasFailed(job, pod)
       const removable = job.metadata.deletionTimestamp || finished || pod.status.phase === 'Succeeded' || (failed && view.delayed.get(indexOf(pod)) !== pod)
       if (!removable) continue
       done.push(pod)
       const { uid } = pod.metadata
-      if (pod.status.phase === 'Succeeded') {
+      if (pod.status.phase === 'Succeeded' && !uncounted.failed.includes(uid)) {
+        if (indexed && view.succeededIndexes.has(indexOf(pod)) && !view.formerIndexes.has(indexOf(pod))) newIndexes++
         if (!indexed && !uncounted.succeeded.includes(uid)) uncounted.succeeded.push(uid)
       } else if ((failed || (finished && finished.type !== 'SuccessCriteriaMet')) && !uncounted.failed.includes(uid)) {
         const index = indexOf(pod)
@@ -215,7 +222,7 @@ export class JobController implements Controller {
         if (matchFailurePolicy(job.spec.podFailurePolicy, pod).counts) uncounted.failed.push(uid)
       }
     }
-    return done
+    return { done, all: true }
   }
 
   /** What has no finalizer any more moves from the list into the counts. */

@@ -29,35 +29,38 @@ export function selectorOf(owner: { kind?: string; spec: { selector?: LabelSelec
 
 /**
  * The objects that an owner controls, after it adopted matching orphans and released those that do not match any more
- * (pkg/controller ControllerRefManager). `belongs`: what they must be besides the selector.
+ * (pkg/controller ControllerRefManager). `belongs`: what they must be besides the selector; `finalizer`: what those have that are
+ * the owner's, and only they.
  */
-export function claim<T extends Owned>(client: KubernetesClient, resource: string, owner: Owner, informer: Informer<T>, belongs: (object: T) => boolean = () => true): T[] {
+export function claim<T extends Owned>(client: KubernetesClient, resource: string, owner: Owner, informer: Informer<T>, { belongs = () => true, finalizer }: { belongs?: (object: T) => boolean; finalizer?: string } = {}): T[] {
   const selector = selectorOf(owner)
   const { uid, namespace, deletionTimestamp } = owner.metadata
   const out: T[] = []
   for (const object of informer.indexed(BY_OWNER, uid)) {
     if (selector.matches(object.metadata.labels) && belongs(object)) out.push(object)
-    else if (!deletionTimestamp) release(client, resource, owner, object)
+    else if (!deletionTimestamp) release(client, resource, owner, object, finalizer)
   }
   if (deletionTimestamp) return out
   for (const object of informer.indexed(ORPHANS, namespace)) {
     if (object.metadata.deletionTimestamp || !selector.matches(object.metadata.labels) || !belongs(object)) continue
-    const adopted = adopt<T>(client, resource, owner, object)
+    const adopted = adopt<T>(client, resource, owner, object, finalizer)
     if (adopted) out.push(adopted)
   }
   return out
 }
 
-function adopt<T extends Owned>(client: KubernetesClient, resource: string, owner: Owner, object: T): T | undefined {
-  const { namespace, name, uid } = object.metadata
-  const patch = { metadata: { ownerReferences: [...(object.metadata.ownerReferences ?? []), ownerReference(owner)], uid } }
+function adopt<T extends Owned>(client: KubernetesClient, resource: string, owner: Owner, object: T, finalizer: string | undefined): T | undefined {
+  const { namespace, name, uid, finalizers = [] } = object.metadata
+  const more = finalizer === undefined || finalizers.includes(finalizer) ? {} : { finalizers: [...finalizers, finalizer] }
+  const patch = { metadata: { ownerReferences: [...(object.metadata.ownerReferences ?? []), ownerReference(owner)], ...more, uid } }
   return ignoringGone(() => client.patch<T>(resource, namespace, name, 'application/merge-patch+json', patch))
 }
 
-function release(client: KubernetesClient, resource: string, owner: Owner, object: Owned): void {
-  const { namespace, name, uid } = object.metadata
+function release(client: KubernetesClient, resource: string, owner: Owner, object: Owned, finalizer: string | undefined): void {
+  const { namespace, name, uid, finalizers } = object.metadata
   const left = (object.metadata.ownerReferences ?? []).filter((o) => o.uid !== owner.metadata.uid)
-  ignoringGone(() => client.patch(resource, namespace, name, 'application/merge-patch+json', { metadata: { ownerReferences: left.length > 0 ? left : null, uid } }))
+  const fewer = finalizer === undefined || !finalizers ? {} : { finalizers: finalizers.filter((f) => f !== finalizer) }
+  ignoringGone(() => client.patch(resource, namespace, name, 'application/merge-patch+json', { metadata: { ownerReferences: left.length > 0 ? left : null, ...fewer, uid } }))
 }
 
 export function ignoringGone<T>(act: () => T): T | undefined {

@@ -77,7 +77,7 @@ export class StatefulSetController implements Controller {
     const set = this.#sets.byKey(key)
     if (!set) return
     const { client } = this.#context
-    const pods = claim(client, 'pods', set, this.#pods, (pod) => ordinalOf(set, pod) >= 0)
+    const pods = claim(client, 'pods', set, this.#pods, { belongs: (pod) => ordinalOf(set, pod) >= 0 })
     const revisions = claim(client, 'controllerrevisions', set, this.#revisions).sort(byRevision)
     const { current, update } = this.#chooseRevisions(set, revisions)
     const turn = this.#look(set, pods, current, update)

@@ -1,52 +1,20 @@
 import { describe, expect, it } from 'vitest'
-import { Clock } from '../../clock.ts'
-import { parseClusterConfig } from '../../config.ts'
-import { ApiServer } from '../api-server.ts'
-import type { DaemonSet, Deployment, Event, Job, KubeObject, Pod, ReplicaSet, StatefulSet } from '../types.ts'
-import type { Controller, ControllerContext } from './context.ts'
+import type { DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet } from '../types.ts'
 import { DaemonSetController } from './daemonset.ts'
 import { DeploymentController } from './deployment.ts'
 import { maxUnavailable, newReplicas, scaled } from './deployment-math.ts'
 import { isComplete } from './deployment-status.ts'
-import { InformerFactory } from './informer.ts'
 import { JobController } from './job.ts'
 import { COMPLETION_INDEX } from './job-indexes.ts'
 import { FINALIZER } from './job-view.ts'
 import { ownerReference } from './ownership.ts'
 import { StatefulSetController } from './statefulset.ts'
+import { Bench, container } from './upstream.samples.ts'
 
 /**
  * Tables of upstream's own tests, told again (v1.33): pkg/controller/deployment/{sync,rolling}_test.go and util,
- * pkg/controller/job/job_controller_test.go TestControllerSyncJob, and what stateful_set_control.go and daemon_controller.go say. One controller
- * alone looks at objects that are there already; nobody runs the Pods.
+ * pkg/controller/job/job_controller_test.go TestControllerSyncJob, and what stateful_set_control.go and daemon_controller.go say.
  */
-class Bench {
-  readonly clock = new Clock({ seed: 1 })
-  readonly client = new ApiServer(this.clock, { freeze: true })
-
-  start(Each: new (context: ControllerContext) => Controller): void {
-    new Each({ clock: this.clock, client: this.client, informers: new InformerFactory(this.client), config: parseClusterConfig({}) })
-    this.settle()
-  }
-
-  settle(): void {
-    this.clock.runFor(4000)
-  }
-
-  create<T extends KubeObject>(resource: string, object: object): T {
-    return this.client.create<T>(resource, 'default', object)
-  }
-
-  status(resource: string, name: string, status: object): void {
-    this.client.patch(resource, 'default', name, 'application/merge-patch+json', { status }, { subresource: 'status' })
-  }
-
-  told(reason: string): number {
-    return this.client.list<Event>('events', { namespace: 'default' }).items.filter((e) => e.reason === reason).reduce((n, e) => n + (e.count ?? 1), 0)
-  }
-}
-
-const container = { name: 'c', image: 'x' }
 
 describe('Deployments', () => {
   const deployment = (bench: Bench, replicas: number, more: { surge?: number; unavailable?: number; paused?: boolean } = {}): Deployment => bench.create('deployments', {
