@@ -1,13 +1,7 @@
 import { Random } from './random.ts'
-import { TimerQueue } from './timer-queue.ts'
+import { TimerQueue, type Timer } from './timer-queue.ts'
 
-/** An event that waits for its time. */
-export interface Timer {
-  readonly at: number
-  readonly sequence: number
-  readonly background: boolean
-  run: (() => void) | null
-}
+export type { Timer }
 
 /** How much of the near future is kept in order, in ms. */
 const SPAN = 64

@@ -1,4 +1,10 @@
-import type { Timer } from './clock.ts'
+/** An event that waits for its time. */
+export interface Timer {
+  readonly at: number
+  readonly sequence: number
+  readonly background: boolean
+  run: (() => void) | null
+}
 
 /**
  * Timers by their time, those of one time in the order in which they came. The near future is a small heap; what is later

@@ -1,5 +1,5 @@
 import { Clock } from '../clock.ts'
-import type { Cluster, HostPorts, TimeControl } from '../cluster.ts'
+import type { Cluster, HostPorts, TimeControl } from '../facade.ts'
 import { replacesKubeProxy } from '../cni/options.ts'
 import { findCniPlugin } from '../cni/plugins.ts'
 import type { CniPlugin, NodeContext } from '../cni/types.ts'
@@ -11,6 +11,7 @@ import type { FaultWorld } from '../faults/fault.ts'
 import { Faults } from '../faults/index.ts'
 import type { JourneyLog } from '../journey/types.ts'
 import { ApiServer } from '../kubernetes/api-server.ts'
+import { nodeUser } from '../kubernetes/admission/agents.ts'
 import { ApiConnection } from '../kubernetes/connection.ts'
 import { startKubelet, kubeletAgents, type Kubelet } from '../kubernetes/kubelet/kubelet.ts'
 import { patient } from '../kubernetes/patient.ts'
@@ -121,6 +122,7 @@ export class SimulatedCluster implements Cluster {
     for (const node of config.nodes) this.#startNode(node, plugin, manifests)
     for (const machine of [this.laptop, ...this.nodes.values()]) for (const [path, program] of Object.entries(plugin.tools ?? {})) machine.fs.installProgram(path, program)
     this.client.nodeAgents = { ...kubeletAgents(this.client, () => this.#apiServerProcess(controlPlane.name)), laptop: this.#world.laptop.network.links.get('eth0')?.addresses[0]?.address ?? '', ask: (request, done) => askUpstream(this.#apiServerProcess(controlPlane.name), { ...request, program: 'kube-apiserver' }, done) }
+    this.client.requests.laptop = this.client.nodeAgents.laptop
     for (const manifest of manifests) this.#create(manifest)
     this.faults = new Faults(this.#faultWorld(plugin), () => this.#changed())
     this.#watchEverything()
@@ -192,7 +194,7 @@ export class SimulatedCluster implements Cluster {
 
   #startNode(node: ClusterConfig['nodes'][number], plugin: CniPlugin, manifests: readonly Manifest[]): void {
     const machine = this.#world.nodes.get(node.name)!
-    const context: NodeContext = { name: node.name, machine, network: machine.network, clock: this.clock, client: patient(asManager(this.#connections.get(node.name)!, 'kubelet')), config: this.config, fabric: this.#network }
+    const context: NodeContext = { name: node.name, machine, network: machine.network, clock: this.clock, client: patient(asManager(this.#connections.get(node.name)!, 'kubelet', nodeUser(node.name))), config: this.config, fabric: this.#network }
     const pods = node.role === 'control-plane' ? staticPods(this.config, node) : { files: {}, images: [] }
     if (node.role === 'control-plane') installControlPlaneFiles(machine.fs as MemoryFilesystem, this.config, node, (this.config.nodes.find((n) => n.role === 'control-plane') ?? node).ip, this.clock.epoch)
     const made: { view?: NodeView } = {}

@@ -9,6 +9,7 @@ import type { MemoryFilesystem } from './filesystem.ts'
 import type { SimulatedMachine } from './machine.ts'
 import { openPath } from './open.ts'
 import { absolutePath } from './path.ts'
+import { Group } from './process-group.ts'
 import { SIGNAL_NUMBERS, defaultAction } from './signals.ts'
 import { Signal, Thread, anyOf, sleep, type Outcome, type Suspension, type Task } from './task.ts'
 import type {
@@ -25,19 +26,6 @@ const START_MS = 0.5
 type Handler = (() => void) | 'ignore'
 
 const NONE: readonly never[] = []
-
-export class Group implements ProcessGroup {
-  readonly id: number
-  readonly members = new Set<Process>()
-
-  constructor(id: number) {
-    this.id = id
-  }
-
-  signal(signal: SignalName): void {
-    for (const member of [...this.members]) member.signal(signal)
-  }
-}
 
 export interface ProcessSetup {
   pid: number

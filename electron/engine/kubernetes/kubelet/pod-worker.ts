@@ -1,21 +1,20 @@
-import { sleep, Thread, type Task } from '../../machine/task.ts'
+import { Thread, type Task } from '../../machine/task.ts'
 import type { Timer } from '../../clock.ts'
 import type { Random } from '../../random.ts'
 import { timestamp } from '../human-duration.ts'
 import { deepEqual } from '../json.ts'
 import type { Container, Pod } from '../types.ts'
 import { startDue } from './container-start.ts'
+import { Deadline } from './deadline.ts'
 import { factsFor, type PodHost } from './host.ts'
-import { dnsProblems, hostnameOf } from './pod-files.ts'
 import { podStatus, phaseOf } from './pod-status.ts'
 import { stopContainer } from './kill-container.ts'
 import { ContainerRecord } from './record.ts'
-import { PodSandbox, SandboxError } from './sandbox.ts'
+import type { PodSandbox } from './sandbox.ts'
+import { setUpSandbox } from './sandbox-setup.ts'
 import { killPod, type Killing } from './termination.ts'
-import { MountError, PodVolumes } from './volumes.ts'
+import { PodVolumes } from './volumes.ts'
 
-/** What containerd takes for a sandbox, in virtual ms. */
-const SANDBOX_LATENCY = 120
 /** Until the kubelet's relist notices that a container ended. */
 export const RELIST = 1_000
 /** Of volumes: volume/util exponentialbackoff. */
@@ -24,9 +23,6 @@ const MOUNT_RETRY = { first: 500, most: 122_000 }
 const RESYNC = { least: 10_000, jitter: 5_000 }
 /** The same where the network is not ready: backOffOnTransientErrorPeriod. */
 const NETWORK_RESYNC = { least: 1_000, jitter: 500 }
-
-/** Directories of the host of which a part is made when somebody looks. */
-const LOOKED_AT = /^\/(etc(\/kubernetes\/?)?|var(\/log(\/(pods|containers)(\/.*)?)?\/?)?)?$/
 
 /** The volume manager's loop: pkg/kubelet/volumemanager reconcilerLoopSleepPeriod. */
 const REMOUNT = 100
@@ -61,7 +57,7 @@ export class PodWorker {
   #mountRetry = MOUNT_RETRY.first
   #over = false
   #lost = false
-  #deadline: Timer | undefined
+  #deadline: Deadline | undefined
   #resync: Timer | undefined
   #jitter: Random | undefined
   #lastIps: readonly string[] = []
@@ -164,7 +160,7 @@ export class PodWorker {
     this.#stopThread()
     this.#killing?.cancel()
     this.#killing = undefined
-    this.clock.cancel(this.#deadline)
+    this.#deadline?.cancel()
     if (this.#over) return
     this.#lost = true
     for (const c of this.records) {
@@ -299,15 +295,11 @@ export class PodWorker {
 
   #watchDeadline(): void {
     const seconds = this.pod.spec.activeDeadlineSeconds
-    this.clock.cancel(this.#deadline)
-    this.#deadline = undefined
-    if (seconds === undefined || this.verdict || this.#over) return
-    const due = Date.parse(this.startTime) + seconds * 1000 - this.clock.wall()
-    this.#deadline = this.clock.schedule(Math.max(0, due), () => this.#onDeadline(), { background: true })
+    if (seconds !== undefined) this.#deadline ??= new Deadline(this.clock, this.startTime, () => this.#onDeadline())
+    this.#deadline?.watch(this.verdict || this.#over ? undefined : seconds)
   }
 
   #onDeadline(): void {
-    this.#deadline = undefined
     if (this.#over || this.terminating || this.host.idle || this.#lost) return
     this.verdict = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' }
     this.event('Normal', this.verdict.reason, this.verdict.message)
@@ -375,41 +367,20 @@ export class PodWorker {
   }
 
   *#createSandbox(): Task<boolean> {
-    const { host, pod } = this
-    if (!pod.spec.hostNetwork) {
-      const problem = host.plugin.status(host.context)
-      if (problem) {
-        this.event('Warning', 'NetworkNotReady', `network is not ready: container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: ${problem}`)
-        this.#sandboxLater(NETWORK_RESYNC)
-        return false
-      }
-    }
-    if (pod.spec.volumes?.some((v) => v.hostPath && LOOKED_AT.test(v.hostPath.path))) host.context.machine.visit()
-    try {
-      this.volumes.setUp(pod, factsFor(host, []))
-    } catch (error) {
-      if (!(error instanceof MountError)) throw error
-      this.event('Warning', 'FailedMount', error.message)
+    const made = yield* setUpSandbox(this)
+    if (made === 'no volumes') {
       this.later(this.#mountRetry, this.#mountRetry > MOUNT_RETRY.first)
       this.#mountRetry = Math.min(this.#mountRetry * 2, MOUNT_RETRY.most)
       return false
     }
-    yield sleep(this.clock, SANDBOX_LATENCY)
-    if (host.clusterDns.length === 0 && (pod.spec.dnsPolicy === 'ClusterFirstWithHostNet' || (pod.spec.dnsPolicy === 'ClusterFirst' && !pod.spec.hostNetwork))) {
-      this.event('Warning', 'MissingClusterDNS', `pod: "${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})". kubelet does not have ClusterDNS IP configured and cannot create Pod using "${pod.spec.dnsPolicy}" policy. Falling back to "Default" policy.`)
-    }
-    if (pod.spec.dnsConfig) for (const problem of dnsProblems(pod, host)) this.event('Warning', 'DNSConfigForming', problem)
-    try {
-      this.sandbox = new PodSandbox(this, hostnameOf(pod, host.context.machine.hostname).hostname, host.context, host.plugin, (name) => host.reserveSandboxNetwork(name), host.random)
-    } catch (error) {
-      if (!(error instanceof SandboxError)) throw error
-      this.event('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${error.message}`)
-      this.#sandboxLater(RESYNC)
+    if (typeof made === 'string') {
+      this.#sandboxLater(made === 'no network' ? NETWORK_RESYNC : RESYNC)
       return false
     }
+    this.sandbox = made
     this.sandboxes++
     this.#tried = false
-    host.changed(this)
+    this.host.changed(this)
     return true
   }
 
@@ -433,7 +404,7 @@ export class PodWorker {
     if (this.#over) return
     this.#over = true
     this.#stopThread()
-    this.clock.cancel(this.#deadline)
+    this.#deadline?.cancel()
     this.#lastIps = this.ips
     if (this.sandbox) this.host.formerSandboxes.set(this.pod.metadata.uid, this.sandbox.id)
     this.sandbox?.destroy()
