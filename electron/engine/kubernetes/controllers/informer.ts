@@ -22,7 +22,9 @@ export function splitKey(key: string): { namespace: string | undefined; name: st
  * event that reached it: a stopped agent's picture stays as it was.
  */
 export class Informer<T extends KubeObject> {
-  readonly #objects = new Map<string, T>()
+  readonly #objects = new Map<string, Entry<T>>()
+  /** Nearly every event is about an object that is known: a uid is found without making a key of two names. */
+  readonly #byUid = new Map<string, Entry<T>>()
   readonly #handlers: InformerHandlers<T>[] = []
   readonly #indexes = new Map<string, Index<T>>()
   readonly #stop: () => void
@@ -35,19 +37,19 @@ export class Informer<T extends KubeObject> {
   }
 
   get(namespace: string | undefined, name: string): T | undefined {
-    return this.#objects.get(namespace ? `${namespace}/${name}` : name)
+    return this.#objects.get(namespace ? `${namespace}/${name}` : name)?.object
   }
 
   byKey(key: string): T | undefined {
-    return this.#objects.get(key)
+    return this.#objects.get(key)?.object
   }
 
   get size(): number {
     return this.#objects.size
   }
 
-  values(): IterableIterator<T> {
-    return this.#objects.values()
+  *values(): IterableIterator<T> {
+    for (const { object } of this.#objects.values()) yield object
   }
 
   /** To be called before the first event arrives. */
@@ -72,7 +74,7 @@ export class Informer<T extends KubeObject> {
   indexed(name: string, value: string): T[] {
     const out: T[] = []
     const found = this.#indexes.get(name)?.entries.get(value)
-    if (found) for (const object of found.values()) out.push(object)
+    if (found) for (const { object } of found) out.push(object)
     return out
   }
 
@@ -81,51 +83,78 @@ export class Informer<T extends KubeObject> {
   }
 
   #put(object: T): void {
-    const key = keyOf(object)
-    const old = this.#objects.get(key)
-    this.#objects.set(key, object)
-    for (const index of this.#indexes.values()) {
-      const unchanged = old !== undefined && index.from !== undefined && index.from(old) === index.from(object)
-      const values = index.values(object)
-      const before = unchanged ? values : old ? index.values(old) : NONE
-      const same = unchanged || (before.length === values.length && before.every((value, i) => value === values[i]))
-      if (!same) unindex(index.entries, key, before)
-      for (const value of values) {
-        let entries = index.entries.get(value)
-        if (!entries) index.entries.set(value, (entries = new Map()))
-        // the one that changed last is the last one
-        else if (same && index.ordered) entries.delete(key)
-        entries.set(key, object)
-      }
+    const entry = this.#find(object)
+    if (!entry) return this.#add(object)
+    const old = entry.object
+    entry.object = object
+    if (old.metadata.uid !== object.metadata.uid) {
+      this.#byUid.delete(old.metadata.uid)
+      this.#byUid.set(object.metadata.uid, entry)
     }
-    if (old) for (const h of this.#handlers) h.onUpdate?.(object, old)
-    else for (const h of this.#handlers) h.onAdd?.(object)
+    for (const index of this.#indexes.values()) {
+      const unchanged = index.from !== undefined && index.from(old) === index.from(object)
+      if (unchanged && !index.ordered) continue
+      const values = index.values(object)
+      const before = unchanged ? values : index.values(old)
+      if (!unchanged && (before.length !== values.length || before.some((value, i) => value !== values[i]))) {
+        unindex(index.entries, entry, before)
+        for (const value of values) enter(index.entries, entry, value)
+      } else if (index.ordered) for (const value of values) moveToEnd(index.entries.get(value)!, entry)
+    }
+    for (const h of this.#handlers) h.onUpdate?.(object, old)
+  }
+
+  #find(object: T): Entry<T> | undefined {
+    const { uid, name, namespace } = object.metadata
+    const found = this.#byUid.get(uid)
+    return found?.object.metadata.name === name && found.object.metadata.namespace === namespace ? found : this.#objects.get(keyOf(object))
+  }
+
+  #add(object: T): void {
+    const entry = { object }
+    this.#objects.set(keyOf(object), entry)
+    this.#byUid.set(object.metadata.uid, entry)
+    for (const { values, entries } of this.#indexes.values()) for (const value of values(object)) enter(entries, entry, value)
+    for (const h of this.#handlers) h.onAdd?.(object)
   }
 
   #remove(object: T): void {
     const key = keyOf(object)
-    const old = this.#objects.get(key)
-    if (!old) return
+    const entry = this.#objects.get(key)
+    if (!entry) return
     this.#objects.delete(key)
-    for (const index of this.#indexes.values()) unindex(index.entries, key, index.values(old))
+    this.#byUid.delete(entry.object.metadata.uid)
+    for (const { values, entries } of this.#indexes.values()) unindex(entries, entry, values(entry.object))
     for (const h of this.#handlers) h.onDelete?.(object)
   }
 }
 
+/** The place of an object; its versions follow each other in it. */
+interface Entry<T> { object: T }
+
 interface Index<T> {
   values: (object: T) => readonly string[]
   from: ((object: T) => unknown) | undefined
-  /** Value → the objects that have it, by their keys. */
-  entries: Map<string, Map<string, T>>
+  /** Value → the objects that have it. */
+  entries: Map<string, Set<Entry<T>>>
   ordered: boolean
 }
 
-const NONE: readonly string[] = []
+function enter<T>(index: Map<string, Set<Entry<T>>>, entry: Entry<T>, value: string): void {
+  const entries = index.get(value)
+  if (entries) entries.add(entry)
+  else index.set(value, new Set([entry]))
+}
 
-function unindex<T>(index: Map<string, Map<string, T>>, key: string, values: readonly string[]): void {
+function moveToEnd<T>(entries: Set<Entry<T>>, entry: Entry<T>): void {
+  entries.delete(entry)
+  entries.add(entry)
+}
+
+function unindex<T>(index: Map<string, Set<Entry<T>>>, entry: Entry<T>, values: readonly string[]): void {
   for (const value of values) {
     const entries = index.get(value)
-    entries?.delete(key)
+    entries?.delete(entry)
     if (entries?.size === 0) index.delete(value)
   }
 }
