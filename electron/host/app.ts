@@ -5,6 +5,7 @@ import type { AppView, ViewModel } from '../bridge/view.ts'
 import { parseClusterConfig, type Cluster } from '../engine/cluster.ts'
 import { explanation } from './explanations.ts'
 import { lockFolder } from './files.ts'
+import type { FoundLab } from './labs.ts'
 import { LabShelf } from './packs/shelf.ts'
 import { ProgressStore } from './progress.ts'
 import { collectResults } from './results/file.ts'
@@ -102,11 +103,13 @@ export class App {
     const usable = this.#shelf.labs.some((l) => l.id === last && 'lab' in l)
     await this.#open(usable ? last : null)
     if (this.#progress.trouble) this.#event('notice', { level: 'warning', text: this.#progress.trouble })
+    this.#shelf.watch((before) => void this.#packsChanged(before))
     if (!this.#unlock) this.#event('notice', { level: 'warning', text: 'Another Podhop is running. What you do here works, but is not kept.' })
   }
 
   stop(): void {
     clearTimeout(this.#timer)
+    this.#shelf.stopWatching()
     void this.tools.disconnect()
     this.session.close()
     this.#progress.flush()
@@ -129,6 +132,17 @@ export class App {
     const open = this.#shelf.labs.find((lab) => lab.id === this.session.labId)?.pack?.id
     const changed = change()
     if (changed !== undefined && changed === open) await this.#open(null)
+    this.#changed()
+  }
+
+  /** Somebody else took or removed packs. A lab that is open and not what it was is left, with what was done in it. */
+  async #packsChanged(before: readonly FoundLab[]): Promise<void> {
+    const open = (lab: FoundLab): boolean => lab.id === this.session.labId
+    const [was, is] = [before.find(open), this.#shelf.labs.find(open)]
+    if (was?.pack && was.fingerprint !== is?.fingerprint) {
+      await this.#open(null)
+      this.#event('notice', { level: 'warning', text: is ? `The pack "${was.pack.title}" was replaced, and the open lab with it: open it again to start the new one.` : `The pack "${was.pack.title}" was removed, and the open lab with it.` })
+    }
     this.#changed()
   }
 

@@ -52,6 +52,14 @@ const someTopology: fc.Arbitrary<TopologyView> = fc.integer({ min: 1, max: 9 }).
 )
 
 describe('the wiring diagram', () => {
+  test('has its nodes as people count them, in whatever order they came', () => {
+    const t = topology(0, 0)
+    const names = ['worker-10', 'control-plane', 'worker-2', 'worker-1']
+    const layout = layoutTopology({ ...t, nodes: Object.fromEntries(names.map((name, i) => [name, { ...node(i), name }])) }, { showSystem: true, room: { width: 4000, height: 600 } })
+    const boxes = [...layout.shapes.values()].filter((s) => s.kind === 'node').sort((a, b) => a.y - b.y || a.x - b.x)
+    expect(boxes.map((s) => s.id)).toEqual(['node control-plane', 'node worker-1', 'node worker-2', 'node worker-10'])
+  })
+
   test('where a plugin has no bridge, each Pod hangs on the routes of its node', () => {
     const t = topology(2, 3)
     for (const each of Object.values(t.nodes)) delete (each.interfaces as Partial<typeof each.interfaces>)['cni0']

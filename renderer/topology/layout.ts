@@ -3,6 +3,7 @@ import { chooseForm, isSame, type Form, type Room, type Size } from './form.ts'
 import { chipRows, chooseDetail, keepPlaces, needsStatusLine, POD, SLIM, type Detail, type Widths } from './grid.ts'
 import { FONT, fitText, textWidth } from './measure.ts'
 import { drawNode, isTunnel, nodeSize, type NodePlan } from './node.ts'
+import { valuesByName } from './order.ts'
 import { drawOutside, drawTrunk, outsideWidth } from './outside.ts'
 import { Sheet, LEFT, TRUNK, type Layout, type Memory, type Shape } from './shapes.ts'
 import { serviceAddress, standing } from './words.ts'
@@ -34,7 +35,7 @@ const FAULT = { below: 8, trunk: TRUNK + 8 }
 export function layoutTopology(topology: TopologyView, options: LayoutOptions): Layout {
   const sheet = new Sheet()
   const pods = Object.entries(topology.pods).filter(([, p]) => options.showSystem || !p.system)
-  const nodes = Object.values(topology.nodes).slice(0, MOST_NODES)
+  const nodes = valuesByName(topology.nodes).slice(0, MOST_NODES)
   const down = downMachines(topology)
   const { plans, form, unscheduled, memory } = planNodes(topology, nodes.map((n) => n.name), pods, down, options)
   const nodeRows = inRows(plans, form.perRow)

@@ -77,3 +77,18 @@ test('a pack that is here already takes its place only when that is said', async
   await page.getByRole('button', { name: 'Close' }).click()
   await expect(page.getByTestId('lab-card-first')).toContainText('A second thought')
 })
+
+test('what the command takes and removes is in an open window at once; a lab that goes away is left', async ({ page, podhop: host }) => {
+  const { folder } = trainer()
+  await host.start()
+  await openWindow(page, host)
+  const there = (...args: string[]): string => execFileSync(process.execPath, [join(process.cwd(), 'electron/cli/podhop.mjs'), 'lab', ...args], { cwd: folder, encoding: 'utf8', env: { ...process.env, PODHOP_HOME: host.data } })
+  await expect(page.getByTestId('lab-card-first')).toHaveCount(0)
+  there('import', 'course.tgz')
+  await page.getByTestId('lab-card-first').getByRole('button').click()
+  await expect(page.getByTestId('lab-panel')).toBeVisible()
+  there('remove', 'course')
+  await expect(page.getByText('The pack "A course" was removed, and the open lab with it.')).toBeVisible()
+  await expect(page.getByTestId('lab-panel')).toHaveCount(0)
+  await expect(page.getByTestId('lab-card-first')).toHaveCount(0)
+})

@@ -36,6 +36,30 @@ describe('imported packs', () => {
     expect([first.remove('nope'), first.remove('../own'), first.remove('shop'), ids(first), ids(shelf())]).toEqual([false, false, true, ['own'], ['own']])
   })
 
+  it('that somebody else takes or removes are seen without a restart, whole, and the own ones are told to nobody', async () => {
+    const { packs, shelf } = place()
+    const [ours, theirs] = [shelf(), shelf()]
+    const told: string[][] = []
+    let seen = (): void => undefined
+    const next = (): Promise<void> => new Promise((resolve) => (seen = resolve))
+    ours.watch((before) => {
+      told.push(before.map((lab) => lab.id))
+      seen()
+    })
+    let change = next()
+    theirs.take(packOf('shop', ['lab-a']), false)
+    await change
+    expect([ids(ours), told]).toEqual([['own', 'lab-a of shop'], [['own']]])
+    ours.take(packOf('course', ['lab-c']), false)
+    change = next()
+    writeFileSync(join(packs, 'half.tgz.tmp'), 'no pack')
+    theirs.remove('shop')
+    await change
+    expect(ids(ours)).toEqual(['own', 'lab-c of course'])
+    expect(told, 'what it took itself is no news').toEqual([['own'], ['own', 'lab-c', 'lab-a']])
+    ours.stopWatching()
+  })
+
   it('are replaced only when that is wanted', () => {
     const { packs, shelf } = place()
     const s = shelf()

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, watch, type FSWatcher } from 'node:fs'
 import { join } from 'node:path'
 import type { Lab } from '../../lab/model.ts'
 import { writeAtomically } from '../files.ts'
@@ -18,6 +18,8 @@ export interface PackOffer {
 }
 
 const SUFFIX = '.tgz'
+/** Until a file that is being written or copied is whole, in ms. */
+const QUIET = 150
 
 /**
  * The labs that there are: those of this installation, and those of imported packs. A pack stays the file that it was,
@@ -29,6 +31,10 @@ export class LabShelf {
   readonly #packsFolder: string
   #labs: readonly FoundLab[] = []
   #packs: readonly KeptPack[] = []
+  /** The files that were read, as they were then. */
+  #seen = ''
+  #watcher: FSWatcher | undefined
+  #quiet: NodeJS.Timeout | undefined
 
   constructor(labsFolder: string, packsFolder: string) {
     this.#labsFolder = labsFolder
@@ -74,11 +80,42 @@ export class LabShelf {
     return true
   }
 
+  /**
+   * Follows what others do in the folder of packs (`podhop lab import`, a file manager): `changed` is called after packs
+   * came, went or changed, with the labs that there were before.
+   */
+  watch(changed: (before: readonly FoundLab[]) => void): void {
+    const look = (): void => {
+      if (this.#files() === this.#seen) return
+      const before = this.#labs
+      this.#read()
+      changed(before)
+    }
+    try {
+      mkdirSync(this.#packsFolder, { recursive: true })
+      this.#watcher = watch(this.#packsFolder, { persistent: false }, () => {
+        clearTimeout(this.#quiet)
+        this.#quiet = setTimeout(look, QUIET).unref()
+      })
+      // a folder that goes away: the packs are those of the next start
+      this.#watcher.on('error', () => this.stopWatching())
+    } catch {
+      // a folder that cannot be made or watched
+    }
+  }
+
+  stopWatching(): void {
+    clearTimeout(this.#quiet)
+    this.#watcher?.close()
+    this.#watcher = undefined
+  }
+
   #path(id: string): string {
     return join(this.#packsFolder, id + SUFFIX)
   }
 
   #read(): void {
+    this.#seen = this.#files()
     this.#packs = this.#names().map((id) => this.#keptPack(id))
     const labs = [...readLabs(this.#labsFolder)]
     for (const kept of this.#packs) {
@@ -91,6 +128,14 @@ export class LabShelf {
       }
     }
     this.#labs = labs
+  }
+
+  /** What tells one state of the folder from another without reading its files. */
+  #files(): string {
+    return this.#names().map((id) => {
+      const stat = statSync(this.#path(id), { throwIfNoEntry: false })
+      return `${id} ${stat?.ino} ${stat?.size} ${stat?.mtimeMs}`
+    }).join('\n')
   }
 
   #names(): string[] {
