@@ -41,6 +41,8 @@ export {
   headerOf, HttpSyntaxError, keepsAlive, RequestParser, ResponseParser, writeRequest, writeResponse, type Headers, type RequestHead, type ResponseHead,
 } from './programs/http/message.ts'
 export { CURL_SETTINGS, Http2Client } from './programs/http2/client.ts'
+export { SETTING as HTTP2_SETTING } from './programs/http2/frames.ts'
+export { loadPair } from './programs/tls/pair.ts'
 export { acceptKey, encodeFrame as encodeWebSocketFrame, FrameReader as WebSocketReader } from './programs/http/websocket.ts'
 export { streamProblem, streamStatus } from './kubernetes/http/exec-status.ts'
 export { encodeBase64 as base64Of } from './kubernetes/base64.ts'

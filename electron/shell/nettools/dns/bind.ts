@@ -19,11 +19,13 @@ export interface BindHooks {
   truncated?: () => Task
   /** SERVFAIL; `next` if there are further servers. */
   failed?: (server: string, next: boolean) => Task
+  /** In place of the words about a server that cannot be asked, or does not answer. `connection`: it was not even connected. */
+  unreachable?: (connection: boolean) => Task
 }
 
 export type BindAnswer = Answer & { server: string; sent: DnsMessage }
-/** `silent`: everything has been said. */
-export type BindFailure = { failure: true; silent: boolean }
+/** `silent`: everything has been said; `code`: and how it ends. */
+export type BindFailure = { failure: true; silent: boolean; code?: number }
 
 export function* askServers(process: Process, question: BindQuestion, hooks: BindHooks = {}): Task<BindAnswer | BindFailure> {
   let tries = Math.max(1, question.tries)
@@ -49,9 +51,14 @@ export function* askServers(process: Process, question: BindQuestion, hooks: Bin
       i++
       continue
     }
+    if (result.failure === 'said') {
+      if (result.text !== '') yield* process.print(`;; ${result.text}\n`)
+      return { failure: true, silent: true, code: 0 }
+    }
     silent = result.failure === 'setup'
     const where = `${server}#${question.port}`
-    yield* process.print(silent
+    if (hooks.unreachable) yield* hooks.unreachable(silent)
+    else yield* process.print(silent
       ? `;; ${plain.tcp ? 'Connection to' : 'UDP setup with'} ${where}(${server}) for ${bareName(question.text)} failed: ${result.text}.\n;; no servers could be reached\n`
       : `;; communications error to ${where}: ${result.text}\n`)
     if (tries > 1) tries--

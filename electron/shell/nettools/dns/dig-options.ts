@@ -2,6 +2,7 @@ import { canonicalIp, isValidIp, reverseNameOf, typeCode, type DnsEdnsOption, ty
 import { classOf, serverAddresses, wholeNumber } from './bind.ts'
 import { HELP, USAGE } from './dig-usage.ts'
 import { EDNS, SECTIONS, type Section } from './message-text.ts'
+import type { SecureTransport } from './secure.ts'
 
 /** The command line of dig 9.18: what stands before the first name is for all names, what stands after one is for it alone. */
 export interface Lookup {
@@ -47,14 +48,20 @@ export interface Lookup {
   units: boolean
   multiline: boolean
   expand: boolean
+  unknown: boolean
+  transport: SecureTransport | undefined
+  /** Bytes that a query's length is a multiple of; 0: as it is. */
+  padding: number
 }
 
 export interface Globals {
   short: boolean
+  yaml: boolean
   cmd: boolean
   microseconds: boolean
   family: 4 | 6 | undefined
-  port: number
+  /** Undefined: the one that is usual where the question goes. */
+  port: number | undefined
   source: { address: string; port?: number } | undefined
   batch: string | undefined
   /** The first line with the command has been made. */
@@ -63,14 +70,14 @@ export interface Globals {
 
 export type Ended = { stdout?: string; stderr?: string; code: number }
 export const fatal = (text: string, code = 1): Ended => ({ stderr: `dig: ${text}\n`, code })
-const notSimulated = (what: string, instead: string): Ended => ({ stderr: `podhop: not simulated: dig ${what} (${instead})\n`, code: 69 })
+export const notSimulated = (what: string, instead: string): Ended => ({ stderr: `podhop: not simulated: dig ${what} (${instead})\n`, code: 69 })
 const invalid = (what: string): Ended => ({ stderr: `Invalid option: ${what}\n${USAGE}`, code: 1 })
 
 export const emptyLookup = (): Lookup => ({
   name: '', type: 'A', typeSet: false, class: 'IN', classSet: false, servers: undefined, search: false, showSearch: false, domain: undefined, ndots: undefined, tcp: undefined, ignore: false,
   flags: { aa: false, ad: true, cd: false, ra: false, rd: true, tc: false }, opcode: 0, headerOnly: false, id: undefined, edns: 0, bufferSize: 1232, dnssec: false, cookie: true, options: [], furtherOptions: [], timeout: undefined, tries: 3, fail: true,
   showQuery: false, identify: false, stats: true, comments: true, sections: { question: true, answer: true, authority: true, additional: true }, transferShows: { question: false, comments: false }, oneSoa: false,
-  ttl: true, klass: true, units: false, multiline: false, expand: false,
+  ttl: true, klass: true, units: false, multiline: false, expand: false, unknown: false, transport: undefined, padding: 0,
 })
 
 const clone = (l: Lookup): Lookup => ({ ...l, flags: { ...l.flags }, sections: { ...l.sections }, transferShows: { ...l.transferShows }, options: [...l.options], furtherOptions: [...l.furtherOptions] })
@@ -241,7 +248,31 @@ export class DigArguments {
       if (on) l.options.push({ code, data: Uint8Array.from(data) })
       if (on) l.edns ??= 0
     }
+    const secured = (kind: SecureTransport['kind'] | undefined, more: Partial<SecureTransport> = {}): undefined => {
+      l.transport = kind && { path: '/dns-query', ca: undefined, hostname: undefined, certFile: undefined, keyFile: undefined, ...l.transport, kind, ...more }
+      return undefined
+    }
     switch (name) {
+      case 'tls': return secured(on ? 'TLS' : undefined)
+      case 'tls-ca': return secured(on ? (l.transport?.kind ?? 'TLS') : undefined, { ca: { file: value } })
+      case 'tls-hostname': case 'tls-certfile': case 'tls-keyfile':
+        if (value === undefined && on) return invalid(word)
+        return secured(on ? (l.transport?.kind ?? 'TLS') : undefined, { [{ 'tls-hostname': 'hostname', 'tls-certfile': 'certFile', 'tls-keyfile': 'keyFile' }[name]]: value })
+      case 'https': case 'https-get': case 'http-plain': case 'http-plain-get': {
+        if (value !== undefined && !value.startsWith('/')) return { stdout: `;; The given HTTP path "${value}" is not a valid absolute path\n`, ...invalid(`+${given}`) }
+        const kind = ({ https: 'HTTPS', 'https-get': 'HTTPS-GET', 'http-plain': 'HTTP', 'http-plain-get': 'HTTP-GET' } as const)[name]
+        return secured(on ? kind : undefined, value === undefined ? {} : { path: value })
+      }
+      case 'yaml':
+        globals.yaml = on
+        if (on) {
+          globals.cmd = false
+          l.stats = false
+        }
+        return
+      case 'padding': return number(512, 'padding', 'padding', (n) => void (l.padding = n))
+      case 'unknownformat': l.unknown = on; return
+      case 'unexpected': return { stderr: ';; +unexpected option is deprecated', code: -1 }
       case 'aaflag': case 'aaonly': l.flags.aa = on; return
       case 'adflag': l.flags.ad = on; return
       case 'cdflag': l.flags.cd = on; return

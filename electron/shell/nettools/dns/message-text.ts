@@ -7,11 +7,16 @@ export type Section = (typeof SECTIONS)[number]
 
 /** ";; ->>HEADER<<- …", the flags, and what is odd about them. `asked`: it is a query of one's own. */
 export function headerText(message: DnsMessage, asked = false): string {
-  const flags = [['qr', message.response], ['aa', message.authoritative], ['tc', message.truncated], ['rd', message.recursionDesired], ['ra', message.recursionAvailable], ['ad', message.authenticData], ['cd', message.checkingDisabled]] as const
   let out = `;; ->>HEADER<<- opcode: ${DNS_OPCODES[message.opcode] ?? `RESERVED${message.opcode}`}, status: ${message.rcode}, id: ${message.id}\n`
-  out += `;; flags:${flags.filter(([, on]) => on).map(([name]) => ` ${name}`).join('')}; QUERY: ${message.questions.length}, ANSWER: ${message.answers.length}, AUTHORITY: ${message.authorities.length}, ADDITIONAL: ${message.additionals.length + (message.edns ? 1 : 0)}\n`
+  out += `;; flags:${flagWords(message)}; QUERY: ${message.questions.length}, ANSWER: ${message.answers.length}, AUTHORITY: ${message.authorities.length}, ADDITIONAL: ${message.additionals.length + (message.edns ? 1 : 0)}\n`
   if (!asked && message.recursionDesired && !message.recursionAvailable) out += ';; WARNING: recursion requested but not available\n'
   return out
+}
+
+/** " qr aa rd" */
+export function flagWords(message: DnsMessage): string {
+  const flags = [['qr', message.response], ['aa', message.authoritative], ['tc', message.truncated], ['rd', message.recursionDesired], ['ra', message.recursionAvailable], ['ad', message.authenticData], ['cd', message.checkingDisabled]] as const
+  return flags.filter(([, on]) => on).map(([name]) => ` ${name}`).join('')
 }
 
 /** Nothing where the section is empty; the question's heading stands over no question, too, in a query that has none. */
@@ -30,27 +35,36 @@ export function ednsText(message: DnsMessage, sent: DnsMessage): string {
   const { edns } = message
   if (!edns) return ''
   const head = `;; OPT PSEUDOSECTION:\n; EDNS: version: ${edns.version}, flags:${edns.dnssecOk ? ' do' : ''}; udp: ${edns.udpSize}\n`
-  return head + edns.options.map((option) => optionText(option, message === sent ? undefined : sent)).join('')
+  return head + optionTexts(message, sent).map((text) => `; ${text}\n`).join('')
+}
+
+/** "COOKIE: 0102030405060708 (echoed)", one for each option. */
+export function optionTexts(message: DnsMessage, sent: DnsMessage): string[] {
+  return (message.edns?.options ?? []).map((option) => optionText(option, message === sent ? undefined : sent))
 }
 
 function optionText({ code, data }: DnsEdnsOption, sent: DnsMessage | undefined): string {
   const hex = Array.from(data, (b) => b.toString(16).padStart(2, '0'))
+  const text = (): string => `${hex.join(' ')} ("${Array.from(data, (b) => (b > 31 && b < 127 ? String.fromCharCode(b) : '.')).join('')}")`
+  const named = (name: string, value: () => string): string => (data.length === 0 ? `${name}:` : `${name}: ${value()}`)
   switch (code) {
-    case EDNS.cookie: return data.length === 0 ? '; COOKIE:\n' : `; COOKIE: ${hex.join('')}${sent ? ` (${cookieState(data, sent)})` : ''}\n`
-    case EDNS.subnet: return `; CLIENT-SUBNET: ${subnetText(data)}\n`
-    case EDNS.nsid: return data.length === 0 ? '; NSID:\n' : `; NSID: ${hex.join(' ')} ("${Array.from(data, (b) => (b > 31 && b < 127 ? String.fromCharCode(b) : '.')).join('')}")\n`
-    case EDNS.expire: return data.length === 0 ? '; EXPIRE:\n' : `; EXPIRE: ${parseInt(hex.join(''), 16)}\n`
-    case EDNS.keepalive: return data.length === 0 ? '; TCP KEEPALIVE:\n' : `; TCP KEEPALIVE: ${(parseInt(hex.join(''), 16) / 10).toFixed(1)} secs\n`
-    case EDNS.padding: return data.length === 0 ? '; PAD:\n' : `; PAD: (${data.length} bytes)\n`
-    default: return `; OPT=${code}:${data.length === 0 ? '' : ` ${hex.join(' ')} ("${Array.from(data, (b) => (b > 31 && b < 127 ? String.fromCharCode(b) : '.')).join('')}")`}\n`
+    case EDNS.cookie: return named('COOKIE', () => `${hex.join('')}${cookieState(data, sent)}`)
+    case EDNS.subnet: return `CLIENT-SUBNET: ${subnetText(data)}`
+    case EDNS.nsid: return named('NSID', text)
+    case EDNS.expire: return named('EXPIRE', () => String(parseInt(hex.join(''), 16)))
+    case EDNS.keepalive: return named('TCP KEEPALIVE', () => `${(parseInt(hex.join(''), 16) / 10).toFixed(1)} secs`)
+    // how much it is is known only when the message is made
+    case EDNS.padding: return sent ? named('PAD', () => `(${data.length} bytes)`) : 'PAD:'
+    default: return named(`OPT=${code}`, text)
   }
 }
 
 /** A server that knows nothing of cookies sends the client's back; one that does adds its own part (RFC 7873). */
-function cookieState(data: Uint8Array, sent: DnsMessage): string {
-  const mine = sent.edns?.options.find((o) => o.code === EDNS.cookie)?.data
-  if (!mine || mine.subarray(0, 8).some((b, i) => b !== data[i])) return 'bad'
-  return data.length === mine.length ? 'echoed' : 'good'
+function cookieState(data: Uint8Array, sent: DnsMessage | undefined): string {
+  const mine = sent?.edns?.options.find((o) => o.code === EDNS.cookie)?.data
+  if (!mine) return ''
+  if (mine.subarray(0, 8).some((b, i) => b !== data[i])) return ' (bad)'
+  return data.length === mine.length ? ' (echoed)' : ' (good)'
 }
 
 /** "10.0.0.0/8/0": family, source and scope prefix, address (RFC 7871). */

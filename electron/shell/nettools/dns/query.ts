@@ -1,5 +1,6 @@
 import { anyOf, decodeDns, dnsQuery, encodeDns, isValidIp, parseResolvConf, reverseNameOf, Signal, type DnsMessage, type Process, type Task, type UdpSocket } from '../../../engine/cluster.ts'
 import { pause, ownerOf, TcpStream } from '../stream.ts'
+import { overSecure, type SecureTransport } from './secure.ts'
 
 /** One question to one server, over the simulated network. */
 export interface Question {
@@ -19,11 +20,13 @@ export interface Question {
   hearsAll?: boolean
   /** Where it is sent from. */
   source?: { address?: string; port?: number }
+  /** Over TLS or HTTP. */
+  transport?: SecureTransport | undefined
 }
 
 export type Answer = { message: DnsMessage; size: number; ms: number; tcp: boolean }
-/** `setup`: nothing was sent, or no connection was made. */
-export type QueryFailure = { failure: 'timeout' | 'refused' | 'unreachable' | 'setup'; text: string }
+/** `setup`: nothing was sent, or no connection was made; `said`: the text is all that there is to say. */
+export type QueryFailure = { failure: 'timeout' | 'refused' | 'unreachable' | 'setup' | 'said'; text: string }
 
 /** Asks one server until it answers or the tries are used up. */
 export function* ask(process: Process, question: Question): Task<Answer | QueryFailure> {
@@ -51,6 +54,7 @@ export function queryFor(process: Process, question: Question): DnsMessage {
 
 /** One try: sends the query and waits for its answer. Throws WireError for a name that no message can carry. */
 export function* askOnce(process: Process, question: Question, sent: DnsMessage): Task<Answer | QueryFailure> {
+  if (question.transport) return yield* overSecure(process, { ...question, transport: question.transport }, sent)
   return question.tcp ? yield* overTcp(process, question, sent) : yield* overUdp(process, question, sent)
 }
 

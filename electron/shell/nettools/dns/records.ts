@@ -1,4 +1,4 @@
-import { recordType, type DnsQuestion, type DnsRecord } from '../../../engine/cluster.ts'
+import { classCode, dnsQuery, encodeDns, recordType, typeCode, type DnsQuestion, type DnsRecord } from '../../../engine/cluster.ts'
 
 /** How records are laid out: dns_master_stylecreate() of bind's masterdump.c. */
 export interface RecordStyle {
@@ -12,6 +12,8 @@ export interface RecordStyle {
   multiline: boolean
   /** AAAA without "::". */
   expand: boolean
+  /** Types, classes and data as RFC 3597 has them for what is not known. */
+  unknown?: boolean
 }
 
 export const PLAIN_STYLE: RecordStyle = { columns: [24, 32, 40, 48], ttl: true, class: true, units: false, multiline: false, expand: false }
@@ -19,6 +21,7 @@ export const PLAIN_STYLE: RecordStyle = { columns: [24, 32, 40, 48], ttl: true, 
 /** A record's data as master files write it (RFC 1035 5.1). */
 export function dataText(record: DnsRecord, style: RecordStyle = PLAIN_STYLE): string {
   const { data } = record
+  if (style.unknown) return generic(dataBytes(record))
   switch (data.type) {
     case 'A': return data.address
     case 'AAAA': return style.expand ? expanded(data.address) : data.address
@@ -35,8 +38,17 @@ export function dataText(record: DnsRecord, style: RecordStyle = PLAIN_STYLE): s
     case 'SRV': return `${data.priority} ${data.weight} ${data.port} ${data.target}`
     case 'MX': return `${data.preference} ${data.exchange}`
     case 'TXT': return data.strings.map((s) => `"${s.replace(/["\\]/g, '\\$&').replace(/[^ -~]/g, (c) => `\\${String(c.charCodeAt(0) & 255).padStart(3, '0')}`)}"`).join(' ')
-    case 'OTHER': return `\\# ${data.bytes.length} ${Array.from(data.bytes, (b) => b.toString(16).padStart(2, '0').toUpperCase()).join('')}`
+    case 'OTHER': return generic(data.bytes)
   }
+}
+
+const generic = (bytes: Uint8Array): string => `\\# ${bytes.length}${bytes.length > 0 ? ` ${Array.from(bytes, (b) => b.toString(16).padStart(2, '0').toUpperCase()).join('')}` : ''}`
+
+/** A record's data as it travels, its names whole. */
+function dataBytes(record: DnsRecord): Uint8Array {
+  const alone = (answers: DnsRecord[]): Uint8Array => encodeDns({ ...dnsQuery(0, '.', 'A'), questions: [], answers }, { compress: false })
+  // header 12, name of the root 1, type, class, TTL and length 10
+  return alone([{ ...record, name: '.' }]).slice(12 + 1 + 10)
 }
 
 function expanded(address: string): string {
@@ -88,11 +100,14 @@ export function recordLine(record: DnsRecord, style: RecordStyle = PLAIN_STYLE):
   const [ttl, klass, type, data] = style.columns
   const line = new Line().add(record.name)
   if (style.ttl) line.to(ttl).add(style.units ? parts(record.ttl).map(([unit, n]) => `${n}${unit[0]}`).join('') : String(record.ttl))
-  if (style.class) line.to(klass).add(record.class)
-  return line.to(type).add(recordType(record)).to(data).text + dataText(record, style)
+  if (style.class) line.to(klass).add(className(record.class, style))
+  return line.to(type).add(typeName(recordType(record), style)).to(data).text + dataText(record, style)
 }
 
 /** ";web.			IN	A" */
 export function questionLine({ name, class: klass, type }: DnsQuestion, style: RecordStyle = PLAIN_STYLE): string {
-  return `;${new Line().add(name).to(style.columns[1]).add(klass).to(style.columns[2]).add(type).text}`
+  return `;${new Line().add(name).to(style.columns[1]).add(className(klass, style)).to(style.columns[2]).add(typeName(type, style)).text}`
 }
+
+const className = (name: string, { unknown }: RecordStyle): string => (unknown ? `CLASS${classCode(name)}` : name)
+const typeName = (name: string, { unknown }: RecordStyle): string => (unknown ? `TYPE${typeCode(name)}` : name)
