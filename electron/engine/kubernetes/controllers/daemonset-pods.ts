@@ -76,14 +76,14 @@ function pair(pods: readonly Pod[], hash: string): { fresh: Pod | undefined; old
   return fresh.length > 1 || old.length > 1 ? undefined : { fresh: fresh[0], old: old[0] }
 }
 
-/** What one step of a rolling update deletes, and on which nodes it makes a second Pod. `wanted`: nodes that should have one. */
-export function rollingStep(set: DaemonSet, byNode: ReadonlyMap<string, readonly Pod[]>, hash: string, wanted: number, clock: Clock): { remove: Pod[]; create: string[] } {
+/** What one step of a rolling update deletes, and on which nodes it makes a second Pod. `wanted`: nodes that should have one; `runs`: whether a node is one of them. */
+export function rollingStep(set: DaemonSet, byNode: ReadonlyMap<string, readonly Pod[]>, hash: string, wanted: number, runs: (node: string) => boolean, clock: Clock): { remove: Pod[]; create: string[] } {
   const { maxSurge, maxUnavailable } = set.spec.updateStrategy?.rollingUpdate ?? {}
   const minReady = set.spec.minReadySeconds ?? 0
   const available = (pod: Pod): boolean => isAvailable(pod, minReady, clock)
   const surge = scaled(maxSurge, wanted, 'up')
-  const limit = surge > 0 ? scaled(maxUnavailable, wanted, 'up') : Math.max(1, scaled(maxUnavailable ?? 1, wanted, 'up'))
-  return surge > 0 ? surgeStep(byNode, hash, surge, available) : replaceStep(byNode, hash, limit, available)
+  if (surge === 0) return replaceStep(byNode, hash, Math.max(1, scaled(maxUnavailable ?? 1, wanted, 'up')), available)
+  return surgeStep(byNode, hash, { limit: surge, wanted, runs, available })
 }
 
 function replaceStep(byNode: ReadonlyMap<string, readonly Pod[]>, hash: string, limit: number, available: (pod: Pod) => boolean): { remove: Pod[]; create: string[] } {
@@ -102,20 +102,30 @@ function replaceStep(byNode: ReadonlyMap<string, readonly Pod[]>, hash: string, 
   return { remove: [...broken, ...candidates.slice(0, Math.max(0, limit - unavailable))], create: [] }
 }
 
-function surgeStep(byNode: ReadonlyMap<string, readonly Pod[]>, hash: string, limit: number, available: (pod: Pod) => boolean): { remove: Pod[]; create: string[] } {
+/** Where a Pod may stay but none may come any more (a taint NoSchedule) there is no second one: the old one goes as soon as enough others are available. */
+function surgeStep(byNode: ReadonlyMap<string, readonly Pod[]>, hash: string, { limit, wanted, runs, available }: { limit: number; wanted: number; runs: (node: string) => boolean; available: (pod: Pod) => boolean }): { remove: Pod[]; create: string[] } {
   let surging = 0
+  let serving = 0
   const remove: Pod[] = []
   const allowed: string[] = []
   const candidates: string[] = []
+  const leaving: Pod[] = []
   for (const [node, pods] of byNode) {
     const found = pair(pods, hash)
-    if (!found) surging++
-    else if (!found.old) continue
-    else if (!found.fresh) {
-      if (!available(found.old)) allowed.push(node)
-      else if (surging < limit) candidates.push(node)
-    } else if (!available(found.fresh)) surging++
-    else remove.push(found.old)
+    if (!found) {
+      surging++
+      continue
+    }
+    const { old, fresh } = found
+    const first = old ?? fresh
+    if (first && available(first)) serving++
+    if (!old) continue
+    if (fresh) {
+      if (available(fresh)) remove.push(old)
+      else surging++
+    } else if (!runs(node)) (available(old) ? leaving : remove).push(old)
+    else if (!available(old)) allowed.push(node)
+    else if (surging < limit) candidates.push(node)
   }
-  return { remove, create: [...allowed, ...candidates.slice(0, Math.max(0, limit - surging))] }
+  return { remove: [...remove, ...leaving.slice(0, Math.max(0, serving - wanted))], create: [...allowed, ...candidates.slice(0, Math.max(0, limit - surging))] }
 }

@@ -199,8 +199,8 @@ export class DaemonSetController implements Controller {
     this.#events.event(set, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`)
   }
 
-  #roll({ set, hash, byNode, wanted }: Turn): void {
-    const { remove, create } = rollingStep(set, byNode, hash, wanted, this.#context.clock)
+  #roll({ set, hash, byNode, fits, wanted }: Turn): void {
+    const { remove, create } = rollingStep(set, byNode, hash, wanted, (node) => fits.get(node)?.run ?? false, this.#context.clock)
     for (const pod of remove) this.#delete(set, pod)
     for (const node of create) this.#create(set, node, hash)
   }
