@@ -1,62 +1,55 @@
 import type { Clock } from '../../clock.ts'
 import { decodeBase64 } from '../../kubernetes/base64.ts'
-import type { Secret } from '../../kubernetes/types.ts'
 import { decodeUtf8 } from '../../text.ts'
 import { checkCrypt } from '../http/crypt.ts'
 import { basicCredentials } from '../http/htpasswd.ts'
 import { headerOf, type Headers } from '../http/message.ts'
 import type { HttpRequest } from '../http/server.ts'
+import { STATUSES } from './pages.ts'
+import { integer, time, truth, type Get, type RuleSurroundings, type Wrong } from './values.ts'
 
 /** Who gets through, and what is told to a browser: annotations of kubernetes-ingress (pkg/annotations/ingress). */
 export interface Guards {
   /** auth-type basic-auth: users and their crypt(3) hashes. */
-  auth: { realm: string; users: ReadonlyMap<string, string> } | undefined
+  auth: { realm: string; users: ReadonlyMap<string, string>; /** Of users, in haproxy.cfg: "default-web", or "Global". */ group: string } | undefined
   /** rate-limit-requests in so many ms. */
   rate: { requests: number; period: number; status: number } | undefined
   /** src-ip-header: where a client's address stands. */
   source: string | undefined
 }
 
-export interface Cors { origin: '*' | RegExp; headers: Headers; answersOptions: boolean }
+export interface Cors { origin: '*' | RegExp; /** As it was written. */ text: string; headers: Headers }
 
-type Get = (short: string) => string | undefined
-type Wrong = (short: string, text: string) => void
-
-export function guardsOf(of: Get, ingress: string, wrong: Wrong, secretOf: (path: string) => Secret | undefined): Guards {
+export function guardsOf({ of, wrong, lacks, secret, group }: RuleSurroundings): Guards {
   const type = of('auth-type')
   let auth: Guards['auth']
   if (type !== undefined && type !== 'basic-auth') wrong('auth-type', `incorrect auth-type value '${type}'. Only 'basic-auth' value is currently supported`)
   else if (type !== undefined) {
     const users = new Map<string, string>()
-    for (const [user, value] of Object.entries(secretOf(of('auth-secret') ?? '')?.data ?? {})) {
+    for (const [user, value] of Object.entries(secret(of('auth-secret') ?? '')?.data ?? {})) {
       const bytes = decodeBase64(value)
       if (typeof bytes !== 'number') users.set(user, decodeUtf8(bytes).replace(/\n$/, ''))
     }
-    auth = { realm: (of('auth-realm') ?? 'Protected-Content').replaceAll(' ', '-'), users }
+    auth = { realm: (of('auth-realm') ?? 'Protected-Content').replaceAll(' ', '-'), users, group }
   }
-  const requests = of('rate-limit-requests')
-  if (requests !== undefined && !/^[0-9]+$/.test(requests)) wrong('rate-limit-requests', `strconv.ParseInt: parsing "${requests}": invalid syntax`)
-  const rate = requests !== undefined && /^[0-9]+$/.test(requests) ? { requests: Number(requests), period: milliseconds(of('rate-limit-period')) ?? 1000, status: Number(of('rate-limit-status-code') ?? 403) } : undefined
-  if (rate && !STATUSES.has(rate.status)) wrong('rate-limit-status-code', `podhop: not simulated: ${rate.status} of Ingress ${ingress} (served as 403; ${[...STATUSES].join(', ')} are)`)
-  return { auth, rate: rate && !STATUSES.has(rate.status) ? { ...rate, status: 403 } : rate, source: of('src-ip-header') }
+  const requests = integer(of, 'rate-limit-requests', wrong)
+  const period = time(of, 'rate-limit-period', wrong) ?? 1000
+  let status = integer(of, 'rate-limit-status-code', wrong) ?? 403
+  if (requests !== undefined && !STATUSES.has(status)) {
+    // haproxy refuses the whole configuration: "status code '418' not handled by default with 'default-errorfiles' argument."
+    lacks(`rate-limit-status-code ${status} (served as 403; ${[...STATUSES].join(', ')} are)`)
+    status = 403
+  }
+  return { auth, rate: requests === undefined ? undefined : { requests, period, status }, source: of('src-ip-header') }
 }
 
-/** What HAProxy has a page for, of its deny_status. */
-const STATUSES = new Set([400, 401, 403, 429, 500, 502, 503, 504])
-
-/** request-redirect: "example.com", or with a scheme before it. */
-export function redirectOf(of: Get): { url: string; status: number } | undefined {
-  const to = of('request-redirect')
-  return to === undefined ? undefined : { url: /^https?:\/\//.test(to) ? to : `http://${to}`, status: Number(of('request-redirect-code') ?? 302) }
-}
-
-export function corsOf(of: Get, wrong: Wrong): Cors | undefined {
-  if (of('cors-enable') !== 'true') return undefined
+export function corsOf(of: Get, wrong: Wrong, warn: (text: string) => void): Cors | undefined {
+  if (truth(of, 'cors-enable', wrong, warn) !== true) return undefined
   const origin = of('cors-allow-origin') ?? '*'
   const methods = (of('cors-allow-methods') ?? '*').replace(/\s+/g, '').toUpperCase().split(',')
   const unknown = methods.find((m) => !['*', 'GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'].includes(m))
   if (unknown !== undefined) wrong('cors-allow-methods', `unsupported HTTP method '${unknown}' in cors-allow-methods configuration`)
-  const age = milliseconds(of('cors-max-age') ?? '5s')
+  const age = of('cors-max-age') === undefined ? 5000 : time(of, 'cors-max-age', wrong)
   let pattern: '*' | RegExp = '*'
   try {
     if (origin !== '*') pattern = new RegExp(origin)
@@ -66,11 +59,11 @@ export function corsOf(of: Get, wrong: Wrong): Cors | undefined {
     return undefined
   }
   return {
-    origin: pattern, answersOptions: of('cors-respond-to-options') === 'true',
+    origin: pattern, text: origin,
     headers: [
       ...(unknown === undefined ? [['access-control-allow-methods', methods.join(', ')]] satisfies Headers : []),
       ['access-control-allow-headers', (of('cors-allow-headers') ?? '*').replace(/\s+/g, '')],
-      ['access-control-max-age', String(Math.floor((age ?? 5000) / 1000))],
+      ...(age === undefined ? [] : [['access-control-max-age', String(Math.floor(age / 1000))]] satisfies Headers),
       ...(of('cors-allow-credentials') === 'true' ? [['access-control-allow-credentials', 'true']] satisfies Headers : []),
     ],
   }
@@ -81,12 +74,6 @@ export function corsHeaders(cors: Cors | undefined, request: HttpRequest): Heade
   const origin = headerOf(request.headers, 'origin')
   if (!cors || origin === undefined || (cors.origin !== '*' && !cors.origin.test(origin))) return []
   return [['access-control-allow-origin', cors.origin === '*' ? '*' : origin], ...cors.headers]
-}
-
-/** HAProxy's times: "10s", "500ms", "1m"; a number alone is ms. */
-export function milliseconds(text: string | undefined): number | undefined {
-  const match = /^([0-9]+)(us|ms|s|m|h|d)?$/.exec(text ?? '')
-  return match ? Number(match[1]) * { us: 0.001, ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] ?? 'ms']! : undefined
 }
 
 /** A stick table of http_req_rate (freq_ctr.h): requests of this period, and of the last one in part. */

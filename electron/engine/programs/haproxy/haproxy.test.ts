@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { serverCookie } from './proxy.ts'
+import { serverCookie } from './cookie.ts'
 
 test('a server’s cookie has the digits that xxhsum -H1 gives for the controller’s key, the address and the port', () => {
   // printf 'ohph7OoGhong\x0a\xf4\x01\x09\xb8\x22\x00\x00' | xxhsum -H1

@@ -79,6 +79,6 @@ export function haproxyManifests({ ingressController, cloud }: ClusterConfig): o
       },
     },
     deployment(balanced),
-    { apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata: { name: 'haproxy' }, spec: { controller: CONTROLLER } },
+    { apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata: { name: 'haproxy' }, spec: { controller: `${CONTROLLER}/haproxy` } },
   ]
 }

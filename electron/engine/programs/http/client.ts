@@ -15,6 +15,8 @@ export interface UpstreamRequest {
   program: string
   method: string
   bytes: Uint8Array
+  /** Goes before everything else, TLS included: the PROXY protocol. */
+  preface?: Uint8Array
   /** This instead of `bytes`, by HTTP/2: with prior knowledge, or agreed on by TLS. */
   http2?: Omit<Http2Request, 'scheme' | 'method'>
   connectTimeout: number
@@ -99,6 +101,7 @@ export function askUpstream(process: Pick<Process, 'clock' | 'network' | 'pid' |
     ...handlers,
     onConnect: () => {
       if (over) return
+      if (request.preface) connection.send(request.preface)
       if (!request.tls) return ask()
       phase = 'tls'
       const tls = new TlsClient(connection, { ...request.tls, random: clock.random, onSecure: () => ask(), onFailure: (failure) => fail('TLS', failure) })

@@ -80,7 +80,7 @@ function traefik(): ImageContent {
 
 function haproxyIngress(): ImageContent {
   const base = alpine(['curl'])
-  return { ...base, size: 87_403_217, programs: { ...base.programs, '/haproxy-ingress-controller': 'haproxy-ingress-controller' }, entrypoint: ['/haproxy-ingress-controller'], exposedPorts: ['8080/tcp', '8443/tcp'] }
+  return { ...base, size: 87_403_217, directories: [...(base.directories ?? []), '/usr/local/etc/haproxy'], programs: { ...base.programs, '/haproxy-ingress-controller': 'haproxy-ingress-controller', '/usr/local/sbin/haproxy': 'haproxy' }, entrypoint: ['/haproxy-ingress-controller'], exposedPorts: ['8080/tcp', '8443/tcp'] }
 }
 
 /** calico/cni, calico/node and calico/kube-controllers, whose base is Red Hat's. */
@@ -102,7 +102,7 @@ function calicoControllers(): ImageContent {
 
 function ciliumAgent(): ImageContent {
   const base = debian({ more: ['curl', 'ip', 'jq'] })
-  return { ...base, size: 239_075_328, programs: { ...base.programs, '/usr/bin/cilium-agent': 'cilium-agent', '/usr/bin/cilium-dbg': 'cilium-dbg', '/usr/bin/cilium': 'cilium-dbg', '/usr/bin/hubble': 'hubble', '/usr/bin/cilium-health': 'cilium-health' }, entrypoint: ['/usr/bin/cilium-agent'] }
+  return { ...base, size: 239_075_328, programs: { ...base.programs, '/usr/bin/cilium-agent': 'cilium-agent', '/usr/bin/cilium-dbg': 'cilium-dbg', '/usr/bin/cilium': 'cilium-dbg', '/usr/bin/hubble': 'hubble', '/usr/bin/cilium-health': 'cilium-health' }, environment: { HUBBLE_SERVER: 'unix:///var/run/cilium/hubble.sock' }, entrypoint: ['/usr/bin/cilium-agent'] }
 }
 
 /** weaveworks/weave-kube and weaveworks/weave-npc, both on Alpine. */
@@ -159,6 +159,7 @@ export const systemRepositories: readonly Repository[] = [
   { name: 'docker.io/weaveworks/weave-npc', tag: versioned(([major]) => major === 2, weave('weave-npc', 19_275_346)) },
   { name: 'quay.io/cilium/cilium', tag: versioned(([major, minor]) => major === 1 && minor === 17, ciliumAgent()) },
   { name: 'quay.io/cilium/operator-generic', tag: versioned(([major, minor]) => major === 1 && minor === 17, { size: 35_120_411, directories: DISTROLESS, programs: { '/usr/bin/cilium-operator-generic': 'cilium-operator-generic' }, entrypoint: ['/usr/bin/cilium-operator-generic'] }) },
+  { name: 'quay.io/cilium/hubble-relay', tag: versioned(([major, minor]) => major === 1 && minor === 17, { size: 29_874_112, directories: DISTROLESS, programs: { '/usr/bin/hubble-relay': 'hubble-relay' }, entrypoint: ['/usr/bin/hubble-relay'], user: { uid: 65_532, gid: 65_532, name: '65532' } }) },
   { name: 'quay.io/cilium/cilium-envoy', tag: () => ({ size: 61_538_304, directories: DISTROLESS, programs: { '/usr/bin/cilium-envoy-starter': 'cilium-envoy-starter' }, entrypoint: ['/usr/bin/cilium-envoy-starter'] }) },
   { name: 'docker.io/antrea/antrea-agent-ubuntu', tag: versioned(([major]) => major === 2, antreaAgent()) },
   { name: 'docker.io/antrea/antrea-controller-ubuntu', tag: versioned(([major]) => major === 2, { size: 74_203_958, directories: DISTROLESS, programs: { '/usr/local/bin/antrea-controller': 'antrea-controller', '/usr/local/bin/antctl': 'antctl' } }) },
