@@ -52,11 +52,11 @@ export class Registry<Name extends string> {
     this.#series(name, labels).value = value
   }
 
-  observe(name: Name, labels: Labels, value: number): void {
+  observe(name: Name, labels: Labels, value: number, times = 1): void {
     const series = this.#series(name, labels)
-    series.value++
-    series.sum += value
-    for (const [i, bound] of this.#definitions[name][2]!.entries()) if (value <= bound) series.buckets[i] = (series.buckets[i] ?? 0) + 1
+    series.value += times
+    series.sum += value * times
+    for (const [i, bound] of this.#definitions[name][2]!.entries()) if (value <= bound) series.buckets[i] = (series.buckets[i] ?? 0) + times
   }
 
   clear(name: Name): void {
@@ -91,6 +91,12 @@ export class Registry<Name extends string> {
     if (!series) family.set(key, (series = { labels, value: 0, sum: 0, buckets: [] }))
     return series
   }
+}
+
+/** Expositions as one: by the families' names. */
+export function together(...expositions: readonly string[]): string {
+  const families = expositions.flatMap((text) => text.split(/^(?=# HELP )/m)).filter((text) => text !== '')
+  return families.map((text) => ({ name: text.split(' ', 3)[2]!, text })).sort((a, b) => (a.name < b.name ? -1 : 1)).map(({ text }) => text).join('')
 }
 
 /** `{cidr="10.96.0.0/12"}`, by name; nothing without labels. A histogram's `le` comes last. */

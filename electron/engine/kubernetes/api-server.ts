@@ -44,6 +44,8 @@ import type { OpenApiDocument } from './openapi/types.ts'
 import { patchObject } from './patching.ts'
 import type { User } from './rbac/authorizer.ts'
 import type { Draft } from './rbac/default-objects.ts'
+import { asAgent, watchAsAgent } from './requests/agent-requests.ts'
+import { Requests } from './requests/requests.ts'
 import { ServiceAllocator, type ServiceRanges } from './service-allocator.ts'
 import { noSuchMethod, notFound, noSuchPath, notSimulated, qualified } from './status.ts'
 import { Store } from './store.ts'
@@ -86,6 +88,8 @@ export class ApiServer implements KubernetesClient, Server {
   readonly freeze: boolean
   readonly recordsOwners: boolean
   readonly watchList: boolean
+  readonly requests: Requests
+  readonly advertiseAddress: string | undefined
   nodeAgents: NodeAgents | undefined
   /** Every stream of chance that a request may use. */
   readonly #streams: readonly Random[]
@@ -99,6 +103,8 @@ export class ApiServer implements KubernetesClient, Server {
 
   constructor(clock: Clock, options: ApiServerOptions = {}) {
     this.clock = clock
+    this.requests = new Requests(clock)
+    this.advertiseAddress = options.advertiseAddress
     this.store = new Store(clock, options.watchWindow === undefined ? {} : { window: options.watchWindow })
     this.names = clock.random.fork('kubernetes/names')
     this.uids = clock.random.fork('kubernetes/uids')
@@ -231,8 +237,8 @@ export class ApiServer implements KubernetesClient, Server {
   create<T extends KubeObject>(resource: string, namespace: string | undefined, object: unknown, options: WriteOptions = {}): T {
     const kind = this.kind(resource)
     refuseWrites(kind)
-    if (object instanceof LateBody) return this.#late.create(kind, namespace!, object, options) as unknown as T
-    const created = asServed(kind, this.#request(options, (told) => createObject(this, kind, namespace, object, told)))
+    if (object instanceof LateBody) return asAgent(this, 'create', kind, namespace, undefined, options, object, () => this.#late.create(kind, namespace!, object, options)) as unknown as T
+    const created = asAgent(this, 'create', kind, namespace, undefined, options, object, () => asServed(kind, this.#request(options, (told) => createObject(this, kind, namespace, object, told))))
     if (resource === 'namespaces' && !options.dryRun) populateNamespace(this, created.metadata.name)
     return created as T
   }
@@ -246,7 +252,7 @@ export class ApiServer implements KubernetesClient, Server {
   ): T {
     const kind = this.kind(resource)
     refuseWrites(kind)
-    return asServed(kind, this.#request(options, (told) => updateObject(this, kind, namespace, name, object, told))) as T
+    return asAgent(this, 'update', kind, namespace, name, options, object, () => asServed(kind, this.#request(options, (told) => updateObject(this, kind, namespace, name, object, told)))) as T
   }
 
   patch<T extends KubeObject>(
@@ -259,15 +265,16 @@ export class ApiServer implements KubernetesClient, Server {
   ): T {
     const kind = this.kind(resource)
     refuseWrites(kind)
-    if (patch instanceof LateChange) return this.#late.patch(kind, patch, options) as unknown as T
+    if (patch instanceof LateChange) return asAgent(this, 'patch', kind, namespace, name, options, patch, () => this.#late.patch(kind, patch, options)) as unknown as T
     const born = resource === 'namespaces' && type === 'application/apply-patch+yaml' && !options.dryRun && !this.store.get(storeKey(kind), '', name)
-    const patched = asServed(kind, this.#request(options, (told) => patchObject(this, kind, namespace, name, type, patch, told)))
+    const patched = asAgent(this, 'patch', kind, namespace, name, options, patch, () => asServed(kind, this.#request(options, (told) => patchObject(this, kind, namespace, name, type, patch, told))))
     if (born) populateNamespace(this, name)
     return patched as T
   }
 
   createSubresource<T extends KubeObject | Status>(resource: string, namespace: string | undefined, name: string, subresource: string, object: unknown, options: WriteOptions = {}): T {
-    return this.#request(options, (told) => createSubresource(this, this.kind(resource), namespace, name, subresource, object, told)) as T
+    const kind = this.kind(resource)
+    return asAgent(this, 'create', kind, namespace, name, { ...options, subresource }, object, () => this.#request(options, (told) => createSubresource(this, kind, namespace, name, subresource, object, told))) as T
   }
 
   scale<T extends KubeObject>(resource: string, namespace: string | undefined, name: string): T {
@@ -279,17 +286,18 @@ export class ApiServer implements KubernetesClient, Server {
   delete(resource: string, namespace: string | undefined, name: string, options: DeleteOptions = {}): KubeObject | Status {
     const kind = this.kind(resource)
     refuseWrites(kind)
-    return this.#asking(options, (told) => deleteObject(this, kind, namespace, name, told))
+    return asAgent(this, 'delete', kind, namespace, name, options, undefined, () => this.#asking(options, (told) => deleteObject(this, kind, namespace, name, told)))
   }
 
   deleteCollection(resource: string, list: ListOptions, options: DeleteOptions = {}): void {
     const kind = this.kind(resource)
     refuseWrites(kind)
-    this.#asking(options, (told) => deleteCollection(this, kind, list, told))
+    asAgent(this, 'deletecollection', kind, list.namespace, undefined, options, undefined, () => this.#asking(options, (told) => deleteCollection(this, kind, list, told)))
   }
 
   watch<T extends KubeObject>(resource: string, options: WatchOptions, listener: (event: WatchEvent<T>) => void): () => void {
-    return watchObjects(this, this.kind(resource), options, listener as (event: WatchEvent) => void)
+    const kind = this.kind(resource)
+    return watchAsAgent(this, kind, options, () => watchObjects(this, kind, options, listener as (event: WatchEvent) => void))
   }
 
   logs(namespace: string, pod: string, options: LogOptions, sink: LogSink): () => void {

@@ -3,6 +3,7 @@ import type { TcpConnection, TcpHandlers } from '../network/types.ts'
 import type { OpenApiDocument } from './openapi/types.ts'
 import type { ProxyAnswer, ProxyRequest } from './proxy-location.ts'
 import type { User } from './rbac/authorizer.ts'
+import type { Requests } from './requests/requests.ts'
 import type { KubeObject, Status, Table } from './types.ts'
 
 /**
@@ -54,6 +55,9 @@ export interface WatchOptions extends ListOptions {
   timeoutSeconds?: number
   /** Called when the server ends the watch: after an ERROR, or when its time is over. */
   onEnd?: () => void
+  /** Of an agent, as of its writes. */
+  fieldManager?: string
+  account?: User
 }
 export interface WriteOptions {
   fieldManager?: string
@@ -67,6 +71,8 @@ export interface WriteOptions {
   onWarning?: (text: string) => void
   /** Who asks; absent: the administrator. */
   user?: User
+  /** The ServiceAccount of an agent whose rights it has found out itself: for the record only. */
+  account?: User
   /** An agent's word that what it sends is in the form in which objects are stored: the server takes it as it is. */
   canonical?: boolean
 }
@@ -100,6 +106,9 @@ export interface DeleteOptions {
   dryRun?: boolean
   /** Who asks; absent: the administrator. */
   user?: User
+  /** Of an agent, as of its other writes. */
+  fieldManager?: string
+  account?: User
   /** Gets what the answer warns of. */
   onWarning?: (text: string) => void
 }
@@ -169,6 +178,8 @@ export interface Way {
 export interface KubernetesClient {
   /** Absent where the client is the server itself. */
   readonly way?: Way | undefined
+  /** Where the server is told what is asked of it. */
+  readonly requests?: Requests | undefined
   resources(): readonly ApiResource[]
   /** By plural, singular, short name or kind, optionally "name.group" or "name.version.group". */
   findResource(word: string): ApiResource | undefined

@@ -85,6 +85,10 @@ export class ApiConnection implements KubernetesClient {
     }
   }
 
+  get requests(): KubernetesClient['requests'] {
+    return this.#server.requests
+  }
+
   get reachable(): boolean {
     return this.#blocks.size === 0
   }

@@ -39,7 +39,9 @@ export class MemoryFilesystem implements Filesystem {
   /** Filesystems of which parts are mounted here, and whether only for reading. */
   readonly #mounted = new SparseMap<object, boolean>()
   /** What lies in another filesystem is told to its listeners, too (inotify looks at inodes). */
-  readonly #mounts: { at: string; from: MemoryFilesystem; source: string }[] = []
+  readonly #mounts: { at: string; from: MemoryFilesystem; source: string; readOnly: boolean }[] = []
+  /** Parts of one filesystem are mounted for reading only and others are not: the place decides. */
+  #mixed = false
 
   constructor(options: FilesystemOptions = {}) {
     this.#clock = options.clock
@@ -305,8 +307,10 @@ export class MemoryFilesystem implements Filesystem {
     const place = this.#walk(path, { own: true })
     if (place.name === '') throw new SystemError('EBUSY')
     place.parent.entries.set(place.name, node)
-    this.#mounted.set(from, options.readOnly ?? false)
-    this.#mounts.push({ at: place.path, from, source })
+    const readOnly = options.readOnly ?? false
+    this.#mixed ||= this.#mounts.some((mount) => mount.from === from && mount.readOnly !== readOnly)
+    this.#mounted.set(from, readOnly && !this.#mixed)
+    this.#mounts.push({ at: place.path, from, source, readOnly })
     this.#changed(place.path)
   }
 
@@ -427,7 +431,14 @@ export class MemoryFilesystem implements Filesystem {
 
   /** Walks a path; `own` copies the directories on the way into this layer so that the last one may be changed. */
   #walk(path: string, { follow = true, own = false }: { follow?: boolean; own?: boolean } = {}): Place {
-    return walk(this.root, path, follow, own ? this.#ownDirectory : undefined)
+    const place = walk(this.root, path, follow, own ? this.#ownDirectory : undefined)
+    if (own && this.#mixed && this.#mountOf(place.path)?.readOnly) throw new SystemError('EROFS')
+    return place
+  }
+
+  /** The innermost mount that a path is below, or at. */
+  #mountOf(path: string): { readOnly: boolean } | undefined {
+    return this.#mounts.filter(({ at }) => path === at || path.startsWith(`${at}/`)).reduce<{ at: string; readOnly: boolean } | undefined>((best, each) => (best && best.at.length > each.at.length ? best : each), undefined)
   }
 
   readonly #ownDirectory: Own = (parent, name, node) => this.#ownEntry(parent, name, node) as DirectoryNode

@@ -102,7 +102,8 @@ export class ApiCalls implements KubeApi {
   }
 
   request(request: ApiRequest, sink: CallSink): Call {
-    if (onlyLooks(request)) {
+    // what the audit log is to say, the world has to remember
+    if (onlyLooks(request) && !this.#host.world().cluster.connection.requests?.audit) {
       this.#host.sync()
       this.#look(request, sink)
       return { abort: () => undefined }
@@ -246,7 +247,7 @@ export class ApiCalls implements KubeApi {
 
   #look(request: ApiRequest, sink: CallSink): void {
     try {
-      answerRequest(apiOf(this.#host.world().cluster), request, sink)
+      answerRequest({ ...apiOf(this.#host.world().cluster), unrecorded: true }, request, sink)
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error
       sink.lost(error.message)

@@ -6,10 +6,11 @@ import type { Process } from '../../engine/machine/types.ts'
 import { ClientConfig, confirmUsable, connect, type Dialled, hearing, serverUrl } from './client-config.ts'
 import { KubectlError, quote, UnreachableError } from './errors.ts'
 import type { Flag, FlagSet } from './flags.ts'
-import { identified } from './identity.ts'
+import { asIdentity, identityOf } from './identity.ts'
 import { inCluster } from './in-cluster.ts'
 import { type Kubeconfig, loadKubeconfig } from './kubeconfig.ts'
 import { objectName } from './objects.ts'
+import { recorded } from './recorded.ts'
 import { blaming, gateLines, loadedLines, logging } from './request-log.ts'
 
 /** One verb: kubectl's options → complete → validate → run, in one file each. */
@@ -96,9 +97,12 @@ export class Kubectl {
   get client(): KubernetesClient {
     if (this.#client) return this.#client
     const config = this.clientConfig
-    const client = asManager(hearing(identified(connect(this.cluster, config, this.dialled), config, this.now, this.askedForPassword), (text) => this.#hear(text)), 'kubectl')
+    const connection = connect(this.cluster, config, this.dialled)
+    const identity = identityOf(connection, config, this.now, this.askedForPassword)
+    const client = asManager(hearing(asIdentity(connection, identity), (text) => this.#hear(text)), 'kubectl')
     this.#heard.push({ line: gateLines(this) })
-    return (this.#client = logging(this, blaming(this, client, serverUrl(this.cluster)), serverUrl(this.cluster), (line) => void this.#heard.push({ line })))
+    const logged = logging(this, blaming(this, client, serverUrl(this.cluster)), serverUrl(this.cluster), (line) => void this.#heard.push({ line }))
+    return (this.#client = recorded(logged, connection.requests, identity, this.process.network))
   }
 
   /** What a write comes to, when webhooks that have to judge it have answered. */

@@ -30,8 +30,24 @@ export function* askForPassword(process: Process): Task {
   }
 }
 
-/** The client as the user of the kubeconfig, or as whom --token, --as, --as-group and --as-uid say: clientcmd's AuthInfo and its overrides. */
+/** The client as the user of the kubeconfig, or as whom --token, --as, --as-group and --as-uid say. */
 export function identified(client: KubernetesClient, config: ClientConfig, wall: number, asked: boolean): KubernetesClient {
+  return asIdentity(client, identityOf(client, config, wall, asked))
+}
+
+export function asIdentity(client: KubernetesClient, { shown, as = shown }: Identity): KubernetesClient {
+  return as === ADMIN ? client : asUser(client, as)
+}
+
+export interface Identity {
+  /** Who the credentials say. */
+  shown: User
+  /** As whom he asks. */
+  as?: User
+}
+
+/** clientcmd's AuthInfo and its overrides. */
+export function identityOf(client: KubernetesClient, config: ClientConfig, wall: number, asked: boolean): Identity {
   const { user: entry } = config
   const [as, uid, token] = ['as', 'as-uid', 'token'].map((field) => text(entry[field])) as [string, string, string]
   const has = (...fields: readonly string[]): boolean => fields.some((field) => entry[field] !== undefined && entry[field] !== '')
@@ -41,8 +57,7 @@ export function identified(client: KubernetesClient, config: ClientConfig, wall:
   // the server knows no passwords; a certificate comes before a token
   const shown = !isNamed ? ANONYMOUS : hasCertificate ? holder(config, wall) : token ? userOfToken(client, token, wall) : ADMIN
   if (!shown) throw failure(401, 'Unauthorized', 'Unauthorized')
-  const user = as ? become(client, shown, { user: as, groups: list(entry['as-groups']).map(text), ...(uid ? { uid } : {}) }) : shown
-  return user === ADMIN ? client : asUser(client, user)
+  return as ? { shown, as: become(client, shown, { user: as, groups: list(entry['as-groups']).map(text), ...(uid ? { uid } : {}) }) } : { shown }
 }
 
 /** Who shows a client's certificate. Throws what Go's TLS has against the files. */

@@ -121,7 +121,7 @@ function answer(k: Kubectl, http: HttpRequest, respond: (response: HttpResponse)
       const exchange: Exchange = { clock, client, request, info, sink, warnings: [] }
       return sendStatus(exchange, failure(501, 'NotImplemented', `podhop: not simulated: ${quote(info.subresource ?? '')} through kubectl proxy (use kubectl ${info.subresource === 'exec' || info.subresource === 'attach' ? info.subresource : 'port-forward'})`))
     }
-    sink.stop = answerRequest({ clock, client }, request, sink)
+    sink.stop = answerRequest({ clock, client, unrecorded: true }, request, sink)
   } catch (error) {
     if (!(error instanceof ConnectionError)) throw error
     respond(plain(k, 502, messageOf(error)))

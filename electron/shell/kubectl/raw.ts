@@ -16,7 +16,7 @@ export function* rawRequest(k: Kubectl, method: string, body = '', target = k.fl
   let chunks: string[] = []
   let ended = false
   const stop = answerRequest(
-    { clock: k.process.clock, client: k.client },
+    { clock: k.process.clock, client: k.client, unrecorded: true },
     { method, target, accept: '*/*', userAgent: 'kubectl/v1.33.1', contentType: body === '' ? '' : 'application/json', body: encodeUtf8(body) },
     {
       head(code, headers) {

@@ -18,7 +18,8 @@ export const LEVEL = { requests: 6, headers: 7, bodies: 8, curl: 9, whole: 10 }
 /** rest.truncateBody: the characters of a body that are shown. */
 const SHOWN: Record<number, number> = { 8: 1024, 9: 10_240 }
 
-const AGENT = 'kubectl/v1.33.1 (linux/amd64) kubernetes/8adc0f0'
+/** kubectl's User-Agent. */
+export const AGENT = 'kubectl/v1.33.1 (linux/amd64) kubernetes/8adc0f0'
 const TABLES = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json'
 
 export interface Wire {
@@ -165,7 +166,7 @@ export class RequestDetails {
     const sent: Answer = { code, headers: [], body: '' }
     if (wire.verb === 'GET' && wire.call !== 'watch' && wire.call !== 'logs') {
       // the path again, as whoever asked
-      answerRequest({ clock: this.#clock, client: this.#client }, { method: 'GET', target: wire.target, accept: this.#accept(wire), userAgent: AGENT, body: new Uint8Array() }, {
+      answerRequest({ clock: this.#clock, client: this.#client, unrecorded: true }, { method: 'GET', target: wire.target, accept: this.#accept(wire), userAgent: AGENT, body: new Uint8Array() }, {
         head: (_, headers) => (sent.headers = headers),
         data: (chunk) => { if (typeof chunk === 'string') sent.body += chunk },
         end: () => undefined,

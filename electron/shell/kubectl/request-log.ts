@@ -17,7 +17,7 @@ const STATUS_TEXTS: Record<number, string> = {
 }
 
 type Query = Record<string, string | undefined>
-interface Request { verb: string; path: string; query?: Query; success?: number; body?: unknown; contentType?: string }
+export interface Request { verb: string; path: string; query?: Query; success?: number; body?: unknown; contentType?: string }
 interface Options { [key: string]: unknown }
 
 /** What is said when the kubeconfig has been read. */
@@ -101,7 +101,7 @@ export function logging(k: Kubectl, client: KubernetesClient, server: string, te
   })
 }
 
-function pathOf(client: KubernetesClient, word: unknown, namespace: unknown, ...more: unknown[]): string {
+export function pathOf(client: KubernetesClient, word: unknown, namespace: unknown, ...more: unknown[]): string {
   const resource = client.findResource(String(word))
   const group = resource?.group ? `/apis/${resource.group}/${resource.version}` : `/api/${resource?.version ?? 'v1'}`
   const inside = namespace && resource?.namespaced !== false ? `/namespaces/${String(namespace)}` : ''
@@ -132,7 +132,7 @@ const VALIDATES = /^kubectl (apply|create|replace)$/
 const OPEN_API = (): Request => ({ verb: 'GET', path: '/openapi/v3', query: { timeout: '32s' } })
 
 /** What each call of the client is on the wire. */
-const REQUESTS: Record<string, (client: KubernetesClient, args: unknown[]) => Request> = byName({
+export const REQUESTS: Record<string, (client: KubernetesClient, args: unknown[]) => Request> = byName({
   serverVersion: () => ({ verb: 'GET', path: '/version', query: { timeout: '32s' } }),
   get: (c, [resource, namespace, name]) => ({ verb: 'GET', path: pathOf(c, resource, namespace, name) }),
   list: (c, [resource, options]) => ({ verb: 'GET', path: pathOf(c, resource, (options as Options | undefined)?.['namespace']), query: listing(options) }),

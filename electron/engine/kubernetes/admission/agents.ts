@@ -1,4 +1,5 @@
 import { own } from '../../own.ts'
+import type { ApiResource } from '../client.ts'
 import type { User } from '../rbac/authorizer.ts'
 import type { KubeObject } from '../types.ts'
 import type { Request } from './request.ts'
@@ -21,19 +22,27 @@ const ACCOUNTS = ['system:serviceaccounts', 'system:serviceaccounts:kube-system'
 
 /** Undefined: somebody else writes. */
 export function agentOf({ kind: { resource }, name, operation, options }: Request, object: KubeObject | undefined): User | undefined {
-  switch ((options as { fieldManager?: string }).fieldManager) {
-    case 'kubelet': {
-      const node = (object as { spec?: { nodeName?: string } } | undefined)?.spec?.nodeName ?? name
-      return { name: `system:node:${node}`, groups: ['system:nodes', 'system:authenticated'] }
-    }
+  return agentNamed((options as { fieldManager?: string }).fieldManager, resource, name, operation === 'CREATE', object)
+}
+
+/** Who writes under the name of a part. */
+export function agentNamed(fieldManager: string | undefined, resource: Pick<ApiResource, 'name'>, name: string, creates: boolean, object: KubeObject | undefined): User | undefined {
+  switch (fieldManager) {
+    case 'kubelet':
+      return nodeUser((object as { spec?: { nodeName?: string } } | undefined)?.spec?.nodeName ?? name)
     case 'kube-scheduler':
       return { name: 'system:kube-scheduler', groups: ['system:authenticated'] }
     case 'kube-controller-manager': {
-      const owner = operation === 'CREATE' ? object?.metadata.ownerReferences?.find((each) => each.controller)?.kind : undefined
+      const owner = creates ? object?.metadata.ownerReferences?.find((each) => each.controller)?.kind : undefined
       const account = own(BY_OWNER, owner ?? '') ?? own(BY_RESOURCE, resource.name)
       return account === undefined ? { name: 'system:kube-controller-manager', groups: ['system:authenticated'] } : { name: `system:serviceaccount:kube-system:${account}`, groups: ACCOUNTS }
     }
     default:
       return undefined
   }
+}
+
+/** A node's kubelet. */
+export function nodeUser(node: string): User {
+  return { name: `system:node:${node}`, groups: ['system:nodes', 'system:authenticated'] }
 }

@@ -12,6 +12,7 @@ import { serveMetrics } from './metrics.ts'
 import { parseAccept } from './negotiate.ts'
 import { serveObjects } from './objects.ts'
 import { serveOpenApi } from './openapi.ts'
+import { askedOverHttp, RecordedSink } from './recorded.ts'
 import { requestInfo, type RequestInfo } from './request-info.ts'
 
 /**
@@ -48,6 +49,8 @@ export interface ApiContext {
   readonly client: KubernetesClient
   /** Who asks; absent: the administrator. */
   readonly user?: User
+  /** Who calls keeps the server's records himself, or it is to leave no trace. */
+  readonly unrecorded?: boolean
 }
 
 /** One request under way. */
@@ -73,6 +76,22 @@ export function onlyLooks(request: ApiRequest): boolean {
  */
 export function answerRequest(context: ApiContext, request: ApiRequest, sink: ApiSink): () => void {
   const info = requestInfo(request.target, context.client.resources())
+  const { requests } = context.client
+  if (!requests || context.unrecorded) return answer(context, request, info, sink)
+  const recorded = new RecordedSink(sink, requests, askedOverHttp(requests, request, info, context.user ?? ADMIN))
+  try {
+    const stop = answer(context, request, info, recorded)
+    return () => {
+      stop()
+      recorded.finish()
+    }
+  } catch (error) {
+    recorded.postpone()
+    throw error
+  }
+}
+
+function answer(context: ApiContext, request: ApiRequest, info: RequestInfo, sink: ApiSink): () => void {
   const asker: Exchange = { ...context, request, info, sink, warnings: [] }
   let exchange = asker
   try {

@@ -1,18 +1,18 @@
 import { addressCount, cidrContains } from '../../network/address.ts'
-import { buildInfo, exposition, EXPOSITION_TYPE, type MetricFamily } from '../../prometheus.ts'
+import { buildInfo, exposition, EXPOSITION_TYPE, together, type MetricFamily } from '../../prometheus.ts'
 import { ConnectionError, StatusError, type KubernetesClient } from '../client.ts'
 import { isPreferred, resourceKey } from '../kinds/kind.ts'
 import type { IPAddress, ServiceCIDR } from '../types.ts'
 import type { Exchange } from './handler.ts'
 
 /**
- * /metrics of kube-apiserver v1.33, those of its metrics whose values are known here: what is stored, and the addresses of
- * Services. Requests are not counted, nor how long they take: those metrics are not there.
+ * /metrics of kube-apiserver v1.33, those of its metrics whose values are known here: what is stored, the addresses of
+ * Services, and the requests, with the virtual time that they took.
  */
 export function serveMetrics({ request, sink, info: { path } }: Exchange, server: KubernetesClient): boolean {
   if (path !== '/metrics' || request.method !== 'GET') return false
   sink.head(200, [['Cache-Control', 'no-cache, private'], ['Content-Type', EXPOSITION_TYPE]])
-  sink.data(exposition([buildInfo(), stored(server), ...clusterIps(server)]))
+  sink.data(together(exposition([buildInfo(), stored(server), ...clusterIps(server)]), server.requests?.text() ?? ''))
   sink.end()
   return true
 }

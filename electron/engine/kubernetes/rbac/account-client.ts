@@ -61,6 +61,7 @@ export function accountClient(client: KubernetesClient, { clock, user, isKnown, 
     const others = ['update', 'patch'].flatMap((verb) => [{ ...wish, verb }, { ...wish, verb, subresource: 'status' }])
     return others.some((other) => !refusal(other)) ? undefined : found
   }
+  const recorded = <O extends { account?: User }>(options: O | undefined): O => ({ ...options, account: user }) as O
   /** Those who write do not look at what comes of it, except whose lease it is. */
   const write = <T>(wish: Wish, act: () => T, instead: () => T): T => {
     const found = refusedWrite(wish)
@@ -92,7 +93,7 @@ export function accountClient(client: KubernetesClient, { clock, user, isKnown, 
     },
     watch<T extends KubeObject>(resource: string, options: WatchOptions, listener: (event: WatchEvent<T>) => void): () => void {
       const feed = reflector(resource, options)
-      const watch = new ConnectionWatch(client, resource, options, listener as (event: WatchEvent) => void, !feed.open)
+      const watch = new ConnectionWatch(client, resource, recorded(options), listener as (event: WatchEvent) => void, !feed.open)
       const stops = [feed.onSilence(() => watch.silence()), feed.onResume(() => watch.resume())]
       return () => {
         for (const stop of stops) stop()
@@ -100,19 +101,19 @@ export function accountClient(client: KubernetesClient, { clock, user, isKnown, 
       }
     },
     create<T extends KubeObject>(resource: string, namespace: string | undefined, object: unknown, options?: WriteOptions): T {
-      return write({ verb: 'create', resource, namespace }, () => client.create<T>(resource, namespace, object, options), () => object as T)
+      return write({ verb: 'create', resource, namespace }, () => client.create<T>(resource, namespace, object, recorded(options)), () => object as T)
     },
     update<T extends KubeObject>(resource: string, namespace: string | undefined, name: string, object: unknown, options?: WriteOptions & { subresource?: string }): T {
-      return write({ verb: 'update', resource, namespace, name, subresource: options?.subresource }, () => client.update<T>(resource, namespace, name, object, options), () => client.get<T>(resource, namespace, name))
+      return write({ verb: 'update', resource, namespace, name, subresource: options?.subresource }, () => client.update<T>(resource, namespace, name, object, recorded(options)), () => client.get<T>(resource, namespace, name))
     },
     patch(resource, namespace, name, type, patch, options) {
-      return write({ verb: 'patch', resource, namespace, name, subresource: options?.subresource }, () => client.patch(resource, namespace, name, type, patch, options), () => client.get(resource, namespace, name))
+      return write({ verb: 'patch', resource, namespace, name, subresource: options?.subresource }, () => client.patch(resource, namespace, name, type, patch, recorded(options)), () => client.get(resource, namespace, name))
     },
     delete(resource, namespace, name, options) {
-      return write({ verb: 'delete', resource, namespace, name }, () => client.delete(resource, namespace, name, options), () => GONE)
+      return write({ verb: 'delete', resource, namespace, name }, () => client.delete(resource, namespace, name, recorded(options)), () => GONE)
     },
     deleteCollection(resource, list, options) {
-      write({ verb: 'deletecollection', resource, namespace: list.namespace }, () => client.deleteCollection(resource, list, options), () => undefined)
+      write({ verb: 'deletecollection', resource, namespace: list.namespace }, () => client.deleteCollection(resource, list, recorded(options)), () => undefined)
     },
   }
   return Object.assign(copied(client), own)

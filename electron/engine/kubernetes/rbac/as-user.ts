@@ -41,6 +41,7 @@ export function asUser(client: KubernetesClient, user: User): KubernetesClient {
   }
   return {
     way: client.way,
+    requests: client.requests,
     resources: () => client.resources(),
     findResource: (word) => client.findResource(word),
     serverVersion: () => client.serverVersion(),

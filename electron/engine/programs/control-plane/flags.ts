@@ -15,10 +15,12 @@ const FREE = new Set(['v', 'vmodule', 'logging-format', 'profiling', 'contention
 /** Those whose values may be others than kubeadm's. */
 const ANY_VALUE: Readonly<Record<PartName, readonly string[]>> = {
   etcd: ['listen-client-urls', 'listen-metrics-urls', 'listen-peer-urls', 'snapshot-count', 'name', 'data-dir', 'initial-cluster', 'initial-advertise-peer-urls', 'initial-cluster-token', 'initial-cluster-state', 'advertise-client-urls'],
-  'kube-apiserver': ['etcd-servers'],
+  'kube-apiserver': ['etcd-servers', 'audit-policy-file', 'audit-log-path', 'audit-log-maxage', 'audit-log-maxbackup', 'audit-log-maxsize', 'audit-log-format', 'audit-log-mode'],
   'kube-controller-manager': ['node-monitor-grace-period'],
   'kube-scheduler': [],
 }
+/** Those that a part makes, or of which it has words of its own. */
+const OWN_FILES = new Set(['data-dir', 'audit-policy-file', 'audit-log-path'])
 const OF_SERVERS = ['authentication-skip-lookup', 'authentication-tolerate-lookup-failure', 'authentication-token-webhook-cache-ttl', 'authorization-always-allow-paths', 'authorization-webhook-cache-authorized-ttl', 'authorization-webhook-cache-unauthorized-ttl', 'bind-address', 'cert-dir', 'feature-gates', 'emulated-version', 'http2-max-streams-per-connection', 'permit-address-sharing', 'permit-port-sharing', 'requestheader-allowed-names', 'requestheader-extra-headers-prefix', 'requestheader-group-headers', 'requestheader-username-headers', 'requestheader-uid-headers', 'secure-port', 'show-hidden-metrics-for-version', 'tls-cert-file', 'tls-private-key-file', 'tls-cipher-suites', 'tls-min-version', 'tls-sni-cert-key', 'disabled-metrics', 'allow-metric-labels']
 const OF_LEADERS = ['leader-elect-lease-duration', 'leader-elect-renew-deadline', 'leader-elect-resource-lock', 'leader-elect-resource-name', 'leader-elect-resource-namespace', 'leader-elect-retry-period', 'master', 'kube-api-content-type']
 /** What v1.33's programs (and etcd 3.5) have besides: kubernetes.io/docs/reference/command-line-tools-reference, etcd.io/docs/v3.5/op-guide/configuration. */
@@ -49,7 +51,7 @@ export function refusalOf(process: Process, part: PartName, usual: readonly stri
   for (const [name, value] of flags) {
     const known = expected.has(name) || ANY_VALUE[part].includes(name) || FREE.has(name) || KNOWN[part].test(name) || (part !== 'etcd' && OF_SERVERS.includes(name)) || (/manager|scheduler/.test(part) && OF_LEADERS.includes(name))
     if (!known) return part === 'etcd' ? { code: 2, message: `flag provided but not defined: -${name}\n` } : { code: 1, message: `Error: unknown flag: --${name}\n` }
-    const isFile = value.startsWith('/') && name !== 'data-dir'
+    const isFile = value.startsWith('/') && !OWN_FILES.has(name)
     if (isFile && !process.fs.exists(value)) return failed(missing(name, value))
     const acts = expected.get(name) === value || ANY_VALUE[part].includes(name) || FREE.has(name) || (isFile && expected.has(name))
     if (!acts) return { code: 69, message: `podhop: not simulated: ${part} with --${name}=${value} (use the flags of kubeadm, and a cluster file for what they say)\n` }

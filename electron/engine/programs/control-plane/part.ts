@@ -5,6 +5,7 @@ import { joinHostPort } from '../../network/address.ts'
 import type { MemoryFilesystem } from '../../machine/filesystem.ts'
 import { placesOf, serveEtcd } from '../etcd/server.ts'
 import { DATABASE, type Member } from '../../kubernetes/etcd/database.ts'
+import { auditing } from '../kube-apiserver/auditing.ts'
 import { serveApi } from '../kube-apiserver/server.ts'
 import { klogLine } from '../klog.ts'
 import { ownerOf } from '../stream.ts'
@@ -27,7 +28,7 @@ export function controlPlanePart(name: PartName, services: SystemServices): Prog
       yield* process.printError(`podhop: not simulated: ${name} outside a node's static Pods (use the Pods in kube-system)\n`)
       return 69
     }
-    const refused = refusalOf(process, name, usual, (message) => failure(process, name, message)) ?? (name === 'kube-apiserver' && !controlPlane.works(name) ? yield* waitForEtcd(process) : undefined) ?? listen(process, name, services)
+    const refused = refusalOf(process, name, usual, (message) => failure(process, name, message)) ?? (name === 'kube-apiserver' ? yield* startAuditing(process, services) : undefined) ?? listen(process, name, services)
     if (refused) {
       yield* process.printError(refused.message)
       return refused.code
@@ -58,6 +59,27 @@ function failure(process: Process, name: PartName, message: string): Refusal {
   const wall = process.clock.wall()
   if (name !== 'etcd') return { code: 1, message: klogLine(wall, 'E', process.pid, 'run.go:72', `"command failed" err=${JSON.stringify(message)}`) }
   return { code: 1, message: `${JSON.stringify({ level: 'fatal', ts: zapTime(wall), caller: 'etcdmain/etcd.go:204', msg: 'discovery failed', error: message })}\n` }
+}
+
+/** What kube-apiserver does before it listens: it opens its audit log, and waits for etcd. */
+function* startAuditing(process: Process, { client, controlPlane }: SystemServices): Task<Refusal | undefined> {
+  const warnings: string[] = []
+  const server = client.way?.server ?? client
+  const audit = auditing(process, flagsOf(process.argv), server, (line) => void warnings.push(line))
+  for (const line of warnings) yield* process.printError(line)
+  if ('refused' in audit) {
+    if (audit.notSimulated) return { code: 69, message: `podhop: not simulated: kube-apiserver with ${audit.refused}\n` }
+    return audit.isUsage ? { code: 1, message: `Error: ${audit.refused}\n` } : failure(process, 'kube-apiserver', audit.refused)
+  }
+  const { requests } = server
+  const born = controlPlane!.works('kube-apiserver')
+  const refused = born ? undefined : yield* waitForEtcd(process)
+  if (refused || !requests) return refused
+  // one that works since the cluster's birth has counted since then
+  if (born && !audit.log) return undefined
+  requests.restart(audit.log)
+  process.onExit(() => requests.stop())
+  return undefined
 }
 
 /** etcd's logs have microseconds. */

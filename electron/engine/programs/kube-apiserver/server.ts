@@ -1,16 +1,17 @@
 import { ConnectionError, StatusError } from '../../kubernetes/client.ts'
 import { CLUSTER_CA } from '../../kubernetes/cluster-ca.ts'
 import { answerRequest, sendStatus, type ApiRequest, type ApiSink, type Exchange, type Header } from '../../kubernetes/http/handler.ts'
-import { requestInfo, type RequestInfo } from '../../kubernetes/http/request-info.ts'
+import { askedOverHttp, RecordedSink } from '../../kubernetes/http/recorded.ts'
+import { requestInfo } from '../../kubernetes/http/request-info.ts'
 import { checkAssigned, checkExecTarget } from '../../kubernetes/node-agents.ts'
 import { asUser, become, type Impersonation } from '../../kubernetes/rbac/as-user.ts'
 import { ANONYMOUS, userOfCertificate, userOfToken } from '../../kubernetes/rbac/authenticate.ts'
-import { authorize, rbacOf, refusal, type Attributes, type User } from '../../kubernetes/rbac/authorizer.ts'
+import { authorize, rbacOf, refusal, type User } from '../../kubernetes/rbac/authorizer.ts'
+import { attributesOf } from '../../kubernetes/requests/asked.ts'
 import { failure } from '../../kubernetes/status.ts'
 import type { Pod } from '../../kubernetes/types.ts'
 import { SystemError } from '../../machine/errors.ts'
 import type { Process } from '../../machine/types.ts'
-import { byName } from '../../own.ts'
 import { concatBytes, encodeUtf8 } from '../../text.ts'
 import { headerOf, type Headers } from '../http/message.ts'
 import { serveHttp, type AnswerBody, type HttpRequest, type HttpResponse, type HttpServer } from '../http/server.ts'
@@ -72,16 +73,19 @@ export function serveApi(process: Process, services: SystemServices, certificate
 function answer(process: Process, { client }: SystemServices, http: HttpRequest, respond: (response: HttpResponse) => void): void {
   const { clock } = process
   const request = apiRequest(http)
-  const sink = new AnswerSink(process, http, respond)
+  const whole = new AnswerSink(process, http, respond)
+  let sink: RecordedSink | AnswerSink = whole
   try {
     const info = requestInfo(http.target, client.resources())
-    const exchange: Exchange = { clock, client, request, info, sink, warnings: [] }
     const caller = userOf(process, client, headerOf(http.headers, 'authorization'), http.tls?.chain[0])
+    const recorded = client.requests && new RecordedSink(whole, client.requests, askedOverHttp(client.requests, request, info, caller))
+    if (recorded) sink = recorded
+    const exchange: Exchange = { clock, client, request, info, sink, warnings: [] }
     if (!caller) return sendStatus(exchange, failure(401, 'Unauthorized', 'Unauthorized'))
     const { impersonate, ...plain } = request
     const user = impersonate ? whom(client, caller, impersonate) : caller
     if (user instanceof StatusError) return sendStatus(exchange, user)
-    const asked = attributesOf(request, info)
+    const asked = attributesOf(request.method, info)
     const { allowed, reason } = authorize(rbacOf(client), user, asked)
     if (!allowed) return sendStatus(exchange, refusal(user, asked, reason))
     if (info.resource && ['exec', 'attach', 'portforward'].includes(info.subresource ?? '')) {
@@ -91,18 +95,26 @@ function answer(process: Process, { client }: SystemServices, http: HttpRequest,
       else checkExecTarget(pod, info.query.get('container'))
       if (headerOf(http.headers, 'upgrade') === undefined) return sendStatus(exchange, failure(400, 'BadRequest', 'Upgrade request required'))
       const upgraded = streamOverWebSocket(clock, asUser(client, user), info, http)
-      if (upgraded) return respond(upgraded)
+      if (upgraded) {
+        recorded?.finish(101)
+        return respond(upgraded)
+      }
       const verb = info.subresource === 'portforward' ? 'port-forward' : info.subresource
       const instead = `speak WebSocket, or use kubectl ${verb}, on the laptop or in a Pod of an image that has it, such as bitnami/kubectl`
       return sendStatus(exchange, failure(501, 'NotImplemented', `podhop: not simulated: ${verb} over SPDY (${instead})`))
     }
-    sink.stop = answerRequest({ clock, client, user }, plain, sink)
+    const stop = answerRequest({ clock, client, user, unrecorded: true }, plain, sink)
+    whole.stop = () => {
+      stop()
+      recorded?.finish()
+    }
   } catch (error) {
     if (error instanceof StatusError) return sendStatus({ clock, client, request, info: requestInfo(http.target, client.resources()), sink, warnings: [] }, error)
     if (!(error instanceof ConnectionError)) throw error
-    sink.broke(error.message)
+    if (sink instanceof RecordedSink) sink.postpone()
+    whole.broke(error.message)
   }
-  sink.stream()
+  whole.stream()
 }
 
 /** A certificate comes before a token; one that does not hold is as good as a wrong token (apiserver/pkg/authentication/request/union). */
@@ -110,7 +122,8 @@ function userOf(process: Process, client: SystemServices['client'], authorizatio
   const shown = certificate && userOfCertificate(certificate, process.clock.wall())
   if (shown || authorization === undefined) return certificate ? shown : ANONYMOUS
   const [scheme, token = ''] = authorization.split(' ')
-  return scheme?.toLowerCase() === 'bearer' ? userOfToken(client, token, process.clock.wall()) : undefined
+  // what is no token is nobody's: request/bearertoken
+  return scheme?.toLowerCase() === 'bearer' && token !== '' ? userOfToken(client, token, process.clock.wall()) : ANONYMOUS
 }
 
 function whom(client: SystemServices['client'], caller: User, wish: Impersonation): User | StatusError {
@@ -120,19 +133,6 @@ function whom(client: SystemServices['client'], caller: User, wish: Impersonatio
     if (error instanceof StatusError) return error
     throw error
   }
-}
-
-const VERBS: Readonly<Record<string, string>> = byName({ POST: 'create', PUT: 'update', PATCH: 'patch' })
-
-/** The verb of a request: k8s.io/apiserver/pkg/endpoints/request. */
-function attributesOf({ method }: ApiRequest, info: RequestInfo): Attributes {
-  if (info.resource === undefined && !info.unknown) return { verb: method === 'HEAD' ? 'get' : method.toLowerCase(), path: info.path }
-  const { query } = info
-  const { group, resource, namespace, name, subresource } = info.resource === undefined ? info.unknown! : { ...info, group: info.resource.group, resource: info.resource.name }
-  const watch = query.get('watch')
-  const looks = name !== undefined ? 'get' : watch !== undefined && watch !== 'false' && watch !== '0' ? 'watch' : 'list'
-  const verb = method === 'GET' || method === 'HEAD' ? looks : method === 'DELETE' ? (name === undefined ? 'deletecollection' : 'delete') : (VERBS[method] ?? method.toLowerCase())
-  return { verb, group, resource, subresource, namespace, name, selector: query.get('fieldSelector') }
 }
 
 /** What a request on a connection asks of the API. */
