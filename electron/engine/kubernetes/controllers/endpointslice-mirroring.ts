@@ -4,6 +4,7 @@ import type { Endpoints } from '../kinds/endpoints.ts'
 import type { EndpointSlice, Service } from '../types.ts'
 import { AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
 import { CHANGE_TRIGGER, type EndpointPort } from './endpoint.ts'
+import { repackSubsets, type Subset } from './endpoint-subsets.ts'
 import { EventRecorder } from './events.ts'
 import { keyOf, type Informer } from './informer.ts'
 import { ignoringGone, ownerReference } from './ownership.ts'
@@ -24,7 +25,6 @@ const BY_SERVICE = 'mirrored service'
 /** --mirroring-max-endpoints-per-subset */
 const MAX_ENDPOINTS = 1000
 
-type Subset = NonNullable<Endpoints['subsets']>[number]
 type Mirror = Pick<EndpointSlice, 'addressType' | 'endpoints'> & { ports: EndpointPort[] }
 
 export class EndpointSliceMirroringController implements Controller {
@@ -77,7 +77,7 @@ export class EndpointSliceMirroringController implements Controller {
     for (const mirror of mirrors) if (!take(mirror, (s) => portsKey((s as { ports?: EndpointPort[] }).ports ?? []) === portsKey(mirror.ports))) left.push(mirror)
     for (const mirror of left) {
       // a slice that would go is used again: recycleSlices
-      if (take(mirror, (s) => s.metadata.ownerReferences?.some((o) => o.uid === endpoints!.metadata.uid) ?? false)) continue
+      if (take(mirror, (s) => isOwned(s, endpoints!))) continue
       const { name, namespace } = endpoints!.metadata
       client.create('endpointslices', namespace, { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { generateName: `${name}-`, namespace, ...metaOf(endpoints!) }, ...mirror }, AGENT_WRITE)
     }
@@ -89,7 +89,7 @@ export class EndpointSliceMirroringController implements Controller {
     const { metadata } = slice
     const { ports = [] } = slice as { ports?: EndpointPort[] }
     const samePorts = portsKey(ports) === portsKey(mirror.ports)
-    if (samePorts && deepEqual(slice.endpoints, mirror.endpoints) && deepEqual(metadata.labels, labels) && deepEqual(metadata.annotations ?? {}, annotations ?? {})) return
+    if (samePorts && isOwned(slice, endpoints) && deepEqual(slice.endpoints, mirror.endpoints) && deepEqual(metadata.labels, labels) && deepEqual(metadata.annotations ?? {}, annotations ?? {})) return
     this.#context.client.update('endpointslices', metadata.namespace, metadata.name, { ...slice, metadata: { ...metadata, labels, annotations, ownerReferences }, endpoints: mirror.endpoints, ports: samePorts ? ports : mirror.ports } as object, AGENT_WRITE)
   }
 }
@@ -100,6 +100,10 @@ function isOurs({ metadata }: EndpointSlice): boolean {
 
 function serviceKey({ metadata }: EndpointSlice): string {
   return `${metadata.namespace}/${metadata.labels?.[SERVICE_NAME] ?? ''}`
+}
+
+function isOwned({ metadata }: EndpointSlice, { metadata: { name, uid } }: Endpoints): boolean {
+  return metadata.ownerReferences?.some((o) => o.uid === uid && o.name === name && o.kind === 'Endpoints') ?? false
 }
 
 function isMirrored({ metadata }: Endpoints): boolean {
@@ -116,11 +120,11 @@ function metaOf(endpoints: Endpoints): { labels: Record<string, string>; annotat
   }
 }
 
-/** One slice for each set of ports and address family; subsets with the same ports are put together. `skipped`: too many. */
+/** One slice for each repacked subset and address family. `skipped`: too many. */
 function mirrorsOf({ subsets }: Endpoints): { mirrors: Mirror[]; skipped: number } {
   const out = new Map<string, Mirror & { of: Map<string, EndpointSlice['endpoints'][number]> }>()
   let skipped = 0
-  for (const subset of subsets ?? []) {
+  for (const subset of repackSubsets(subsets ?? [])) {
     const ports = portsOf(subset)
     let room = MAX_ENDPOINTS
     for (const [addresses, ready] of [[subset.addresses ?? [], true], [subset.notReadyAddresses ?? [], false]] as const) {
