@@ -64,7 +64,7 @@ Image versions         cilium             quay.io/cilium/cilium:v1.17.4: 3
                        cilium-operator    quay.io/cilium/operator-generic:v1.17.4: 1
 `)
   expect(run('kubectl -n kube-system set image ds/cilium cilium-agent=quay.io/cilium/cilium:v9 >/dev/null; sleep 30; cilium status; echo $?')).toMatch(/Cilium: +1 errors\n[^]*Errors: +cilium +\d pods of DaemonSet cilium are not ready\n1\n$/)
-  expect(run('cilium connectivity test; hubble observe')).toMatch(/^podhop: not simulated: cilium connectivity \(.*\npodhop: not simulated: hubble outside of an agent's Pod/)
+  expect(run('cilium connectivity test; hubble observe')).toMatch(/^podhop: not simulated: cilium connectivity \(.*\nfailed to connect to 'localhost:4245'/)
 })
 
 it('asking for another name is refused, by UDP and by TCP', () => {

@@ -9,7 +9,7 @@ export const CNI_OPTIONS: Readonly<Record<CniName, Readonly<Record<string, reado
   bridge: {},
   flannel: { backend: ['vxlan', 'host-gw', 'wireguard'] },
   calico: { encapsulation: ['IPIP', 'VXLAN', 'None', 'IPIPCrossSubnet', 'VXLANCrossSubnet'] },
-  cilium: { routing: ['tunnel', 'native'], kubeProxyReplacement: ['true', 'false'], l2announcements: ['false', 'true'], egressGateway: ['false', 'true'], localRedirectPolicy: ['false', 'true'], hostFirewall: ['false', 'true'], bgpControlPlane: ['false', 'true'] },
+  cilium: { routing: ['tunnel', 'native'], kubeProxyReplacement: ['true', 'false'], l2announcements: ['false', 'true'], egressGateway: ['false', 'true'], localRedirectPolicy: ['false', 'true'], hostFirewall: ['false', 'true'], bgpControlPlane: ['false', 'true'], hubbleRelay: ['false', 'true'] },
   weave: {},
   'kube-router': { serviceProxy: ['false', 'true'] },
   antrea: { encapsulation: ['geneve', 'vxlan', 'none'], nodePortLocal: ['false', 'true'], adminNetworkPolicy: ['false', 'true'] },

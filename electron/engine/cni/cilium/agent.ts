@@ -1,6 +1,6 @@
 import { StatusError, type KubernetesClient } from '../../kubernetes/client.ts'
 import { asManager } from '../../kubernetes/managed-fields/as-manager.ts'
-import type { ConfigMap, KubeObject, Namespace, Node, Pod } from '../../kubernetes/types.ts'
+import type { KubeObject, Namespace, Node, Pod } from '../../kubernetes/types.ts'
 import type { Process } from '../../machine/types.ts'
 import { nodeIps } from '../../config.ts'
 import { ipVersion, networkOf } from '../../network/address.ts'
@@ -8,10 +8,12 @@ import type { Cidr, Ip } from '../../network/types.ts'
 import { internalIp, podSubnets } from '../bridge-link.ts'
 import type { Agent, NodeContext, Sandbox } from '../types.ts'
 import { BgpController } from './bgp/controller.ts'
+import { readConfig, type AgentLog } from './config.ts'
 import type { Datapath } from './datapath.ts'
 import { forgetEndpoint, LocalEndpoints } from './endpoints.ts'
 import { EgressGateway, egressGatewayEnabled, EgressMap } from './egress-gateway.ts'
 import { HostEndpoint } from './host-firewall.ts'
+import { startHubble } from './hubble/agent-service.ts'
 import { startDnsProxy } from './dns-proxy.ts'
 import { addTunnel, addDirectRoute, addPodRoute, ensureDatapath, removeRoute } from './devices.ts'
 import { L2Announcer, l2Settings } from './l2-announcer.ts'
@@ -27,14 +29,11 @@ import { ServiceSync } from './services.ts'
 /** cilium-agent of v1.17: it feeds the maps; packets go on without it. */
 export const CNI_CONF = '/etc/cni/net.d/05-cilium.conflist'
 export const SOCKET = '/var/run/cilium/cilium.sock'
-export const HUBBLE_SOCKET = '/var/run/cilium/hubble.sock'
 const CONF = { cniVersion: '0.3.1', name: 'cilium', plugins: [{ type: 'cilium-cni', 'enable-debug': false, 'log-file': '/var/run/cilium/cilium-cni.log' }] }
 /** The collection of connections whose time is over. */
 const COLLECT = 30_000
 /** baseBackgroundSyncInterval of pkg/node/manager, ms; times ln(1 + nodes). */
 const VALIDATE = 60_000
-
-export type AgentLog = (level: 'info' | 'warning' | 'error', message: string, subsystem: string, fields?: string) => void
 
 const agents = new WeakMap<object, CiliumAgent>()
 
@@ -98,7 +97,6 @@ export class CiliumAgent implements Agent {
     this.#stopped = true
     for (const stop of this.#stops) stop()
     this.repository?.stop()
-    this.datapath?.flows.stop()
     for (const services of this.#services) services.stop()
     this.#l2?.stop()
     this.#egress?.stop()
@@ -174,9 +172,7 @@ export class CiliumAgent implements Agent {
     this.#collect()
     this.#validateNodes()
     this.#writeConfiguration()
-    if (dp.flows.since === undefined) dp.flows.start((ip) => this.#owners.get(ip))
-    this.context.machine.fs.writeFile(HUBBLE_SOCKET, '')
-    this.#log('info', 'Starting local Hubble server', 'hubble', `address=unix://${HUBBLE_SOCKET}`)
+    this.#stops.push(startHubble(this.#process, dp, this.#client, (ip) => this.#owners.get(ip), this.#log))
     this.#log('info', 'Daemon initialization completed', 'daemon', `bootstrapTime=${((this.context.clock.now - this.#startedAt) / 1000).toFixed(3)}s`)
   }
 
@@ -405,16 +401,6 @@ export class CiliumAgent implements Agent {
 function factsOf(node: CiliumNode): { ips: Ip[]; routers: Ip[]; cidrs: readonly Cidr[] } {
   const addresses = (type: string): Ip[] => (node.spec?.addresses ?? []).filter((a) => a.type === type).map((a) => a.ip)
   return { ips: addresses('InternalIP'), routers: addresses('CiliumInternalIP'), cidrs: node.spec?.ipam?.podCIDRs ?? [] }
-}
-
-/** cilium-config, as it is now. */
-export function readConfig(client: Pick<KubernetesClient, 'get'>): Readonly<Record<string, string>> {
-  try {
-    return client.get<ConfigMap>('configmaps', 'kube-system', 'cilium-config').data ?? {}
-  } catch (error) {
-    if (error instanceof StatusError) return {}
-    throw error
-  }
 }
 
 function addressesOf({ status }: CiliumEndpoint): Ip[] {

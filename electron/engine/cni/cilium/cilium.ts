@@ -12,7 +12,7 @@ const NO_AGENT = 'failed to create cilium agent client after 30.000000 seconds t
 export const ciliumPlugin: CniPlugin = {
   name: 'cilium',
   agentProgram: 'cilium-agent',
-  tools: { '/usr/local/bin/cilium': 'cilium-cli', '/usr/local/bin/hubble': 'hubble-outside' },
+  tools: { '/usr/local/bin/cilium': 'cilium-cli', '/usr/local/bin/hubble': 'hubble' },
 
   manifests(config: ClusterConfig): object[] {
     return ciliumManifests(config)

@@ -5,12 +5,13 @@ import type { Program } from '../../machine/types.ts'
 import type { SystemServices } from '../../programs/types.ts'
 import { agentsOf } from './agent.ts'
 import { nodesPeersTable, nodesRoutesTable, readRouteQuery } from './bgp/tables.ts'
+import { hubbleCli } from './hubble/cli.ts'
 import { CILIUM_VERSION } from './manifests.ts'
 import { CILIUM_ENDPOINTS } from './objects.ts'
 
 /** cilium, the administrator's command line outside of the cluster (cilium/cilium-cli v0.18: status/status.go, config/config.go): what it tells of the cluster's own Pods, and the agents' settings. */
 const CLI_VERSION = 'v0.18.3'
-const INSTEAD = 'use cilium status, cilium config, cilium bgp, or kubectl -n kube-system exec ds/cilium -- cilium-dbg …'
+const INSTEAD = 'use cilium status, cilium config, cilium hubble, cilium bgp, or kubectl -n kube-system exec ds/cilium -- cilium-dbg …'
 /** How often, and how long, --wait looks. */
 const EVERY = 2_000
 const WAIT = 5 * 60_000
@@ -22,8 +23,8 @@ function parts(client: KubernetesClient): Part[] {
   const sets = client.list<DaemonSet>('daemonsets', { namespace: 'kube-system' }).items.filter(({ metadata: { name } }) => name === 'cilium' || name === 'cilium-envoy').map(({ metadata: { name }, status }): Part => ({
     kind: 'DaemonSet', name, desired: status?.desiredNumberScheduled ?? 0, ready: status?.numberReady ?? 0, available: status?.numberAvailable ?? 0, pods: pods(`k8s-app=${name}`),
   }))
-  const deployments = client.list<Deployment>('deployments', { namespace: 'kube-system' }).items.filter(({ metadata: { name } }) => name === 'cilium-operator').map(({ metadata: { name }, spec, status }): Part => ({
-    kind: 'Deployment', name, desired: spec.replicas ?? 1, ready: status?.readyReplicas ?? 0, available: status?.availableReplicas ?? 0, pods: pods('name=cilium-operator'),
+  const deployments = client.list<Deployment>('deployments', { namespace: 'kube-system' }).items.filter(({ metadata: { name } }) => name === 'cilium-operator' || name === 'hubble-relay').map(({ metadata: { name }, spec, status }): Part => ({
+    kind: 'Deployment', name, desired: spec.replicas ?? 1, ready: status?.readyReplicas ?? 0, available: status?.availableReplicas ?? 0, pods: pods(name === 'hubble-relay' ? 'k8s-app=hubble-relay' : 'name=cilium-operator'),
   }))
   return [...sets, ...deployments].sort((a, b) => (a.kind < b.kind ? -1 : a.kind > b.kind ? 1 : a.name < b.name ? -1 : 1))
 }
@@ -44,9 +45,9 @@ function statusText(client: KubernetesClient, all: readonly Part[]): string {
   }
   const logo = columns([
     ['    /¯¯\\'], [' /¯¯\\__/¯¯\\', 'Cilium:', summary('cilium')], [' \\__/¯¯\\__/', 'Operator:', summary('cilium-operator')], [' /¯¯\\__/¯¯\\', 'Envoy DaemonSet:', summary('cilium-envoy')],
-    [' \\__/¯¯\\__/', 'Hubble Relay:', 'disabled'], ['    \\__/', 'ClusterMesh:', 'disabled'],
+    [' \\__/¯¯\\__/', 'Hubble Relay:', summary('hubble-relay')], ['    \\__/', 'ClusterMesh:', 'disabled'],
   ])
-  const containers = [...all.map((part) => [part.name, `Running: ${part.pods.length}`]), ['clustermesh-apiserver', ''], ['hubble-relay', '']].sort(([a], [b]) => (a! < b! ? -1 : 1))
+  const containers = [...all.map((part) => [part.name, `Running: ${part.pods.length}`]), ['clustermesh-apiserver', ''], ...(all.some(({ name }) => name === 'hubble-relay') ? [] : [['hubble-relay', '']])].sort(([a], [b]) => (a! < b! ? -1 : 1))
   const pods = client.list<Pod>('pods', {}).items.filter(({ spec, status }) => !spec.hostNetwork && status.phase === 'Running')
   const managed = new Set(client.list(CILIUM_ENDPOINTS, {}).items.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`))
   const errors = all.filter((part) => unready(part) > 0).map((part, i) => [i === 0 ? 'Errors:' : '', part.name, `${unready(part)} pods of ${part.kind} ${part.name} are not ready`])
@@ -118,6 +119,7 @@ export function ciliumCli(services: SystemServices): Program {
         yield* process.print(`cilium-cli: ${CLI_VERSION} compiled with go1.24.2 on linux/amd64\ncilium image (default): v1.17.2\ncilium image (stable): ${CILIUM_VERSION}\ncilium image (running): ${CILIUM_VERSION.slice(1)}\n`)
         return 0
       }
+      if (command === 'hubble') return yield* hubbleCli(process, client, flags)
       if (command === 'config' || command === 'bgp') {
         const { out, error, code } = command === 'bgp' ? bgp(client, process.clock, flags) : config(client, flags)
         if (out !== undefined) yield* process.print(out)
@@ -142,10 +144,4 @@ export function ciliumCli(services: SystemServices): Program {
       return 1
     }
   }
-}
-
-/** Without Hubble Relay there is nothing that a hubble outside of the agents' Pods could ask. */
-export const hubbleOutside: Program = function* (process) {
-  yield* process.printError('podhop: not simulated: hubble outside of an agent\'s Pod, by Hubble Relay (use kubectl -n kube-system exec ds/cilium -- hubble …)\n')
-  return 69
 }

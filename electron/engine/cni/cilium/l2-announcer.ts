@@ -6,7 +6,7 @@ import { compileLabelSelector } from '../../kubernetes/selectors.ts'
 import type { ConfigMap, KubeObject, LabelSelector, Node, Service } from '../../kubernetes/types.ts'
 import type { Ip } from '../../network/types.ts'
 import type { NodeContext } from '../types.ts'
-import type { AgentLog } from './agent.ts'
+import type { AgentLog } from './config.ts'
 import type { Datapath } from './datapath.ts'
 import { L2_CLASS, labelsOfService } from './lb-ipam.ts'
 

@@ -1,10 +1,11 @@
 import type { ClusterConfig } from '../../config.ts'
 import { replacesKubeProxy } from '../options.ts'
 import { ciliumDefinitions } from './crds.ts'
+import { hubbleManifests, relayManifests } from './hubble/relay-manifests.ts'
 
 /**
  * What `cilium install` (Helm chart 1.17) makes with kubeProxyReplacement, bpf.masquerade and ipam.mode kubernetes, so
- * that Pods get addresses of their Node's spec.podCIDR. Hubble, the endpoints of cilium-health and the init containers
+ * that Pods get addresses of their Node's spec.podCIDR. The endpoints of cilium-health and the init containers
  * that only touch the host's files are left out: they are not simulated.
  */
 export const CILIUM_VERSION = 'v1.17.4'
@@ -92,11 +93,12 @@ export function ciliumManifests(config: ClusterConfig): object[] {
       securityContext: { privileged: true },
       volumeMounts: [
         { name: 'cilium-run', mountPath: '/var/run/cilium' }, { name: 'etc-cni-netd', mountPath: '/host/etc/cni/net.d' },
-        { name: 'cilium-config-path', mountPath: '/tmp/cilium/config-map', readOnly: true },
+        { name: 'cilium-config-path', mountPath: '/tmp/cilium/config-map', readOnly: true }, { name: 'hubble-tls', mountPath: '/var/lib/cilium/tls/hubble', readOnly: true },
       ],
     }, [
       { name: 'cilium-run', hostPath: { path: '/var/run/cilium', type: 'DirectoryOrCreate' } }, { name: 'etc-cni-netd', hostPath: { path: '/etc/cni/net.d', type: 'DirectoryOrCreate' } },
       { name: 'cilium-config-path', configMap: { name: 'cilium-config' } },
+      { name: 'hubble-tls', projected: { defaultMode: 0o400, sources: [{ secret: { name: 'hubble-server-certs', optional: true, items: [{ key: 'tls.crt', path: 'server.crt' }, { key: 'tls.key', path: 'server.key' }, { key: 'ca.crt', path: 'client-ca.crt' }] } }] } },
     ]),
     daemonSet('cilium-envoy', 'cilium-envoy', { 'k8s-app': 'cilium-envoy' }, { 'app.kubernetes.io/name': 'cilium-envoy', 'app.kubernetes.io/part-of': 'cilium' }, {
       name: 'cilium-envoy', image: ENVOY, command: ['/usr/bin/cilium-envoy-starter'],
@@ -128,6 +130,8 @@ export function ciliumManifests(config: ClusterConfig): object[] {
     },
     // As the chart has them with l2announcements.enabled: here `cilium config set` alone switches that on.
     ...account('cilium', [{ apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'update', 'list', 'delete'] }]),
+    ...hubbleManifests(),
+    ...(config.cniOptions['hubbleRelay'] === 'true' ? relayManifests() : []),
     ...account('cilium-operator', [{ apiGroups: [''], resources: ['services/status'], verbs: ['update', 'patch'] }]),
   ]
 }

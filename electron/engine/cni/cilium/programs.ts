@@ -1,14 +1,17 @@
 import { accountOf } from '../../programs/account.ts'
 import type { NodeContext } from '../types.ts'
 import { untilReached } from '../../kubernetes/connection.ts'
-import type { Process, Program } from '../../machine/types.ts'
+import type { Program } from '../../machine/types.ts'
 import { Output, untilSignal } from '../../programs/output.ts'
 import type { SystemServices } from '../../programs/types.ts'
-import { CiliumAgent, HUBBLE_SOCKET, SOCKET } from './agent.ts'
-import { ciliumCli, hubbleOutside } from './cli.ts'
+import { CiliumAgent, SOCKET } from './agent.ts'
+import { HUBBLE_SOCKET } from './hubble/agent-service.ts'
+import { ciliumCli } from './cli.ts'
 import { ciliumCommand } from './commands/index.ts'
 import { startEnvoy } from './envoy.ts'
 import { hubbleCommand } from './hubble/command.ts'
+import { hubbleRelay } from './hubble/relay.ts'
+import { logger } from './log.ts'
 import { CILIUM_VERSION } from './manifests.ts'
 import { CiliumOperator } from './operator.ts'
 
@@ -16,7 +19,7 @@ import { CiliumOperator } from './operator.ts'
 export function ciliumPrograms(services: SystemServices): Record<string, Program> {
   return {
     'cilium-agent': agent(services), 'cilium-operator-generic': operator(services), 'cilium-envoy-starter': envoy(services), 'cilium-dbg': ciliumCommand(services),
-    hubble: hubbleCommand(services), 'cilium-health': health, 'cilium-cli': ciliumCli(services), 'hubble-outside': hubbleOutside,
+    hubble: hubbleCommand(services), 'cilium-health': health, 'cilium-cli': ciliumCli(services), 'hubble-relay': hubbleRelay,
   }
 }
 
@@ -31,14 +34,6 @@ const health: Program = function* (process) {
   }
   yield* process.printError('podhop: not simulated: cilium-health (its daemon is off: enable-health-checking of cilium-config; use ping or hop matrix)\n')
   return 69
-}
-
-/** logrus' text format, as pkg/logging sets it. */
-export function logger(process: Process, out: Output): (level: string, message: string, subsystem: string, fields?: string) => void {
-  return (level, message, subsystem, fields) => {
-    const time = new Date(process.clock.wall()).toISOString().replace('Z', '000000Z')
-    out.write(`time="${time}" level=${level} msg=${JSON.stringify(message)} ${fields ? `${fields} ` : ''}subsys=${subsystem}\n`)
-  }
 }
 
 function agent(services: SystemServices): Program {

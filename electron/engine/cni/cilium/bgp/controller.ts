@@ -5,7 +5,7 @@ import type { EndpointSlice, KubeObject, Service } from '../../../kubernetes/typ
 import { networkOf } from '../../../network/address.ts'
 import type { Cidr, Ip } from '../../../network/types.ts'
 import { SyncLoop } from '../../sync-loop.ts'
-import type { AgentLog } from '../agent.ts'
+import type { AgentLog } from '../config.ts'
 import type { Datapath } from '../datapath.ts'
 import { labelsOfService } from '../lb-ipam.ts'
 import { singleAddress } from '../maps.ts'

@@ -37,7 +37,7 @@ export const status: Command = ({ agent, datapath: dp }, args) => {
     row('Masquerading', `BPF   [${dp.device.name}]   ${dp.families.map((f) => f.clusterCidr).join(' ')} [IPv4: ${enabled(4)}, IPv6: ${enabled(6)}]`),
     row('Proxy Status', `OK, ip ${dp.routerIp}, ${proxied} redirects active on ports ${rules}, Envoy: external`),
     row('Global Identity Range', 'min 256, max 65535'),
-    row('Hubble', `Ok   Current/Max Flows: ${dp.flows.size}/${CAPACITY} (${((dp.flows.size / CAPACITY) * 100).toFixed(2)}%), Flows/s: ${(dp.flows.seen / Math.max((dp.now - (dp.flows.since ?? dp.now)) / 1000, 0.001)).toFixed(2)}   Metrics: Disabled`),
+    row('Hubble', !dp.flows.enabled ? 'Disabled' : `Ok   Current/Max Flows: ${dp.flows.size}/${CAPACITY} (${((dp.flows.size / CAPACITY) * 100).toFixed(2)}%), Flows/s: ${(dp.flows.seen / Math.max((dp.now - (dp.flows.since ?? dp.now)) / 1000, 0.001)).toFixed(2)}   Metrics: Disabled`),
     verbose && dp.replacesProxy ? proxyDetails(`${dp.device.name}   ${addresses.join(' ')} (Direct Routing)`, `${dp.context.config.nodePortRange.from}-${dp.context.config.nodePortRange.to}`) : '',
     row('Encryption', 'Disabled'),
     row('Cluster health', 'Probe disabled'),

@@ -1,24 +1,25 @@
 import { cidrContains } from '../../../network/address.ts'
-import { labelLines, RESERVED } from '../identity.ts'
+import { CLUSTER_NAME, labelLines, RESERVED } from '../identity.ts'
 import type { Datapath } from '../datapath.ts'
+import { EVENT_TYPES, nodeNameOf, POINTS, REASONS } from './flow-message.ts'
 import type { Flow, FlowEnd } from './flows.ts'
+import type { FilterMessage } from './messages.ts'
 
-/** `hubble observe`'s filters (hubble/cmd/observe/flows_filter.go and pkg/hubble/filters of cilium/cilium v1.17). */
-type Test = (flow: Flow, dp: Datapath) => boolean
-/** Why a value is none; otherwise the test. */
-type Filter = (value: string) => Test | string
+/** What a Hubble server makes of a FlowFilter (pkg/hubble/filters of cilium/cilium v1.17). */
+export type FlowTest = (flow: Flow, dp: Datapath) => boolean
+type EndTest = (end: FlowEnd, dp: Datapath) => boolean
 
-const ends = (f: (end: FlowEnd, dp: Datapath) => boolean): Record<'' | 'from-' | 'to-', Test> => ({
-  '': (flow, dp) => f(flow.source, dp) || f(flow.destination, dp), 'from-': (flow, dp) => f(flow.source, dp), 'to-': (flow, dp) => f(flow.destination, dp),
-})
+/** A filter that cannot be built: the message is the server's. */
+export class FilterError extends Error {}
 
-/** "web" is of the namespace default; "kube-system/" is all of it. A name is the beginning of one. */
-function named(value: string, of: (end: FlowEnd) => string | undefined): (end: FlowEnd) => boolean {
+/** "web" is of the namespace default; "kube-system/" is all of it, "/" of any. A name is the beginning of one. */
+function named(value: string, of: (end: FlowEnd) => string | undefined): EndTest {
+  if (value === '/') return (end) => of(end) !== undefined
   const prefix = value.includes('/') ? value : `default/${value}`
   return (end) => (of(end) ?? '').startsWith(prefix)
 }
 
-function hasLabel(value: string): (end: FlowEnd, dp: Datapath) => boolean {
+function hasLabel(value: string): EndTest {
   const wanted = value.split(',').map((v) => v.trim())
   return ({ identity }, dp) => {
     const lines = labelLines(dp.identity(identity).labels)
@@ -26,95 +27,101 @@ function hasLabel(value: string): (end: FlowEnd, dp: Datapath) => boolean {
   }
 }
 
-const SIDED: Readonly<Record<string, (value: string) => ((end: FlowEnd, dp: Datapath) => boolean) | string>> = {
-  pod: (value) => named(value, (e) => e.pod),
-  service: (value) => named(value, (e) => e.service),
-  namespace: (value) => ({ pod, service }) => (pod ?? service ?? '').startsWith(`${value}/`),
-  'all-namespaces': () => ({ pod, service }) => pod !== undefined || service !== undefined,
-  ip: (value) => ({ ip }) => (value.includes('/') ? value.includes(':') === ip.includes(':') && cidrContains(value, ip) : ip === value),
-  port: (value) => (/^\d+$/.test(value) && Number(value) <= 65_535 ? ({ port }) => port === Number(value) : `failed to build filter: invalid port filter: strconv.ParseUint: parsing ${JSON.stringify(value)}: invalid syntax`),
-  label: hasLabel,
-  identity: (value) => {
-    const id = /^\d+$/.test(value) ? Number(value) : [...RESERVED].find(([, name]) => name === value)?.[0]
-    return id === undefined ? `invalid identity "${value}", expected one of [host world unmanaged health init remote-node kube-apiserver ingress] or a numeric identity` : ({ identity }) => identity === id
-  },
-  fqdn: (value) => {
-    const pattern = new RegExp(`^${value.toLowerCase().replace(/\.$/, '').split('*').map((p) => p.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('[-a-zA-Z0-9._]*')}$`)
-    return ({ names }) => names.some((name) => pattern.test(name.replace(/\.$/, '')))
-  },
+/** `*`: any run of characters. */
+function pattern(text: string, any: string): RegExp {
+  return new RegExp(`^${text.split('*').map((p) => p.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join(any)}$`)
 }
 
-const VERDICTS = ['FORWARDED', 'DROPPED', 'AUDIT', 'REDIRECTED', 'ERROR', 'TRACED', 'TRANSLATED']
-const EVENTS = ['capture', 'drop', 'l7', 'policy-verdict', 'trace', 'trace-sock']
+function fqdn(value: string): EndTest {
+  const wanted = pattern(value.toLowerCase().replace(/\.$/, ''), '[-a-zA-Z0-9._]*')
+  return ({ names }) => names.some((name) => wanted.test(name.replace(/\.$/, '')))
+}
 
-function expression(value: string): RegExp | string {
+function port(value: string): EndTest {
+  if (!/^\d+$/.test(value) || Number(value) > 65_535) throw new FilterError(`invalid port filter: strconv.ParseUint: parsing ${JSON.stringify(value)}: ${/^\d+$/.test(value) ? 'value out of range' : 'invalid syntax'}`)
+  return (end) => end.port === Number(value)
+}
+
+/** The fields about one side, without "source_" and "destination_". */
+const SIDED: Readonly<Record<string, (value: never) => EndTest>> = {
+  pod: (value: string) => named(value, (e) => e.pod),
+  service: (value: string) => named(value, (e) => e.service),
+  ip: (value: string) => ({ ip }) => (value.includes('/') ? value.includes(':') === ip.includes(':') && cidrContains(value, ip) : ip === value),
+  port, label: hasLabel, fqdn,
+  identity: (value: number) => ({ identity }) => identity === value,
+}
+
+function expression(value: string): RegExp {
   try {
     return new RegExp(value)
   } catch {
-    return `failed to build filter: failed to compile regexp: ${value}`
+    throw new FilterError(`failed to compile regexp: ${value}`)
   }
 }
 
-const SINGLE: ReadonlyMap<string, Filter> = new Map<string, Filter>([
-  ['verdict', (value) => (VERDICTS.includes(value) ? ({ verdict }) => verdict === value : `invalid --verdict value: ${value}`)],
-  ['type', (value) => {
-    const [event, sub] = value.split(':') as [string, string | undefined]
-    if (!EVENTS.includes(event)) return `unknown type filter ${event}, expected one of [${EVENTS.join(' ')}]`
-    return (flow) => flow.event === event && (sub === undefined || flow.what === sub)
-  }],
-  ['protocol', (value) => {
-    const wanted = value.toLowerCase()
-    if (!['icmp', 'icmpv4', 'icmpv6', 'sctp', 'tcp', 'udp', 'dns', 'http', 'kafka'].includes(wanted)) return `failed to build filter: unknown protocol: ${JSON.stringify(wanted)}`
-    return ({ protocol, l7 }) => l7?.kind === wanted || protocol === (wanted === 'icmpv4' ? 'icmp' : wanted) || (wanted === 'icmp' && protocol === 'icmpv6')
-  }],
-  ['traffic-direction', (value) => (/^(in|e)gress$/i.test(value) ? ({ direction }) => direction === value.toUpperCase() : `${value}: invalid traffic direction, expected ingress or egress`)],
-  ['tcp-flags', (value) => {
-    const wanted = value.toUpperCase().split(',')
-    const unknown = wanted.find((f) => !['SYN', 'FIN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR', 'NS'].includes(f))
-    return unknown === undefined ? ({ tcpFlags }) => wanted.every((f) => tcpFlags?.split(', ').includes(f)) : `unknown tcp flag: ${value.split(',')[wanted.indexOf(unknown)]!}`
-  }],
-  ['http-method', (value) => ({ l7 }) => l7?.method?.toLowerCase() === value.toLowerCase()],
-  ['http-status', (value) => (/^[1-5](\d\d|\d?\+)$/.test(value) ? ({ l7 }) => l7?.kind === 'http' && l7.type === 'RESPONSE' && String(l7.code).startsWith(value.replace('+', '')) : `failed to build filter: invalid status code prefix: ${JSON.stringify(value)}`)],
-  ['http-path', (value) => {
-    const pattern = expression(value)
-    return typeof pattern === 'string' ? pattern : ({ l7 }) => l7?.url !== undefined && pattern.test(l7.url.replace(/^\w+:\/\/[^/]*/, '').split('?')[0]!)
-  }],
-  ['http-url', (value) => {
-    const pattern = expression(value)
-    return typeof pattern === 'string' ? pattern : ({ l7 }) => l7?.url !== undefined && pattern.test(l7.url)
-  }],
-  ['ipv4', () => ({ source }) => !source.ip.includes(':')],
-  ['ipv6', () => ({ source }) => source.ip.includes(':')],
-])
+const PROTOCOLS = ['icmp', 'icmpv4', 'icmpv6', 'sctp', 'tcp', 'udp', 'dns', 'http', 'kafka']
 
-/** With an argument; `namespace` and its like are given to both sides' flags. */
-export const FILTERS: readonly string[] = [...Object.keys(SIDED).flatMap((name) => [name, `from-${name}`, `to-${name}`]), ...SINGLE.keys()]
-export const WITHOUT_ARGUMENT: ReadonlySet<string> = new Set(['ipv4', 'ipv6', 'all-namespaces', 'from-all-namespaces', 'to-all-namespaces'])
-
-export function filterOf(name: string, value: string): Test | string {
-  const single = SINGLE.get(name)
-  if (single) return single(value)
-  const [, side, base] = /^(from-|to-)?(.*)$/.exec(name)!
-  const test = SIDED[base!]!(value)
-  return typeof test === 'string' ? test : ends(test)[(side ?? '') as '' | 'from-' | 'to-']
+function protocolTest(value: string): FlowTest {
+  const wanted = value.toLowerCase()
+  if (!PROTOCOLS.includes(wanted)) throw new FilterError(`unknown protocol: ${JSON.stringify(wanted)}`)
+  return ({ protocol, l7 }) => l7?.kind === wanted || protocol === (wanted === 'icmpv4' ? 'icmp' : wanted) || (wanted === 'icmp' && protocol === 'icmpv6')
 }
 
-/** Values of one flag: any of them; of several flags: all; after --not: none. */
-export class FlowFilter {
-  readonly #wanted = new Map<string, Test[]>()
-  readonly #unwanted: Test[] = []
+function eventTest({ type, match_sub_type, sub_type = 0 }: { type: number; match_sub_type?: boolean; sub_type?: number }): FlowTest {
+  return ({ event, what }) => EVENT_TYPES[event] === type && (!match_sub_type || sub_type === (event === 'trace' ? POINTS.get(what) : event === 'drop' ? REASONS.get(what)?.[0] : 0))
+}
 
-  add(name: string, test: Test, not: boolean): void {
-    if (not) this.#unwanted.push(test)
-    else this.#wanted.set(name, [...(this.#wanted.get(name) ?? []), test])
-  }
+function statusTest(value: string): FlowTest {
+  if (!/^[1-5](\d\d|\d?\+)$/.test(value)) throw new FilterError(`invalid status code prefix: ${JSON.stringify(value)}`)
+  return ({ l7 }) => l7?.kind === 'http' && l7.type === 'RESPONSE' && String(l7.code).startsWith(value.replace('+', ''))
+}
 
-  has(name: string): boolean {
-    return this.#wanted.has(name)
-  }
+/** "worker-1", "worker-*", "default/worker-1" */
+function nodeTest(value: string): FlowTest {
+  const wanted = pattern(value.includes('/') ? (value.endsWith('/') ? `${value}*` : value) : `${CLUSTER_NAME}/${value}`, '[-a-zA-Z0-9.]*')
+  return (_, dp) => wanted.test(nodeNameOf(dp))
+}
 
-  passes(flow: Flow, dp: Datapath): boolean {
-    for (const tests of this.#wanted.values()) if (!tests.some((test) => test(flow, dp))) return false
-    return !this.#unwanted.some((test) => test(flow, dp))
-  }
+const SINGLE: Readonly<Record<string, (value: never) => FlowTest>> = {
+  verdict: (value: string) => ({ verdict }) => verdict === value,
+  drop_reason_desc: (value: string) => ({ event, what, verdict }) => (event === 'drop' ? REASONS.get(what)?.[1] : event === 'policy-verdict' && verdict === 'DROPPED' ? 'POLICY_DENIED' : undefined) === value,
+  event_type: eventTest, protocol: protocolTest, http_status_code: statusTest, node_name: nodeTest,
+  traffic_direction: (value: string) => ({ direction }) => direction === value,
+  tcp_flags: (value: object) => ({ tcpFlags }) => Object.keys(value).every((flag) => tcpFlags?.split(', ').includes(flag)),
+  http_method: (value: string) => ({ l7 }) => l7?.method?.toLowerCase() === value.toLowerCase(),
+  http_path: (value: string) => {
+    const wanted = expression(value)
+    return ({ l7 }) => l7?.url !== undefined && wanted.test(l7.url.replace(/^\w+:\/\/[^/]*/, '').split('?')[0]!)
+  },
+  http_url: (value: string) => {
+    const wanted = expression(value)
+    return ({ l7 }) => l7?.url !== undefined && wanted.test(l7.url)
+  },
+  ip_version: (value: string) => ({ source }) => source.ip.includes(':') === (value === 'IPv6'),
+}
+
+/** Throws FilterError. */
+function testOf(field: string, value: unknown): FlowTest {
+  const single = SINGLE[field]
+  if (single) return single(value as never)
+  const [, side, base] = /^(source|destination)_(.+)$/.exec(field)!
+  const test = SIDED[base!]!(value as never)
+  return side === 'source' ? (flow, dp) => test(flow.source, dp) : (flow, dp) => test(flow.destination, dp)
+}
+
+/** Values of one field: any of them; of several fields: all. Throws FilterError. */
+function filterTest(filter: FilterMessage): FlowTest {
+  const fields = Object.entries(filter).map(([field, values]) => values.map((value) => testOf(field, value)))
+  return (flow, dp) => fields.every((tests) => tests.some((test) => test(flow, dp)))
+}
+
+/** Filters in one list: any of them; what the second list has is left out. Throws FilterError. */
+export function flowTest(whitelist: readonly FilterMessage[] = [], blacklist: readonly FilterMessage[] = []): FlowTest {
+  const [wanted, unwanted] = [whitelist.map(filterTest), blacklist.map(filterTest)]
+  return (flow, dp) => (wanted.length === 0 || wanted.some((test) => test(flow, dp))) && !unwanted.some((test) => test(flow, dp))
+}
+
+/** "kube-apiserver", "2", "12345" */
+export function identityNumber(value: string): number | undefined {
+  return /^\d+$/.test(value) ? Number(value) : [...RESERVED].find(([, name]) => name === value)?.[0]
 }

@@ -77,6 +77,7 @@ export class FlowLog {
   readonly #dp: Datapath
   readonly #ring: Flow[] = []
   readonly #listeners = new Set<(flow: Flow) => void>()
+  readonly #enders = new Set<() => void>()
   seen = 0
   /** Whether an agent reads what the programs report, and since when. */
   since: number | undefined
@@ -100,6 +101,13 @@ export class FlowLog {
 
   stop(): void {
     this.since = undefined
+    for (const listener of [...this.#enders]) listener()
+  }
+
+  /** The agent that reads ends. */
+  onStop(listener: () => void): () => void {
+    this.#enders.add(listener)
+    return () => this.#enders.delete(listener)
   }
 
   onFlow(listener: (flow: Flow) => void): () => void {
@@ -197,10 +205,4 @@ export function summaryOf({ l7, protocol, tcpFlags, icmp }: Flow): string {
   if (icmp && protocol !== 'icmpv6') return `ICMPv4 ${ICMP4.get(icmp.type) ?? ICMP4_CODES.get(`${icmp.type}/${icmp.code}`) ?? `${icmp.type}(${icmp.code})`}`
   if (icmp) return `ICMPv6 ${ICMP6.get(icmp.type) ?? `${icmp.type}(${icmp.code})`}`
   return protocol === undefined ? 'IPv4' : protocolText(protocol)
-}
-
-/** "to-endpoint", "Policy denied", "policy-verdict:L3-L4 INGRESS", "http-request", "dns-response proxy" */
-export function typeOf({ event, what, direction, l7 }: Flow): string {
-  if (l7) return `${l7.kind}-${l7.type.toLowerCase()}${l7.kind === 'dns' ? ' proxy' : ''}`
-  return event === 'policy-verdict' ? `policy-verdict:${what} ${direction ?? 'TRAFFIC_DIRECTION_UNKNOWN'}` : what
 }

@@ -69,5 +69,5 @@ it('status, and what it refuses', () => {
   expect(hubble('observe', '--verdict', 'NO')).toBe('invalid argument "NO" for "--verdict" flag: invalid --verdict value: NO\n')
   expect(hubble('observe', '--namespace', 'x', '--to-pod', 'y')).toContain('cannot be combined')
   expect(hubble('observe', '-f', '-o', 'table')).toBe('table output format is not compatible with follow mode\n')
-  expect(hubble('observe', '--node-name', 'x')).toContain('podhop: not simulated: hubble observe --node-name')
+  expect(hubble('observe', '--trace-id', 'x')).toContain('podhop: not simulated: hubble observe --trace-id')
 })
