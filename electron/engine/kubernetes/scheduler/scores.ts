@@ -18,8 +18,7 @@ export function scoreNodes(state: ClusterState, pod: Pod, feasible: readonly Nod
   add(WEIGHT.affinity, nodeAffinityScores(pod, feasible))
   add(WEIGHT.images, imageScores(state, pod, feasible))
   add(WEIGHT.spread, spreadScores(state, pod, feasible))
-  const points = affinityPoints(state, pod)
-  if (points) add(WEIGHT.podAffinity, between(feasible.map(points)))
+  add(WEIGHT.podAffinity, podAffinityScores(state, pod, feasible))
   return scores
 }
 
@@ -52,6 +51,13 @@ function normalize(raw: readonly number[], reverse: boolean): number[] {
   return raw.map((n) => (reverse ? 100 - Math.trunc((n * 100) / most) : Math.trunc((n * 100) / most)))
 }
 
+/** plugins/interpodaffinity: undefined when nobody prefers anything. */
+export function podAffinityScores(state: ClusterState, pod: Pod, feasible: readonly NodeInfo[]): number[] | undefined {
+  const points = affinityPoints(state, pod)
+  return points && between(feasible.map(points))
+}
+
+/** The lowest is 0, the highest 100; in floats, as interpodaffinity's NormalizeScore: 29 of 100 are 28. */
 function between(raw: readonly number[]): number[] {
   let least = Infinity
   let most = -Infinity
@@ -59,7 +65,7 @@ function between(raw: readonly number[]): number[] {
     least = Math.min(least, n)
     most = Math.max(most, n)
   }
-  return raw.map((n) => (most === least ? 0 : Math.trunc((100 * (n - least)) / (most - least))))
+  return raw.map((n) => (most === least ? 0 : Math.trunc(100 * ((n - least) / (most - least)))))
 }
 
 /** Nodes that would rather not have the Pod: all get the same when none has such a taint. */
