@@ -87,6 +87,43 @@ test.describe('lab panel', () => {
 })
 
 test.describe('topology', () => {
+  test('the toolbar covers nothing of a narrow picture, wherever it is moved', async ({ page }) => {
+    await page.setViewportSize({ width: 1024, height: 700 })
+    await open(page)
+    await page.keyboard.press('Control+Shift+J')
+    const box = async (selector: string) => (await page.getByTestId('topology').locator(selector).first().boundingBox())!
+    const [tools, canvas] = [await box('[role=toolbar]'), await box('.canvas')]
+    expect(tools.y + tools.height).toBeLessThanOrEqual(canvas.y)
+    await page.getByRole('button', { name: 'Close the drawer' }).click()
+    await page.setViewportSize({ width: 1600, height: 900 })
+    await expect.poll(async () => (await box('.canvas')).y, { message: 'where there is room it lies beside what is outside' }).toBeLessThan((await box('[role=toolbar]')).y)
+  })
+
+  test('a window zoomed to 200 % shows the drawer in the place of the lab, which keeps what was typed and comes back', async ({ page }) => {
+    await page.setViewportSize({ width: 640, height: 400 })
+    await open(page)
+    const answer = page.getByTestId('lab-step-3').getByRole('textbox').first()
+    await answer.fill('10.244.1.')
+    await page.keyboard.press('Control+Shift+J')
+    await expect(page.getByTestId('lab-panel')).toBeHidden()
+    const toggle = page.getByTestId('status-bar').getByRole('button', { name: 'Lab' })
+    await expect(toggle).toHaveAttribute('aria-pressed', 'false')
+    expect((await page.getByTestId('topology').boundingBox())!.width).toBeGreaterThan(300)
+    for (const button of await page.getByTestId('topology').getByRole('toolbar').getByRole('button').all()) await expect(button).toBeInViewport({ ratio: 1 })
+    await toggle.click()
+    await expect(page.getByTestId('lab-panel')).toBeVisible()
+    await expect(answer).toHaveValue('10.244.1.')
+    await expect(page.getByRole('complementary', { name: 'Details' })).toHaveCount(0)
+  })
+
+  test('forced colours still tell what is chosen', async ({ page }) => {
+    await page.emulateMedia({ forcedColors: 'active' })
+    await open(page)
+    await page.keyboard.press('Control+Shift+J')
+    const colour = (name: string) => page.getByTestId('topology').getByRole('button', { name }).evaluate((e) => getComputedStyle(e).backgroundColor)
+    expect(await colour('Journeys')).not.toBe(await colour('System'))
+  })
+
   test('the list follows every change', async ({ page }) => {
     await open(page)
     const web = page.getByTestId('pod-default-fresh')
@@ -134,7 +171,7 @@ test.describe('topology', () => {
     await page.getByRole('button', { name: 'List', exact: true }).click()
     await page.getByTestId('node-worker-2').focus()
     await page.keyboard.press('ArrowRight')
-    await expect(page.getByTestId('pod-default-twins')).toBeFocused()
+    await expect(page.getByTestId('node-worker-2').locator('xpath=..').locator('[data-level="2"]').first()).toBeFocused()
     await page.keyboard.press('ArrowLeft')
     await expect(page.getByTestId('node-worker-2')).toBeFocused()
   })

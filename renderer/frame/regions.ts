@@ -1,5 +1,5 @@
 /** The window's regions, in reading order; F6 goes round them. */
-const SELECTOR = '[data-region]'
+const SELECTOR = '[data-region]:not([hidden])'
 
 export function focusRegion(name: string): boolean {
   const region = document.querySelector<HTMLElement>(`[data-region="${name}"]`)

@@ -1,5 +1,4 @@
 import { desk } from '../state/desk.svelte.ts'
-import { preferences } from '../state/preferences.svelte.ts'
 import { session } from '../state/session.svelte.ts'
 import { cycleRegion, focusRegion } from './regions.ts'
 
@@ -34,7 +33,7 @@ export const shortcuts: Shortcut[] = [
       focusRegion('terminals')
     },
   },
-  { keys: 'Ctrl+Shift+L', does: 'Show or hide the lab panel', matches: (e) => e.ctrlKey && e.shiftKey && e.code === 'KeyL', run: () => (preferences.panelOpen = !preferences.panelOpen) },
+  { keys: 'Ctrl+Shift+L', does: 'Show or hide the lab panel', matches: (e) => e.ctrlKey && e.shiftKey && e.code === 'KeyL', run: () => desk.togglePanel() },
   { keys: 'Ctrl+Shift+J', does: 'Show or hide journeys', matches: (e) => e.ctrlKey && e.shiftKey && e.code === 'KeyJ', run: () => (desk.drawer = desk.drawer === 'journeys' ? null : 'journeys') },
   { keys: 'Ctrl+Shift+K', does: 'Break something on purpose, or mend it', matches: (e) => e.ctrlKey && e.shiftKey && e.code === 'KeyK', run: () => (desk.faults = !desk.faults) },
   { keys: 'F1', does: 'This list', matches: (e) => e.key === 'F1' && plain(e), run: () => (desk.help = true) },

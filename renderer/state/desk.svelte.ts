@@ -1,3 +1,4 @@
+import { preferences } from './preferences.svelte.ts'
 import { session } from './session.svelte.ts'
 
 /** What lies open on the desk: drawer, selection, journey, terminal. Nothing of it outlives a reload. */
@@ -7,7 +8,11 @@ export interface Thing {
   id: string
 }
 
+/** A window narrower than this (an ordinary one at a zoom of 200 %) has no room for the lab, the picture and the drawer beside each other. */
+const THREE_COLUMNS = 800
+
 class Desk {
+  windowWidth = $state(innerWidth)
   drawer: 'inspector' | 'journeys' | null = $state(null)
   selected: Thing | null = $state.raw(null)
   /** The journey that is open, and its current hop (-1 before the first). */
@@ -36,6 +41,16 @@ class Desk {
   openJourney(id: number | null): void {
     this.journey = id
     this.drawer = 'journeys'
+  }
+
+  /** Where all three have no room the drawer, which was asked for last, takes the lab's. */
+  get panelShown(): boolean {
+    return preferences.panelOpen && !(this.drawer && this.windowWidth < THREE_COLUMNS)
+  }
+
+  togglePanel(): void {
+    if (preferences.panelOpen && !this.panelShown) this.drawer = null
+    else preferences.panelOpen = !preferences.panelOpen
   }
 
   /** Types into the active lab terminal, as a person would. */

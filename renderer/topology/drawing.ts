@@ -17,6 +17,8 @@ const MANY = 200
 
 /** Width of the toolbar over the picture's right corner. */
 const TOOLBAR = 310
+/** In a place narrower than this the toolbar has a row of its own, so that it covers nothing when the picture is moved. */
+export const ROOM_FOR_TOOLBAR = 900
 
 /** How near to the edge what is followed may come. */
 const MARGIN = 48
@@ -195,7 +197,7 @@ export class Drawing {
       return { zoom, pan: { x: Math.max(pad, (w - width * zoom) / 2), y: top } }
     }
     const beside = place(14)
-    const { zoom, pan } = beside.pan.x + outside * beside.zoom < w - TOOLBAR ? beside : place(44)
+    const { zoom, pan } = w < ROOM_FOR_TOOLBAR || beside.pan.x + outside * beside.zoom < w - TOOLBAR ? beside : place(44)
     this.fitting = true
     this.#whole = whole
     const time = this.#duration(still)
