@@ -1,85 +1,11 @@
-import type { Clock, Timer } from '../../clock.ts'
+import type { Timer } from '../../clock.ts'
 import { compareIp } from '../../network/address.ts'
-import type { Cidr, Ip, NetworkNamespace, SocketOwner, TcpConnection, TcpListener } from '../../network/types.ts'
+import type { Cidr, Ip, TcpConnection, TcpListener } from '../../network/types.ts'
 import { BGP_PORT, NOTIFY, type OpenMessage, type UpdateMessage } from './messages.ts'
+import type { BgpOptions, BgpPeer, BgpPeerDetails, BgpRoute, RemoteAs } from './options.ts'
 import { BgpSession, HOLD_TIMER_EXPIRED, type SessionEvents } from './session.ts'
 
-/**
- * A BGP speaker of a node, over real (simulated) TCP connections on port 179: what BIRD is to calico-node and GoBGP to
- * kube-router. It keeps what neighbours announce and tells of it; routes in the kernel are its owner's affair.
- */
-export interface BgpOptions {
-  network: NetworkNamespace
-  clock: Clock
-  owner?: SocketOwner
-  asn: number
-  /** The BGP identifier, an IPv4 address; who has the higher one decides which of two crossing connections stays. */
-  routerId: Ip
-  /** Where it listens and connects from. */
-  address: Ip
-  /** Offers to exchange IPv6 prefixes, too (RFC 4760). */
-  ipv6?: boolean
-  /** Seconds (default 90); keepalives come at a third of it. */
-  holdTime?: number
-  /** Virtual ms between attempts to connect (default 10 s). */
-  retry?: number
-  /** Virtual ms before the first attempt (default none). */
-  connectDelay?: number
-  /** For so long (virtual ms) after its birth a speaker's attempts hold up who waits for the cluster to settle. */
-  eagerFor?: number
-  /** Neighbours that connect to us, and we never to them. */
-  passive?(peer: Ip): boolean
-  /** Of a route reflector (RFC 4456): what one neighbour inside the AS says is told to others, if either is a client. */
-  clusterId?(): Ip | undefined
-  /** Seconds that a neighbour's routes outlive its session (RFC 4724); undefined: not at all. */
-  gracefulRestart?: number
-  /** A neighbour's routes outlive its session for as long as it asked for itself: a speaker that never restarts so, but waits for those that do. */
-  helper?: boolean
-  /** Whoever connects without being a neighbour becomes one for as long as the session lasts ("bgp listen range"); undefined: he is sent away. */
-  dynamic?(address: Ip): RemoteAs | undefined
-  /** Whether a neighbour may announce something to us; without it everybody may. */
-  accepts?(peer: BgpPeer): boolean
-  /** Whether a neighbour is told of a prefix. */
-  tells?(peer: BgpPeer, prefix: Cidr): boolean
-  /** Passes what one neighbour outside the AS says on to the others (RFC 4271 9.2). */
-  transit?: boolean
-  /** The best route to a prefix changed; undefined: there is none any more. `ways` has those that are as good, the best one first. */
-  onRoute(prefix: Cidr, route: BgpRoute | undefined, ways: readonly BgpRoute[]): void
-  onPeer?(peer: BgpPeer, why: string): void
-}
-
-/** "remote-as external": any other than ours. */
-export type RemoteAs = number | 'external' | 'internal'
-
-/** `since`: virtual ms at which it was learnt. */
-export interface BgpRoute { prefix: Cidr; nextHop: Ip; peer: Ip; asPath: readonly number[]; localPreference: number; since: number; originator?: Ip; clusters?: readonly Ip[]; communities?: readonly string[] }
-
-/** What gobgp tells of a neighbour besides. */
-export interface BgpPeerDetails {
-  /** Its identifier, from its OPEN. */
-  id: Ip | undefined
-  gracefulRestart: number | undefined
-  ipv6: boolean
-  sent: BgpSession['sent'] | undefined
-  received: BgpSession['received'] | undefined
-  /** How often an established session has ended. */
-  flops: number
-  routes: readonly BgpRoute[]
-}
-
-export interface BgpPeer {
-  address: Ip
-  /** 0: nobody has said which yet. */
-  asn: number
-  /** It came by itself. */
-  dynamic?: boolean
-  /** RFC 4271 8.2.2 */
-  state: 'Idle' | 'Active' | 'Connect' | 'OpenSent' | 'OpenConfirm' | 'Established'
-  /** Virtual ms at which it came to this state. */
-  since: number
-  /** How the last session ended. */
-  lastError?: string
-}
+export type { BgpOptions, BgpPeer, BgpPeerDetails, BgpRoute, RemoteAs } from './options.ts'
 
 interface Peer extends BgpPeer {
   wanted: RemoteAs
@@ -91,12 +17,18 @@ interface Peer extends BgpPeer {
   stale: Timer | undefined
   /** Prefix → what this neighbour says of it. */
   routes: Map<Cidr, BgpRoute>
+  /** The same of what is not used. */
+  filtered: Map<Cidr, BgpRoute>
   /** After a restart: what it has announced again. */
   refreshed: Set<Cidr> | undefined
   open: OpenMessage | undefined
   flops: number
 }
 
+/**
+ * A BGP speaker of a node, over real (simulated) TCP connections on port 179: what BIRD is to calico-node and GoBGP to
+ * kube-router. It keeps what neighbours announce and tells of it; routes in the kernel are its owner's affair.
+ */
 export class BgpSpeaker {
   readonly #options: BgpOptions
   readonly #listener: TcpListener
@@ -164,7 +96,7 @@ export class BgpSpeaker {
   addPeer(address: Ip, wanted: RemoteAs, { client = false, passive = this.#options.passive?.(address) ?? false, dynamic }: { client?: boolean; passive?: boolean; dynamic?: boolean } = {}): void {
     if (this.#stopped || this.#peers.has(address)) return
     const asn = typeof wanted === 'number' ? wanted : wanted === 'internal' ? this.#options.asn : 0
-    const peer: Peer = { address, asn, wanted, client, passive, ...(dynamic ? { dynamic } : {}), state: 'Idle', since: this.#options.clock.now, connecting: undefined, sessions: new Set(), retry: undefined, stale: undefined, routes: new Map(), refreshed: undefined, open: undefined, flops: 0 }
+    const peer: Peer = { address, asn, wanted, client, passive, ...(dynamic ? { dynamic } : {}), state: 'Idle', since: this.#options.clock.now, connecting: undefined, sessions: new Set(), retry: undefined, stale: undefined, routes: new Map(), filtered: new Map(), refreshed: undefined, open: undefined, flops: 0 }
     this.#peers.set(address, peer)
     if (this.#options.connectDelay === undefined) this.#connect(peer)
     else this.#later(peer, this.#options.connectDelay)
@@ -344,7 +276,7 @@ export class BgpSpeaker {
   /** What a neighbour outside the AS says goes to the others as it is, with our number in front for those outside; on one wire the next hop stays who it is. */
   #pass(peer: Peer, session: BgpSession, old: BgpRoute | undefined, route: BgpRoute | undefined): void {
     const { asn, tells } = this.#options
-    const passes = (r: BgpRoute | undefined): r is BgpRoute => r !== undefined && tells?.(peer, r.prefix) !== false && !this.#own.has(r.prefix) && r.peer !== peer.address && (peer.asn !== asn || this.#peers.get(r.peer)?.asn !== asn)
+    const passes = (r: BgpRoute | undefined): r is BgpRoute => r !== undefined && tells?.(peer, r.prefix, r) !== false && !this.#own.has(r.prefix) && r.peer !== peer.address && (peer.asn !== asn || this.#peers.get(r.peer)?.asn !== asn)
     if (passes(route)) {
       const { prefix, nextHop, asPath, localPreference, communities } = route
       session.update({ withdrawn: [], announced: [prefix], nextHop, ...(peer.asn === asn ? { asPath, localPreference } : { asPath: [asn, ...asPath] }), ...(communities ? { communities } : {}) })
@@ -355,6 +287,7 @@ export class BgpSpeaker {
     if (this.#options.transit) return this.#pass(peer, session, old, route)
     const cluster = this.#options.clusterId?.()
     if (cluster === undefined || peer.asn !== this.#options.asn) return
+    if (route && this.#options.tells?.(peer, route.prefix, route) === false) route = undefined
     const source = (r: BgpRoute | undefined): Peer | undefined => {
       const found = r === undefined || this.#own.has(r.prefix) ? undefined : this.#peers.get(r.peer)
       return found && found !== peer && found.asn === this.#options.asn && (found.client || peer.client) ? found : undefined
@@ -367,18 +300,47 @@ export class BgpSpeaker {
   }
 
   #onUpdate(peer: Peer, { withdrawn, announced, nextHop, asPath, localPreference, originator, clusters, communities }: UpdateMessage): void {
-    for (const prefix of withdrawn) this.#learn(peer, prefix, undefined)
+    for (const prefix of withdrawn) {
+      peer.filtered.delete(prefix)
+      this.#learn(peer, prefix, undefined)
+    }
     // our own number in the path: it has come round
-    if (nextHop === undefined || asPath.includes(this.#options.asn) || this.#options.accepts?.(peer) === false) return
+    if (nextHop === undefined || asPath.filter((as) => as === this.#options.asn).length > (this.#options.ownAsIn?.(peer) ?? 0) || this.#options.accepts?.(peer) === false) return
     const cluster = this.#options.clusterId?.()
     if (originator === this.#options.routerId || (cluster !== undefined && clusters?.includes(cluster))) return
     for (const prefix of announced) {
       peer.refreshed?.add(prefix)
-      this.#learn(peer, prefix, { prefix, nextHop, peer: peer.address, asPath, localPreference: localPreference ?? 100, since: peer.routes.get(prefix)?.since ?? this.#options.clock.now, ...(originator === undefined ? {} : { originator }), ...(clusters ? { clusters } : {}), ...(communities ? { communities } : {}) })
+      this.#hear(peer, { prefix, nextHop, peer: peer.address, asPath, localPreference: localPreference ?? 100, since: peer.routes.get(prefix)?.since ?? this.#options.clock.now, ...(originator === undefined ? {} : { originator }), ...(clusters ? { clusters } : {}), ...(communities ? { communities } : {}) })
+    }
+  }
+
+  #hear(peer: Peer, route: BgpRoute): void {
+    const used = this.#options.imports?.(peer, route) !== false
+    peer.filtered.delete(route.prefix)
+    if (!used) peer.filtered.set(route.prefix, route)
+    this.#learn(peer, route.prefix, used ? route : undefined)
+  }
+
+  /** What is imported from a neighbour, and what it is told, are decided anew; the session stays, as after a ROUTE-REFRESH (RFC 2918). */
+  refilter(address: Ip): void {
+    const peer = this.#peers.get(address)
+    if (!peer) return
+    for (const route of [...peer.routes.values(), ...peer.filtered.values()]) this.#hear(peer, route)
+    for (const session of peer.sessions) {
+      if (session.state !== 'Established') continue
+      for (const [prefix, nextHop] of this.#own) {
+        if (this.#options.tells?.(peer, prefix) === false) session.update({ withdrawn: [prefix], announced: [], asPath: [] })
+        else this.#tell(peer, session, prefix, nextHop)
+      }
+      for (const route of this.#best.values()) {
+        if (this.#options.tells?.(peer, route.prefix, route) === false && !this.#own.has(route.prefix)) session.update({ withdrawn: [route.prefix], announced: [], asPath: [] })
+        else this.#reflect(peer, session, undefined, route)
+      }
     }
   }
 
   #forget(peer: Peer): void {
+    peer.filtered.clear()
     for (const prefix of [...peer.routes.keys()]) this.#learn(peer, prefix, undefined)
   }
 

@@ -5,7 +5,7 @@ import { parseSelector } from './selector.ts'
 
 /** Whom a node's BIRD speaks with: the node-to-node mesh, and what BGPPeers ask for (confd/pkg/backends/calico/client.go, bird.cfg.template). */
 export interface BgpPeerObject extends KubeObject {
-  spec: { node?: string; nodeSelector?: string; peerIP?: string; peerSelector?: string; asNumber?: number }
+  spec: { node?: string; nodeSelector?: string; peerIP?: string; peerSelector?: string; asNumber?: number; filters?: string[]; numAllowedLocalASNumbers?: number }
 }
 
 /** What confd reads of a Node. */
@@ -13,17 +13,17 @@ export interface BgpNode { name: string; address: Ip; as: number; clusterId: str
 
 export type PeerKind = 'Mesh' | 'Global' | 'Node'
 /** `client`: it hears from us, a route reflector, what others say. `calicoNode`: of two, the one with the higher address connects. */
-export interface WantedPeer { kind: PeerKind; address: Ip; as: number; client: boolean; calicoNode: boolean }
+export interface WantedPeer { kind: PeerKind; address: Ip; as: number; client: boolean; calicoNode: boolean; /** BGPFilters, in their order. */ filters: readonly string[]; /** How often our own AS number may stand in a path. */ ownAs: number }
 
 interface Peering { address: Ip; as: number; clusterId: string | undefined; calicoNode: boolean }
 
 export function wantedPeers(own: BgpNode, nodes: readonly BgpNode[], objects: readonly BgpPeerObject[], mesh: boolean, version: Version): Map<Ip, WantedPeer> {
   const out = new Map<Ip, WantedPeer>()
-  const add = (kind: PeerKind, { address, as, clusterId, calicoNode }: Peering): void => {
+  const add = (kind: PeerKind, { address, as, clusterId, calicoNode }: Peering, { filters = [], numAllowedLocalASNumbers: ownAs = 0 }: BgpPeerObject['spec'] = {}): void => {
     // who speaks with it already, or with himself
     if (address === own.address || out.has(address) || !isVersion(version)(address)) return
     const client = as === own.as && own.clusterId !== undefined && clusterId !== own.clusterId
-    out.set(address, { kind, address, as, client, calicoNode })
+    out.set(address, { kind, address, as, client, calicoNode, filters, ownAs })
   }
   const peering = (node: BgpNode): Peering => ({ ...node, calicoNode: true })
   const matching = (selector: string): BgpNode[] => {
@@ -38,13 +38,13 @@ export function wantedPeers(own: BgpNode, nodes: readonly BgpNode[], objects: re
   }
   const sorted = objects.filter(readable).sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
   const isGlobal = ({ spec }: BgpPeerObject): boolean => !spec.node && !spec.nodeSelector
-  for (const object of sorted.filter(isGlobal)) for (const peer of remotes(object)) add('Global', peer)
-  for (const object of sorted.filter((o) => !isGlobal(o))) if (locals(object).some((n) => n.name === own.name)) for (const peer of remotes(object)) add('Node', peer)
+  for (const object of sorted.filter(isGlobal)) for (const peer of remotes(object)) add('Global', peer, object.spec)
+  for (const object of sorted.filter((o) => !isGlobal(o))) if (locals(object).some((n) => n.name === own.name)) for (const peer of remotes(object)) add('Node', peer, object.spec)
   // the other side of each: who is named as a peer speaks with those that name him
   for (const object of sorted) {
     const { peerSelector, peerIP, asNumber } = object.spec
     const named = peerSelector ? matching(peerSelector).some((n) => n.name === own.name) : peerIP === own.address && asNumber === own.as
-    if (named) for (const node of locals(object)) add('Node', peering(node))
+    if (named) for (const node of locals(object)) add('Node', peering(node), object.spec)
   }
   if (mesh && own.clusterId === undefined) for (const node of nodes) if (node.clusterId === undefined) add('Mesh', peering(node))
   return out

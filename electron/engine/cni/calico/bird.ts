@@ -7,6 +7,7 @@ import { encodeUtf8 } from '../../text.ts'
 import { HOLD_TIMER_EXPIRED } from '../bgp/session.ts'
 import { BgpSpeaker, type BgpPeer, type BgpRoute } from '../bgp/speaker.ts'
 import type { NodeContext } from '../types.ts'
+import { filterAction, type BgpFilterObject } from './bgp-filters.ts'
 import { wantedPeers, type BgpNode, type BgpPeerObject, type PeerKind, type WantedPeer } from './bgp-peers.ts'
 import { calicoResource, type BlockAffinity, type IpPool } from './datastore.ts'
 import { versionsOf } from './felix.ts'
@@ -39,6 +40,9 @@ export class Bird {
   readonly #stops: (() => void)[] = []
   readonly #nodes = new Map<string, Omit<BgpNode, 'as'> & { as: number | undefined }>()
   readonly #objects = new Map<string, BgpPeerObject>()
+  readonly #filters = new Map<string, BgpFilterObject['spec']>()
+  /** What every peer would be told without filters. */
+  #exported: ReadonlySet<Cidr> = new Set()
   /** As they are configured now. */
   #wantedPeers: ReadonlyMap<Ip, WantedPeer> = new Map()
   /** Who has been told of them, since something was configured. */
@@ -79,6 +83,10 @@ export class Bird {
     this.#stops.push(node.network.onChange(() => this.#scanLater()))
     this.#watch<Node>('nodes', (name, object) => this.#setNode(name, object))
     this.#watch<BgpPeerObject>(calicoResource('bgppeers'), (name, object) => this.#set(this.#objects, name, object))
+    this.#watch<BgpFilterObject>(calicoResource('bgpfilters'), (name, object) => {
+      this.#set(this.#filters, name, object?.spec)
+      this.#refilter((peer) => peer.filters.includes(name))
+    })
     this.#watch<BlockAffinity>(calicoResource('blockaffinities'), (name, object) => this.#set(this.#blocks, name, object?.spec.node === node.name && object.spec.state === 'confirmed' && isVersion(version)(object.spec.cidr) ? object.spec.cidr : undefined))
     this.#watch<IpPool>(calicoResource('ippools'), (name, object) => this.#set(this.#pools, name, object?.spec))
     this.#watch<BgpConfiguration>(calicoResource('bgpconfigurations'), (name, object) => {
@@ -136,6 +144,25 @@ export class Bird {
     return [...blocks, ...single.filter((cidr) => !blocks.some((b) => cidrContains(b, cidr.split('/')[0]!)))].filter((cidr) => exported(cidr.split('/')[0]!)).concat(this.#services.announced(this.version))
   }
 
+  /** What a filter may let out besides: own blocks of pools that are not exported, and the networks of the node's links. */
+  #acceptable(): Cidr[] {
+    const filtered = [...this.#wantedPeers.values()].filter((peer) => peer.filters.length > 0)
+    if (filtered.length === 0) return []
+    const candidates = [...this.#blocks.values(), ...this.connected.map(({ prefix }) => prefix)]
+    return candidates.filter((prefix) => filtered.some(({ address }) => this.#filter(address, 'export', prefix, false) === 'Accept'))
+  }
+
+  #filter(peer: Ip, direction: 'import' | 'export', prefix: Cidr, remote: boolean, via?: Ip): 'Accept' | 'Reject' | undefined {
+    const names = this.#wantedPeers.get(peer)?.filters ?? []
+    if (names.length === 0) return undefined
+    const device = via === undefined ? this.connected.find((c) => c.prefix === prefix)?.device : this.#node.network.routes.lookup(via)?.device
+    return filterAction(this.#filters, names, direction, this.version, { prefix, remote, device })
+  }
+
+  #refilter(which: (peer: WantedPeer) => boolean): void {
+    for (const peer of this.#wantedPeers.values()) if (which(peer)) this.#speaker?.speaker.refilter(peer.address)
+  }
+
   #changed(): void {
     if (this.#stopped || this.#due) return
     this.#due = this.#node.clock.schedule(10, () => {
@@ -191,7 +218,8 @@ export class Bird {
     if (this.#own === undefined) return
     const speaker = this.#speak(this.#own)
     this.#mesh(speaker)
-    const exports = new Set(this.#exports())
+    this.#exported = new Set(this.#exports())
+    const exports = new Set([...this.#exported, ...this.#acceptable()])
     for (const cidr of [...speaker.announced.keys()]) if (!exports.has(cidr)) speaker.withdraw(cidr)
     for (const cidr of exports) speaker.announce(cidr, this.#own)
     this.#program(speaker)
@@ -203,6 +231,12 @@ export class Bird {
     const { network, clock } = this.#node
     const speaker = new BgpSpeaker({
       network, clock, owner: { pid: this.#pid, program: 'bird' }, asn: this.#as, routerId: this.#routerId(), address, ipv6: this.version === 6, ...TIMES,
+      imports: (peer, { prefix, nextHop }) => this.#filter(peer.address, 'import', prefix, true, nextHop) !== 'Reject',
+      tells: (peer, prefix, route) => {
+        const action = this.#filter(peer.address, 'export', prefix, route !== undefined, route?.nextHop)
+        return action === undefined ? route !== undefined || this.#exported.has(prefix) : action === 'Accept'
+      },
+      ownAsIn: ({ address: ip }) => this.#wantedPeers.get(ip)?.ownAs ?? 0,
       clusterId: () => this.#nodes.get(this.#node.name)?.clusterId,
       onRoute: () => this.#changed(),
       onPeer: (peer, why) => this.#told(peer, why),
@@ -232,7 +266,9 @@ export class Bird {
     const before = this.#wantedPeers
     const wanted = wantedPeers(own, nodes, [...this.#objects.values()], this.#configurations.get('default')?.nodeToNodeMeshEnabled !== false, this.version)
     const present = new Set(speaker.peers.map((p) => p.address))
-    const same = (ip: Ip): boolean => JSON.stringify(wanted.get(ip)) === JSON.stringify(before.get(ip))
+    // a filter that is another does not end a session
+    const facts = (peer: WantedPeer | undefined): string | undefined => peer && JSON.stringify({ ...peer, filters: [] })
+    const same = (ip: Ip): boolean => facts(wanted.get(ip)) === facts(before.get(ip))
     for (const ip of new Set([...present, ...before.keys()])) {
       if (present.has(ip) ? same(ip) : wanted.has(ip)) continue
       this.#log(`${this.sessionName(ip)}: Removing`)
@@ -240,6 +276,7 @@ export class Bird {
       speaker.removePeer(ip)
     }
     this.#wantedPeers = wanted
+    this.#refilter(({ address, filters }) => present.has(address) && filters.join() !== before.get(address)?.filters.join())
     for (const ip of [...wanted.keys()].sort()) {
       if (present.has(ip)) continue
       for (const what of ['Initializing', 'Starting', 'State changed to start']) this.#log(`${this.sessionName(ip)}: ${what}`)

@@ -59,12 +59,19 @@ const hostEndpoints = refusing(open({ autoCreate: string, createDefaultHostEndpo
 const protoPorts = list(object({ net: string, port: integer, protocol: string }, ['port']))
 const mode = choice('Always', 'CrossSubnet', 'Never')
 
+const filterRule = (bits: number): Schema => ({
+  ...object({
+    action: choice('Accept', 'Reject'), cidr: string, interface: string, matchOperator: choice('Equal', 'NotEqual', 'In', 'NotIn'), source: choice('RemotePeers'),
+    prefixLength: object({ max: { type: 'integer', format: 'int32', maximum: bits, minimum: 0 }, min: { type: 'integer', format: 'int32', maximum: bits, minimum: 0 } }),
+  }, ['action']),
+})
+
 interface Definition { kind: string; plural: string; namespaced?: boolean; spec: Schema; status?: boolean }
 
 const DEFINITIONS: readonly Definition[] = [
   { kind: 'BGPConfiguration', plural: 'bgpconfigurations', spec: refusing(object({ asNumber: integer, bindMode: string, ignoredInterfaces: list(string), listenPort: { type: 'integer', minimum: 1, maximum: 65535 }, logSeverityScreen: string, nodeMeshMaxRestartTime: string, nodeToNodeMeshEnabled: boolean, serviceClusterIPs: list(object({ cidr: string })), serviceExternalIPs: list(object({ cidr: string })), serviceLoadBalancerIPs: list(object({ cidr: string })) }), ['bindMode', 'ignoredInterfaces', 'listenPort', 'nodeMeshMaxRestartTime'], 'BGPConfiguration', "nodeToNodeMeshEnabled, asNumber, logSeverityScreen and the ranges of Services are") },
-  { kind: 'BGPFilter', plural: 'bgpfilters', spec: refused(object({ exportV4: list(object({ action: string, cidr: string, matchOperator: string })), importV4: list(object({ action: string, cidr: string, matchOperator: string })) }), 'BGPFilter', 'the nodes tell each other all of their blocks') },
-  { kind: 'BGPPeer', plural: 'bgppeers', spec: refusing(object({ asNumber: integer, filters: list(string), keepOriginalNextHop: boolean, maxRestartTime: string, node: string, nodeSelector: string, numAllowedLocalASNumbers: integer, password: open({}), peerIP: string, peerSelector: string, sourceAddress: string, ttlSecurity: integer }), ['filters', 'keepOriginalNextHop', 'maxRestartTime', 'numAllowedLocalASNumbers', 'password', 'sourceAddress', 'ttlSecurity'], 'BGPPeer', 'node, nodeSelector, peerIP, peerSelector and asNumber are') },
+  { kind: 'BGPFilter', plural: 'bgpfilters', spec: object({ exportV4: list(filterRule(32)), exportV6: list(filterRule(128)), importV4: list(filterRule(32)), importV6: list(filterRule(128)) }) },
+  { kind: 'BGPPeer', plural: 'bgppeers', spec: refusing(object({ asNumber: integer, filters: list(string), keepOriginalNextHop: boolean, maxRestartTime: string, node: string, nodeSelector: string, numAllowedLocalASNumbers: { type: 'integer', format: 'int32' }, password: open({}), peerIP: string, peerSelector: string, sourceAddress: string, ttlSecurity: integer }), ['keepOriginalNextHop', 'maxRestartTime', 'password', 'sourceAddress', 'ttlSecurity'], 'BGPPeer', 'node, nodeSelector, peerIP, peerSelector, asNumber, filters and numAllowedLocalASNumbers are') },
   { kind: 'BlockAffinity', plural: 'blockaffinities', spec: object({ cidr: string, deleted: string, node: string, state: string, type: string }, ['cidr', 'deleted', 'node', 'state']) },
   { kind: 'CalicoNodeStatus', plural: 'caliconodestatuses', spec: refused(object({ classes: list(string), node: string, updatePeriodSeconds: integer }), 'CalicoNodeStatus', 'use birdcl show protocols or calicoctl node status'), status: true },
   { kind: 'ClusterInformation', plural: 'clusterinformations', spec: object({ calicoVersion: string, clusterGUID: string, clusterType: string, datastoreReady: boolean, variant: string }) },

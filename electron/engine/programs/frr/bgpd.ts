@@ -178,7 +178,9 @@ export class Bgpd {
     const { routes } = this.network
     const old = this.#programmed.get(prefix)
     // by a neighbour on a wire of ours
-    const hops = prefix.includes(':') ? [] : this.hops(ways).flatMap((via) => {
+    // zebra: what is connected, or of the kernel or static, is nearer than any BGP route
+    const nearer = routes.list('main').some((r) => r.destination === networkOf(prefix) && r.protocol !== 'bgp')
+    const hops = prefix.includes(':') || nearer ? [] : this.hops(ways).flatMap((via) => {
       const device = routes.lookup(via)?.device
       return device === undefined || this.network.isLocal(via) ? [] : [{ via, device }]
     })
