@@ -1,3 +1,4 @@
+import { StatusError } from '../client.ts'
 import { timestamp } from '../human-duration.ts'
 import type { KubeObject, Node, NodeCondition, Pod } from '../types.ts'
 import { AGENT_STATUS, AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
@@ -12,6 +13,10 @@ import { WorkQueue } from './workqueue.ts'
 /** --node-monitor-period, and --node-monitor-grace-period when the command line has none (ms). */
 const MONITOR_PERIOD = 5_000
 export const DEFAULT_GRACE = 50_000
+/** --node-startup-grace-period: for a node whose kubelet never said a word (ms). */
+const STARTUP_GRACE = 60_000
+/** What nobody but a kubelet can say; NetworkUnavailable is the plugin's. */
+const OF_KUBELET = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure']
 export const NODE_LEASES = 'kube-node-lease'
 
 const NOT_READY = 'node.kubernetes.io/not-ready'
@@ -55,7 +60,11 @@ export class NodeLifecycleController implements Controller {
         this.#events.event(nodeReference(node), 'Normal', 'RegisteredNode', `Node ${node.metadata.name} event: Registered Node ${node.metadata.name} in Controller`)
         this.#queue.add(node.metadata.name)
       },
-      onUpdate: (node) => this.#queue.add(node.metadata.name),
+      onUpdate: (node, old) => {
+        // a kubelet that reports lives, also when its Lease is as it was
+        if (heartbeat(node) !== heartbeat(old)) alive(node.metadata.name)
+        this.#queue.add(node.metadata.name)
+      },
       onDelete: (node) => {
         this.#seen.delete(node.metadata.name)
         this.#zones.forget(node.metadata.name)
@@ -88,7 +97,7 @@ export class NodeLifecycleController implements Controller {
     if (wasCutOff) this.#startAnew()
     for (const node of this.#nodes.values()) {
       const seen = this.#seen.get(node.metadata.name) ?? 0
-      if (clock.now - seen > this.#grace) this.#markSilent(node)
+      if (clock.now - seen > (readyOf(node) === undefined ? STARTUP_GRACE : this.#grace)) this.#markSilent(node)
     }
     this.#taintForExecution()
   }
@@ -105,6 +114,7 @@ export class NodeLifecycleController implements Controller {
     if (wasDown && !isDown) this.#startAnew()
     for (const node of nodes) {
       const ready = readyOf(node)
+      if (ready === undefined) continue
       const has = node.spec.taints?.find((t) => t.effect === 'NoExecute' && (t.key === NOT_READY || t.key === UNREACHABLE))
       const key = ready === 'True' || isDown ? undefined : ready === 'False' ? NOT_READY : UNREACHABLE
       if (key === has?.key) continue
@@ -112,7 +122,7 @@ export class NodeLifecycleController implements Controller {
       if (key !== undefined && !has && !this.#zones.mayTaint(node, now)) continue
       const wanted = noScheduleTaints(node)
       if (key !== undefined) wanted.push([key, 'NoExecute'])
-      ignoringGone(() => this.#setTaints(node, wanted))
+      ifUnchanged(() => this.#setTaints(node, wanted))
     }
   }
 
@@ -120,8 +130,12 @@ export class NodeLifecycleController implements Controller {
     const now = timestamp(this.#context.clock.wall())
     const ready = node.status.conditions?.find((c) => c.type === 'Ready')
     if (ready?.status === 'Unknown') return
-    const conditions = (node.status.conditions ?? []).map((c): NodeCondition => (c.type === 'NetworkUnavailable' ? c : { ...c, status: 'Unknown', reason: 'NodeStatusUnknown', message: 'Kubelet stopped posting node status.', lastTransitionTime: now }))
-    ignoringGone(() => this.#context.client.update('nodes', undefined, node.metadata.name, { ...node, status: { ...node.status, conditions } }, AGENT_STATUS))
+    const conditions = (node.status.conditions ?? []).map((c): NodeCondition => (!OF_KUBELET.includes(c.type) || c.status === 'Unknown' ? c : { ...c, status: 'Unknown', reason: 'NodeStatusUnknown', message: 'Kubelet stopped posting node status.', lastTransitionTime: now }))
+    for (const type of OF_KUBELET) {
+      if (conditions.some((c) => c.type === type)) continue
+      conditions.push({ type, status: 'Unknown', lastHeartbeatTime: node.metadata.creationTimestamp, lastTransitionTime: now, reason: 'NodeStatusNeverUpdated', message: 'Kubelet never posted node status.' })
+    }
+    ifUnchanged(() => this.#context.client.update('nodes', undefined, node.metadata.name, { ...node, status: { ...node.status, conditions } }, AGENT_STATUS))
     if (ready?.status !== 'True') return
     this.#events.event(nodeReference(node), 'Normal', 'NodeNotReady', `Node ${node.metadata.name} status is now: NodeNotReady`)
     // who says nothing has no ready Pods; a kubelet that says it is not ready speaks for its Pods itself
@@ -148,7 +162,7 @@ export class NodeLifecycleController implements Controller {
 
   #markNotReady(pod: Pod): void {
     const conditions = pod.status.conditions!.map((c) => (c.type === 'Ready' ? { ...c, status: 'False' as const, lastTransitionTime: timestamp(this.#context.clock.wall()) } : c))
-    ignoringGone(() => this.#context.client.update('pods', pod.metadata.namespace, pod.metadata.name, { ...pod, status: { ...pod.status, conditions } }, AGENT_STATUS))
+    ifUnchanged(() => this.#context.client.update('pods', pod.metadata.namespace, pod.metadata.name, { ...pod, status: { ...pod.status, conditions } }, AGENT_STATUS))
     this.#events.event(pod, 'Warning', 'NodeNotReady', 'Node is not ready')
   }
 }
@@ -156,14 +170,28 @@ export class NodeLifecycleController implements Controller {
 function noScheduleTaints(node: Node): [string, string][] {
   const ready = readyOf(node)
   const wanted: [string, string][] = []
-  if (ready !== 'True') wanted.push([ready === 'False' ? NOT_READY : UNREACHABLE, 'NoSchedule'])
+  if (ready !== undefined && ready !== 'True') wanted.push([ready === 'False' ? NOT_READY : UNREACHABLE, 'NoSchedule'])
   if (node.spec.unschedulable) wanted.push(['node.kubernetes.io/unschedulable', 'NoSchedule'])
   for (const [condition, taint] of PRESSURES) if (node.status.conditions?.some((c) => c.type === condition && c.status === 'True')) wanted.push([`node.kubernetes.io/${taint}`, 'NoSchedule'])
   return wanted
 }
 
-function readyOf(node: Node): string {
-  return node.status.conditions?.find((c) => c.type === 'Ready')?.status ?? 'Unknown'
+/** Who finds that somebody else was faster looks again the next time: nothing here is done once only. */
+function ifUnchanged(act: () => unknown): void {
+  try {
+    ignoringGone(act)
+  } catch (error) {
+    if (!(error instanceof StatusError) || error.status.code !== 409) throw error
+  }
+}
+
+function heartbeat(node: Node): string | undefined {
+  return node.status.conditions?.find((c) => c.type === 'Ready')?.lastHeartbeatTime
+}
+
+/** Undefined: nobody ever said. */
+function readyOf(node: Node): string | undefined {
+  return node.status.conditions?.find((c) => c.type === 'Ready')?.status
 }
 
 /** Events about nodes carry the node's uid as upstream's controller has it, and no resourceVersion. */

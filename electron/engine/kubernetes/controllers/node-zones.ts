@@ -7,6 +7,8 @@ import type { Node } from '../types.ts'
 const RATE = { normal: 0.1, secondary: 0.01 }
 const UNHEALTHY = { share: 0.55, nodes: 2 }
 const LARGE = 50
+/** Nodes with this label do not count when it is asked how much is down. */
+const EXCLUDED = 'node.kubernetes.io/exclude-disruption'
 
 interface Zone {
   /** Nodes a second. */
@@ -26,13 +28,18 @@ export class Zones {
     for (const node of nodes) {
       const zone = zoneOf(node)
       this.#zoneOf.set(node.metadata.name, zone)
+      if (node.metadata.labels?.[EXCLUDED] !== undefined) {
+        // a zone of which nothing counts is as it was at first
+        if (!this.#zones.has(zone)) this.#setRate(zone, RATE.normal, now)
+        continue
+      }
       const count = counts.get(zone) ?? { ready: 0, total: 0 }
       count.total++
       if (isReady(node)) count.ready++
       counts.set(zone, count)
     }
     const wasDown = this.#down
-    this.#down = nodes.length > 0 && [...counts.values()].every((c) => c.ready === 0)
+    this.#down = counts.size > 0 && [...counts.values()].every((c) => c.ready === 0)
     for (const [name, { ready, total }] of counts) {
       const bad = total - ready
       const partial = ready > 0 && bad > UNHEALTHY.nodes && bad / total >= UNHEALTHY.share
