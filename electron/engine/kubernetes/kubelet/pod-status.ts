@@ -150,11 +150,14 @@ function containersReady({ phase, init, main }: Facts): Verdict {
 function ready(pod: Pod, containers: Verdict): Verdict {
   if (!containers.ok) return containers
   if (!pod.spec.readinessGates) return YES
-  const gates = pod.spec.readinessGates.map((g) => g.conditionType)
-  const missing = gates.filter((type) => !pod.status.conditions?.some((c) => c.type === type && c.status === 'True'))
+  const missing: string[] = []
+  for (const { conditionType: type } of pod.spec.readinessGates) {
+    const said = pod.status.conditions?.find((c) => c.type === type)
+    if (!said) missing.push(`corresponding condition of pod readiness gate "${type}" does not exist.`)
+    else if (said.status !== 'True') missing.push(`the status of pod readiness gate "${type}" is not "True", but ${said.status}`)
+  }
   if (missing.length === 0) return YES
-  const message = missing.map((type) => (pod.status.conditions?.some((c) => c.type === type) ? `the status of pod readiness gate "${type}" is not "True", but False` : `corresponding condition of pod readiness gate "${type}" does not exist.`)).join(', ')
-  return { ok: false, reason: 'ReadinessGatesNotReady', message }
+  return { ok: false, reason: 'ReadinessGatesNotReady', message: missing.join(', ') }
 }
 
 function initialized({ phase, init, main }: Facts): Verdict {
