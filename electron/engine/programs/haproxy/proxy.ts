@@ -100,7 +100,7 @@ export class Proxy {
         finish(errorPage(request, status), { ...served, connected: outcome.phase === 'read' ? 0 : -1, answered: -1, state: `${status === 503 ? 'SC' : status === 504 ? 'sH' : 'SH'}--` })
       })
     }
-    pool.enter(chosen.server, chosen.sticks, configuration.global.queueTimeout, begin, (position) => finish(errorPage(request, 503), { backend: name, waited: clock.now - startedAt, queued: position, state: 'sQ--' }))
+    pool.enter(chosen.server, chosen.sticks, configuration.global.queueTimeout, begin, (position) => finish(errorPage(request, 503), { backend: name, waited: clock.now - startedAt, queued: position, backendActive: pool.active, state: 'sQ--' }))
   }
 
   /** To bytes that are no request, whatever is wrong with them. */

@@ -6,6 +6,7 @@ import { Http2Session, type Http2Stream } from '../http2/session.ts'
 import { TlsServer } from '../tls/socket.ts'
 import { outOfChunks } from './framing.ts'
 import { headerOf, type Headers } from './message.ts'
+import type { Announced } from './proxy-protocol.ts'
 import type { AnswerBody, HttpRequest, HttpServerOptions } from './server.ts'
 
 /** What a server says of itself first. */
@@ -30,11 +31,13 @@ export class Http2ServerConnection {
   readonly #connection: TcpConnection
   readonly #options: HttpServerOptions
   readonly #number: number
+  readonly #announced: Announced | undefined
   readonly #session: Http2Session
   #answering = 0
   #closing = false
 
-  constructor(connection: TcpConnection, options: HttpServerOptions, number: number) {
+  constructor(connection: TcpConnection, options: HttpServerOptions, number: number, announced: Announced | undefined) {
+    this.#announced = announced
     this.#connection = connection
     this.#options = options
     this.#number = number
@@ -94,7 +97,7 @@ export class Http2ServerConnection {
       method, target, version: '2.0',
       headers: [...(authority === undefined ? [] : [['Host', authority] as [string, string]]), ...headers.filter(([name]) => !name.startsWith(':'))],
       body: concatBytes(body), keepAlive: true, remoteAddress: c.remoteAddress, remotePort: c.remotePort, localAddress: c.localAddress, localPort: c.localPort, connection: this.#number,
-      ...(c instanceof TlsServer && c.info ? { tls: c.info } : {}),
+      ...(c instanceof TlsServer && c.info ? { tls: c.info } : {}), ...(this.#announced && { announced: this.#announced }),
     }
     this.#answering++
     let answered = false

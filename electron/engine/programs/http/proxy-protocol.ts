@@ -4,11 +4,37 @@ import { canonicalIp } from '../../network/address.ts'
 import type { TcpConnection, TcpHandlers, TcpState } from '../../network/types.ts'
 import { concatBytes, decodeUtf8, encodeUtf8 } from '../../text.ts'
 
-/** The PROXY protocol, version 1 (haproxy's doc/proxy-protocol.txt, 2.1): one line that says who the client is, before all others. */
+/** The PROXY protocol (haproxy's doc/proxy-protocol.txt): a line (version 1, 2.1) or a header of bytes (version 2, 2.2) that says who the client is, before all else. */
 const LONGEST = 107
 const LINE = /^PROXY (?:UNKNOWN(?: [^\r]*)?|TCP([46]) (\S+) (\S+) ([0-9]{1,5}) ([0-9]{1,5}))\r\n/
 
+const SIGNATURE = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a]
+/** Where the length of the rest ends. */
+const FIXED = 16
+
 export interface Announced { address: string; port: number }
+
+const said = new WeakMap<TcpConnection, Announced>()
+
+/** Who was announced on a connection that {@link readAnnouncement} has handed on, whether it was believed or not. */
+export function announcedOn(connection: TcpConnection): Announced | undefined {
+  return said.get(connection)
+}
+
+/** Version 2: undefined where it is none, "more" while some of it is missing. */
+function binary(read: Uint8Array): { length: number; client: Announced | undefined } | 'more' | 'wrong' | undefined {
+  if (!SIGNATURE.every((byte, i) => i >= read.length || read[i] === byte)) return undefined
+  const size = read.length < FIXED ? 0 : (read[14]! << 8) | read[15]!
+  if (read.length < FIXED + size) return 'more'
+  const [command, family] = [read[12]!, read[13]!]
+  if (command >> 4 !== 2 || (command & 15) > 1) return 'wrong'
+  const bytes = family >> 4 === 1 ? 4 : family >> 4 === 2 ? 16 : 0
+  // LOCAL, or a family that is none: the connection's own
+  if ((command & 15) === 0 || bytes === 0 || size < 2 * bytes + 4) return { length: FIXED + size, client: undefined }
+  const part = read.subarray(FIXED, FIXED + bytes)
+  const address = bytes === 4 ? part.join('.') : canonicalIp(Array.from({ length: 8 }, (_, i) => ((part[2 * i]! << 8) | part[2 * i + 1]!).toString(16)).join(':'))!
+  return { length: FIXED + size, client: { address, port: (read[FIXED + 2 * bytes]! << 8) | read[FIXED + 2 * bytes + 1]! } }
+}
 
 /**
  * Reads the line and hands on a connection that begins behind it, from the announced client where `believes` says so.
@@ -20,6 +46,20 @@ export function readAnnouncement(connection: TcpConnection, clock: Clock, timeou
   connection.handlers = {
     onData: (data) => {
       read = concatBytes([read, data])
+      const header = binary(read)
+      if (header === 'more') return
+      const begin = (length: number, client: Announced | undefined): void => {
+        const next = new AnnouncedConnection(connection, client && believes(connection.remoteAddress) ? client : undefined)
+        if (client) said.set(next, client)
+        done(next)
+        const rest = read.subarray(length)
+        if (rest.length > 0) next.handlers.onData?.(rest)
+      }
+      if (typeof header === 'object') {
+        clock.cancel(timer)
+        connection.handlers = {}
+        return begin(header.length, header.client)
+      }
       const text = decodeUtf8(read.subarray(0, LONGEST))
       const found = LINE.exec(text)
       const begins = 'PROXY '.startsWith(text) || text.startsWith('PROXY ')
@@ -29,11 +69,7 @@ export function readAnnouncement(connection: TcpConnection, clock: Clock, timeou
       const [, family, source] = found ?? []
       const address = source === undefined ? undefined : canonicalIp(source)
       if (!found || (family !== undefined && (address === undefined || (family === '6') !== address.includes(':')))) return broken(/^[^\r\n]*/.exec(text)![0])
-      const client = address !== undefined && believes(connection.remoteAddress) ? { address, port: Number(found[4]) } : undefined
-      const next = new AnnouncedConnection(connection, client)
-      done(next)
-      const rest = read.subarray(encodeUtf8(found[0]).length)
-      if (rest.length > 0) next.handlers.onData?.(rest)
+      begin(encodeUtf8(found[0]).length, address === undefined ? undefined : { address, port: Number(found[4]) })
     },
     onEnd: () => {
       clock.cancel(timer)

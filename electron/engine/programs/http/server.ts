@@ -3,6 +3,7 @@ import type { TcpConnection, TcpListener } from '../../network/types.ts'
 import { concatBytes, encodeUtf8 } from '../../text.ts'
 import { ownerOf } from '../stream.ts'
 import { TlsServer, type TlsInfo, type TlsServerOptions } from '../tls/socket.ts'
+import { announcedOn, type Announced } from './proxy-protocol.ts'
 import { beginsHttp2, Http2ServerConnection, type Http2Habits } from './http2-server.ts'
 import { HttpSyntaxError, keepsAlive, RequestParser, writeResponse, type Headers, type RequestHead } from './message.ts'
 import { reasonOf } from './status.ts'
@@ -25,6 +26,8 @@ export interface HttpRequest {
   connection: number
   /** It came over TLS. */
   tls?: TlsInfo
+  /** Who the PROXY protocol said that the client is, believed or not. */
+  announced?: Announced
   /** Who answers late sets it, to hear that the client has ended or broken the connection in the meantime (HTTP/1.1). */
   gone?: () => void
 }
@@ -100,7 +103,7 @@ export function serveHttp(process: Process, options: HttpServerOptions): HttpSer
   let number = 0
   const accept = (plain: TcpConnection): void => {
     const connection = options.tls ? new TlsServer(plain, { random: process.clock.random, ...options.tls }) : plain
-    const one = new ServerConnection(process, connection, options, ++number, () => connections.delete(one))
+    const one = new ServerConnection(process, connection, options, ++number, announcedOn(plain), () => connections.delete(one))
     connections.add(one)
   }
   const listener: TcpListener = process.network.sockets.listen(
@@ -134,6 +137,7 @@ class ServerConnection {
   readonly #connection: TcpConnection
   readonly #options: HttpServerOptions
   readonly #number: number
+  readonly #announced: Announced | undefined
   readonly #parser: RequestParser
   readonly #gone: () => void
   #head: RequestHead | undefined
@@ -148,9 +152,10 @@ class ServerConnection {
   #first = true
   #idle: ReturnType<Process['clock']['schedule']> | undefined
 
-  constructor(process: Process, connection: TcpConnection, options: HttpServerOptions, number: number, gone: () => void) {
+  constructor(process: Process, connection: TcpConnection, options: HttpServerOptions, number: number, announced: Announced | undefined, gone: () => void) {
     this.#process = process
     this.#connection = connection
+    this.#announced = announced
     this.#options = options
     this.#number = number
     this.#gone = gone
@@ -197,7 +202,7 @@ class ServerConnection {
     // after a refusal the rest of what was no HTTP may still come
     if (this.#refused) return
     this.#process.clock.cancel(this.#idle)
-    if (this.#first) this.#http2 = this.#speaksHttp2(data) ? new Http2ServerConnection(this.#connection, this.#options, this.#number) : undefined
+    if (this.#first) this.#http2 = this.#speaksHttp2(data) ? new Http2ServerConnection(this.#connection, this.#options, this.#number, this.#announced) : undefined
     this.#first = false
     if (this.#http2) {
       this.#http2.receive(data)
@@ -256,6 +261,7 @@ class ServerConnection {
       localPort: c.localPort,
       connection: this.#number,
       ...(c instanceof TlsServer && c.info ? { tls: c.info } : {}),
+      ...(this.#announced && { announced: this.#announced }),
     }
   }
 

@@ -52,7 +52,7 @@ export function readListen(directive: Directive, configuration: Configuration): 
   const where = ` in ${directive.file}:${directive.line}`
   const unknown = options.find((o) => !/^(default_server|default|ssl|http2|reuseport|deferred|bind|(ipv6only|backlog|rcvbuf|sndbuf|so_keepalive|setfib|fastopen)=.*|quic|proxy_protocol)$/.test(o))
   if (unknown !== undefined) throw new ConfigError(`invalid parameter "${unknown}"${where}`)
-  const missing = options.find((o) => o === 'quic' || o === 'proxy_protocol')
+  const missing = options.find((o) => o === 'quic')
   if (missing !== undefined) throw new NotSimulated(`nginx "listen … ${missing}"`)
   const http2 = options.includes('http2')
   if (http2) configuration.warnings.push(`the "listen ... http2" directive is deprecated, use the "http2" directive instead${where}`)
@@ -61,7 +61,7 @@ export function readListen(directive: Directive, configuration: Configuration): 
   if (!match || port < 1 || port > 65_535) throw new ConfigError(`${/^[^:]*[a-z]/i.test(value) ? 'host not found' : 'invalid port'} in "${value}" of the "listen" directive${where}`)
   const host = match[1]
   const address = host === undefined || host === '*' ? '0.0.0.0' : host === 'localhost' ? '127.0.0.1' : host.replace(/^\[(.*)\]$/, '$1')
-  return { address, port, isDefault: options.some((o) => o === 'default_server' || o === 'default'), ssl: options.includes('ssl'), ...(http2 ? { http2 } : {}) }
+  return { address, port, isDefault: options.some((o) => o === 'default_server' || o === 'default'), ssl: options.includes('ssl'), ...(http2 ? { http2 } : {}), ...(options.includes('proxy_protocol') ? { announced: true as const } : {}) }
 }
 
 /** Relative paths are below the prefix that nginx was built with. */

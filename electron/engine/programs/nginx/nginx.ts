@@ -6,6 +6,7 @@ import { encodeUtf8 } from '../../text.ts'
 import { ALPINE_BUILDER, BUILDERS, nginxRelease } from '../images/nginx-releases.ts'
 import { headerOf, writeResponse } from '../http/message.ts'
 import { NGINX_HTTP2 } from '../http/http2-server.ts'
+import { readAnnouncement } from '../http/proxy-protocol.ts'
 import { serveHttp, type HttpRequest, type HttpServer } from '../http/server.ts'
 import { Output } from '../output.ts'
 import { httpDate } from '../http/status.ts'
@@ -26,6 +27,8 @@ import { accessTime, errorTime } from './time.ts'
 
 /** The nginx web server (nginx.org, src/core and src/http), and the entrypoint script of its image. */
 const TRIES = 5
+/** client_header_timeout, in ms. */
+const HEADER_TIMEOUT = 60_000
 const RETRY = 500
 export const INSTEAD = 'static files, autoindex, proxy_pass, grpc_pass, upstream, return, rewrite, try_files, map, geo, split_clients, access rules, auth_request, limit_req, limit_conn, sub_filter, mirror, stub_status, stream and TLS are'
 
@@ -260,8 +263,17 @@ export class Nginx {
     const process = this.#process
     // another configuration may say otherwise while the socket stays
     const http2 = (): boolean => this.#configuration.servers.some((s) => s.listens.some((l) => l.port === port && l.address === address && (l.http2 || s.http2)))
-    return serveHttp(process, {
+    const announced = (): boolean => this.#configuration.servers.some((s) => s.listens.some((l) => l.port === port && l.address === address && l.announced))
+    const server: HttpServer = serveHttp(process, {
       port,
+      take: (connection) => {
+        if (!announced()) return false
+        readAnnouncement(connection, process.clock, HEADER_TIMEOUT, () => false, (own) => server.accept(own), (line) => {
+          if (line !== undefined) this.#errors.write(`${errorTime(process.clock.wall())} [error] ${this.#worker}#${this.#worker}: *${server.accepted + 1} broken header: "${line}" while reading PROXY protocol, client: ${connection.remoteAddress}, server: ${joinHostPort(address, port)}\n`)
+          connection.end()
+        })
+        return true
+      },
       ...(address === '0.0.0.0' && !process.network.ipv6 ? {} : { address }),
       program: 'nginx',
       backlog: 511,
@@ -303,6 +315,7 @@ export class Nginx {
         },
       } : {}),
     })
+    return server
   }
 
   /** To the error log, and while nginx starts serious ones to the terminal too. */

@@ -19,7 +19,6 @@ export function readRealIp(d: Directive, settings: RealIp): RealIp | undefined {
       if (!tryParseCidr(value) && canonicalIp(value) === undefined) throw new ConfigError(`host not found in set_real_ip_from "${value}"${where}`)
       return { ...settings, from: [...settings.from, value.includes('/') ? value : `${value}/${value.includes(':') ? 128 : 32}`] }
     case 'real_ip_header':
-      if (value.toLowerCase() === 'proxy_protocol') throw new NotSimulated('nginx "real_ip_header proxy_protocol"')
       return { ...settings, header: value.toLowerCase() }
     case 'real_ip_recursive':
       return { ...settings, recursive: value === 'on' }
@@ -29,10 +28,10 @@ export function readRealIp(d: Directive, settings: RealIp): RealIp | undefined {
 }
 
 /** The client's address, from the last of the header's that no trusted proxy has; the sender's own where nobody is trusted. */
-export function clientOf({ remoteAddress, headers }: HttpRequest, { from, header, recursive }: RealIp): string {
+export function clientOf({ remoteAddress, headers, announced }: HttpRequest, { from, header, recursive }: RealIp): string {
   const trusted = (ip: string): boolean => from.some((cidr) => cidr.includes(':') === ip.includes(':') && cidrContains(cidr, ip))
   let client = remoteAddress
-  const named = (headerOf(headers, header) ?? '').split(',').map((part) => part.trim()).filter((part) => part !== '').reverse()
+  const named = (header === 'proxy_protocol' ? (announced?.address ?? '') : (headerOf(headers, header) ?? '')).split(',').map((part) => part.trim()).filter((part) => part !== '').reverse()
   for (const part of named) {
     if (!trusted(client)) break
     const ip = canonicalIp(/^\[(.*)\](?::[0-9]+)?$/.exec(part)?.[1] ?? (/^[0-9.]+:[0-9]+$/.test(part) ? part.split(':')[0]! : part))

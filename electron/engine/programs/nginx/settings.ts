@@ -71,7 +71,7 @@ export interface Settings {
 export const LOG_LEVELS = ['debug', 'info', 'notice', 'warn', 'error', 'crit', 'alert', 'emerg'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-export interface Listen { address: string; port: number; isDefault: boolean; ssl: boolean; http2?: boolean }
+export interface Listen { address: string; port: number; isDefault: boolean; ssl: boolean; http2?: boolean; /** proxy_protocol. */ announced?: true }
 
 export interface VirtualServer {
   listens: Listen[]

@@ -10,7 +10,7 @@ import { accessTime } from './time.ts'
 
 const NAMES = new Set([
   'args', 'binary_remote_addr', 'body_bytes_sent', 'bytes_sent', 'connection', 'connections_active', 'connections_reading', 'connections_waiting', 'connections_writing', 'content_length', 'content_type', 'document_root', 'document_uri', 'host', 'hostname', 'https', 'is_args', 'msec', 'nginx_version', 'pid',
-  'proxy_add_x_forwarded_for', 'proxy_host', 'proxy_port', 'query_string', 'realip_remote_addr', 'realip_remote_port', 'remote_addr', 'remote_port', 'remote_user', 'request', 'request_body', 'request_filename', 'request_id', 'request_length',
+  'proxy_add_x_forwarded_for', 'proxy_host', 'proxy_port', 'proxy_protocol_addr', 'proxy_protocol_port', 'query_string', 'realip_remote_addr', 'realip_remote_port', 'remote_addr', 'remote_port', 'remote_user', 'request', 'request_body', 'request_filename', 'request_id', 'request_length',
   'request_method', 'request_time', 'request_uri', 'scheme', 'server_addr', 'server_name', 'server_port', 'server_protocol', 'ssl_cipher', 'ssl_protocol', 'ssl_server_name', 'status', 'time_iso8601', 'time_local',
   'upstream_addr', 'upstream_connect_time', 'upstream_header_time', 'upstream_response_length', 'upstream_response_time', 'upstream_status', 'uri',
 ])
@@ -127,6 +127,8 @@ export class Variables {
       case 'hostname': return this.#process.machine.hostname
       case 'remote_addr': case 'binary_remote_addr': return request.remoteAddress
       case 'realip_remote_addr': return this.sender
+      case 'proxy_protocol_addr': return request.announced?.address ?? ''
+      case 'proxy_protocol_port': return request.announced === undefined ? '' : String(request.announced.port)
       case 'connections_active': return String(this.load.active)
       case 'connections_reading': return '0'
       case 'connections_writing': return String(this.load.writing)

@@ -314,6 +314,8 @@ export class TlsServer extends TlsSocket {
   protected onMessage(type: number, body: Uint8Array): void {
     const { cipher = CIPHERS.aes256, tickets = [57, 57], acknowledgesName = true } = this.#tls
     if (type === MESSAGE.finished && this.#pending) {
+      // a client that wanted no more than the handshake may be gone before it is heard
+      if (this.inner.state === 'CLOSED') return
       for (const length of tickets) this.inner.send(this.sendMessage(message(MESSAGE.newSessionTicket, this.chance.bytes(length - 4))))
       return this.secure(this.#pending)
     }
