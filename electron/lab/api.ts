@@ -1,7 +1,8 @@
 import {
-  answerRequest, CallbackFile, ConnectionError, InboxFile, StatusError, type ApiContext, type ApiRequest, type Cluster, type ExecOptions, type ForwardCall, type ForwardedConnection, type RemoteCommand,
-  type Status, type TcpHandlers,
+  ADMIN, answerRequest, CallbackFile, ConnectionError, InboxFile, StatusError, type ApiContext, type ApiRequest, type Cluster, type ExecOptions, type ForwardCall, type ForwardedConnection, type KubernetesClient, type RemoteCommand,
+  type Status, type TcpHandlers, Undecided,
 } from '../engine/cluster.ts'
+import { recorded } from '../shell/kubectl/recorded.ts'
 
 /** What real clients of the Kubernetes API send into a world, beside requests that only look. */
 export type ApiInput =
@@ -51,6 +52,8 @@ export function apiOf({ clock, connection }: Cluster): ApiContext {
 export class WorldApi {
   readonly #cluster: Cluster
   readonly #listener: ApiListener
+  /** For what is no request of HTTP here: streams. */
+  readonly #client: KubernetesClient
   readonly #aborts = new Map<number, () => void>()
   readonly #sessions = new Map<number, { remote: RemoteCommand; stdin: InboxFile | undefined }>()
   readonly #forwards = new Map<number, ForwardCall>()
@@ -58,6 +61,8 @@ export class WorldApi {
   constructor(cluster: Cluster, listener: ApiListener) {
     this.#cluster = cluster
     this.#listener = listener
+    const { connection, laptop } = cluster
+    this.#client = recorded(connection, connection.requests, { shown: ADMIN }, laptop.network)
   }
 
   /** Calls that have not ended. */
@@ -102,9 +107,8 @@ export class WorldApi {
     }
   }
 
-  #session(call: number, session: ApiSession): void {
+  #session(call: number, session: ApiSession, stdin = session.stdin ? new InboxFile() : undefined): void {
     const { namespace, pod, container, command, tty } = session
-    const stdin = session.stdin ? new InboxFile() : undefined
     const output = (descriptor: 1 | 2): CallbackFile => new CallbackFile(this.#cluster.clock, (bytes) => this.#listener.apiOutput(call, descriptor, bytes.slice()))
     const options: Omit<ExecOptions, 'command'> = {
       tty,
@@ -118,7 +122,7 @@ export class WorldApi {
       this.#listener.apiSessionEnd(call, end)
     }
     try {
-      const client = this.#cluster.connection
+      const client = this.#client
       const remote = command ? client.exec(namespace, pod, { ...options, command }) : client.attach(namespace, pod, options)
       this.#sessions.set(call, { remote, stdin })
       remote.onExit((result) => {
@@ -126,7 +130,8 @@ export class WorldApi {
         finish(result)
       })
     } catch (error) {
-      if (error instanceof StatusError) finish({ status: error.status })
+      if (error instanceof Undecided) this.#sessions.set(call, { remote: whenSettled(error, () => this.#session(call, session, stdin)), stdin })
+      else if (error instanceof StatusError) finish({ status: error.status })
       else if (error instanceof ConnectionError) finish({ unreachable: error.message })
       else throw error
     }
@@ -143,11 +148,12 @@ export class WorldApi {
       this.#listener.apiForwardEnd(call, refused)
     }
     try {
-      const opened = this.#cluster.connection.openForward(namespace, pod, { onOpen: () => this.#listener.apiForwardOpen(call), onRefused: end, onLost: () => end() })
+      const opened = this.#client.openForward(namespace, pod, { onOpen: () => this.#listener.apiForwardOpen(call), onRefused: end, onLost: () => end() })
       this.#forwards.set(call, opened)
     } catch (error) {
-      if (!(error instanceof StatusError) && !(error instanceof ConnectionError)) throw error
-      end(error.message)
+      if (error instanceof Undecided) this.#forwards.set(call, { connect: () => { throw error }, hangUp: error.settle(() => this.#openForward(call, namespace, pod)) })
+      else if (error instanceof StatusError || error instanceof ConnectionError) end(error.message)
+      else throw error
     }
   }
 
@@ -163,4 +169,9 @@ export class WorldApi {
     session?.stdin?.end()
     session?.remote.close()
   }
+}
+
+/** A session that waits for admission webhooks. */
+function whenSettled(waiting: Undecided, again: () => void): RemoteCommand {
+  return { resize: () => undefined, close: waiting.settle(again), onExit: () => undefined }
 }

@@ -202,9 +202,22 @@ describe('what else is written', () => {
     forget('scales')
   })
 
-  it('says which operation it does not ask about', () => {
-    expect(register('connect', { path: '/pods/attach', resources: 'pods/attach', operations: 'CONNECT' })).toBe('Warning: podhop: not simulated: the operation CONNECT of connect.k8s.io (exec, attach, port-forward and proxy are let through)\nvalidatingwebhookconfiguration.admissionregistration.k8s.io/connect created\n')
+  // "should be able to deny attaching pod"
+  it('are asked about streams, the operation CONNECT: attach, exec, port-forward and the proxy', () => {
+    run(`kubectl apply -n play -f - <<'X'\n${JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'to-be-attached-pod' }, spec: { containers: [{ name: 'container1', image: 'nginx:1.27.5' }] } })}\nX\nkubectl -n play wait --for=condition=Ready pod/to-be-attached-pod`)
+    expect(register('connect', { path: '/pods/attach', resources: 'pods/attach', operations: 'CONNECT' })).toBe('validatingwebhookconfiguration.admissionregistration.k8s.io/connect created\n')
+    expect(run('echo | kubectl attach -n play to-be-attached-pod -i -c container1').output).toContain(denied('connect', "attaching to pod 'to-be-attached-pod' is not allowed"))
+    register('connect', { path: '/always-deny', resources: 'pods/exec,pods/proxy,pods/portforward', operations: 'CONNECT' })
+    const no = denied('connect', 'this webhook denies all requests')
+    expect(run('kubectl exec -n play to-be-attached-pod -- true')).toEqual({ code: 1, output: `Error from server: ${no}` })
+    expect(run('kubectl get --raw /api/v1/namespaces/play/pods/to-be-attached-pod/proxy/')).toEqual({ code: 1, output: `Error from server: ${no}` })
+    expect(run('kubectl port-forward -n play pod/to-be-attached-pod 8080:80').output).toContain(no)
+    register('connect', { path: '/always-allow-delay-5s', resources: 'pods/exec', operations: 'CONNECT' })
+    expect(run('kubectl exec -n play to-be-attached-pod -- echo hello')).toEqual({ code: 0, output: 'hello\n' })
     forget('connect')
+    const counted = (name: string): string => run(`kubectl get --raw /metrics | grep '^apiserver_admission_webhook_${name}.*name="connect.k8s.io"'`).output
+    expect(counted('rejection_count')).toBe('apiserver_admission_webhook_rejection_count{error_type="no_error",name="connect.k8s.io",operation="CONNECT",rejection_code="400",type="validating"} 4\n')
+    expect(counted('admission_duration_seconds_sum{')).toMatch(/rejected="false",type="validating"} 5\.\d+\n/)
   })
 
   it('the parts of the cluster are who they are', () => {

@@ -314,14 +314,14 @@ export class ApiServer implements KubernetesClient, Server {
 
   exec(namespace: string, pod: string, options: ExecOptions): RemoteCommand {
     const container = checkExecTarget(this.get('pods', namespace, pod), options.container)
-    this.#connect('pods', namespace, pod, 'exec', options.user, 'PodExecOptions', { ...streamsOf(options), container, command: options.command })
-    return this.#agents('exec').exec(namespace, pod, { ...options, container })
+    const { command, container: chosen } = this.#connect('pods', namespace, pod, 'exec', options.user, 'PodExecOptions', { ...streamsOf(options), container, command: options.command })
+    return this.#agents('exec').exec(namespace, pod, { ...options, command, container: chosen })
   }
 
   attach(namespace: string, pod: string, options: Omit<ExecOptions, 'command'>): RemoteCommand {
     const container = checkExecTarget(this.get('pods', namespace, pod), options.container)
-    this.#connect('pods', namespace, pod, 'attach', options.user, 'PodAttachOptions', { ...streamsOf(options), container })
-    return this.#agents('attach').attach(namespace, pod, { ...options, container })
+    const { container: chosen } = this.#connect('pods', namespace, pod, 'attach', options.user, 'PodAttachOptions', { ...streamsOf(options), container })
+    return this.#agents('attach').attach(namespace, pod, { ...options, container: chosen })
   }
 
   openForward(namespace: string, pod: string, session: ForwardSession): ForwardCall {
@@ -335,11 +335,11 @@ export class ApiServer implements KubernetesClient, Server {
     return passOn(this.clock, locate(this, resource, namespace, id), request, this.#agents('proxy'), done)
   }
 
-  /** A stream is the operation CONNECT, of which policies have a word. */
-  #connect(resource: string, namespace: string | undefined, name: string, subresource: string, user: User | undefined, kind: string, options: object): void {
-    if (!this.admission.any) return
+  /** A stream is the operation CONNECT, of which webhooks and policies have a word; mutating ones may change the command and its container. */
+  #connect<T extends object>(resource: string, namespace: string | undefined, name: string, subresource: string, user: User | undefined, kind: string, options: T): T {
+    if (!this.admission.any) return options
     const request = requestOf(this.kind(resource), 'CONNECT', namespace, name, { subresource, ...(user ? { user } : {}) })
-    this.admission.connect({ ...request, shownAs: { group: '', version: 'v1', kind } }, { kind, apiVersion: 'v1', ...options } as KubeObject)
+    return this.admission.connect({ ...request, shownAs: { group: '', version: 'v1', kind } }, { kind, apiVersion: 'v1', ...options } as unknown as KubeObject) as unknown as T
   }
 
   /** A dry run uses up no chance: what is named later has the same name without it. */

@@ -81,12 +81,12 @@ function* execute(k: Kubectl, spec: Spec, command: string[], input: Uint8Array |
   const chunks: Uint8Array[] = []
   const ignore = new CallbackFile(k.process.clock, () => undefined)
   const stderr: OpenFile | undefined = complaints === undefined ? ignore : k.process.files.get(complaints)
-  const remote = k.client.exec(spec.namespace, spec.pod, {
+  const remote = yield* k.decided(() => k.client.exec(spec.namespace, spec.pod, {
     command, container, tty: false,
     stdin: input && new BytesFile(input),
     stdout: new CallbackFile(k.process.clock, (bytes) => void chunks.push(bytes.slice())),
     stderr,
-  })
+  }))
   const ended = new Signal()
   let result: Parameters<Parameters<typeof remote.onExit>[0]>[0] | undefined
   remote.onExit((outcome) => {

@@ -197,7 +197,7 @@ class Forwarder {
       const changed = this.#changed
       let open = false
       why = undefined
-      const call = this.#k.client.openForward(metadata.namespace, metadata.name, {
+      const call = yield* this.#k.decided(() => this.#k.client.openForward(metadata.namespace, metadata.name, {
         onOpen: () => {
           open = true
           changed.notify()
@@ -210,7 +210,7 @@ class Forwarder {
           this.#lost = true
           this.#changed.notify()
         },
-      })
+      }))
       let kept = false
       try {
         while (!open && why === undefined && !this.#stopped) yield changed.wait

@@ -57,9 +57,9 @@ export function* joinRemote(k: Kubectl, session: Session): Task<void> {
       terminal.signals = false
       terminal.postprocess = false
     }
-    remote = session.command
+    remote = yield* k.decided(() => session.command
       ? k.client.exec(namespace, name, { ...options, command: session.command })
-      : k.client.attach(namespace, name, options)
+      : k.client.attach(namespace, name, options))
     if (terminal) process.onSignal('SIGWINCH', () => remote?.resize(terminal.columns, terminal.rows))
     const ended = new Signal()
     let result: Parameters<Parameters<RemoteCommand['onExit']>[0]>[0] | undefined

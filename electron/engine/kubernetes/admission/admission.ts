@@ -1,8 +1,10 @@
 import type { Clock, Timer } from '../../clock.ts'
 import type { Random } from '../../random.ts'
 import type { NodeAgents } from '../node-agents.ts'
+import { Undecided } from '../client.ts'
 import { storeKey, type Kind } from '../kinds/kind.ts'
 import { ADMIN } from '../rbac/authorizer.ts'
+import type { Requests } from '../requests/requests.ts'
 import type { Store } from '../store.ts'
 import type { KubeObject } from '../types.ts'
 import { agentOf } from './agents.ts'
@@ -17,6 +19,7 @@ export interface AdmissionHost {
   readonly store: Store
   readonly names: Random
   readonly nodeAgents: NodeAgents | undefined
+  readonly requests: Requests
   kind(resource: string): Kind
   readonly kinds: Iterable<Kind>
 }
@@ -80,9 +83,9 @@ export class Admission {
     const key = JSON.stringify([operation, resource.key ?? resource.name, namespace, name, subresource, user.name, dryRun, object], withoutRecords)
     let review = this.#reviews.get(key)
     if (!review) {
-      const { clock, store, names, nodeAgents } = this.#host
+      const { clock, store, names, nodeAgents, requests } = this.#host
       review = new Review({
-        clock, store, ask: nodeAgents?.ask, random: names.fork(`admission ${this.#count++}`), since: clock.now,
+        clock, store, requests, ask: nodeAgents?.ask, random: names.fork(`admission ${this.#count++}`), since: clock.now,
         onEnd: () => void this.#reviews.delete(key),
         policies: (of, all, now, old, warn) => this.#policies.check(of, all, now, old, warn),
       })
@@ -93,10 +96,20 @@ export class Admission {
     return review
   }
 
-  /** What policies say of a stream, of which `options` tells; webhooks are not asked about it. Throws who refuses. */
-  connect(request: Request, options: KubeObject): void {
-    const policies = this.#policies.matching(request)
-    if (policies.length > 0) this.#policies.check(request, policies, options, undefined, () => undefined)
+  /** What webhooks and policies make of a stream, of which `options` tells. Throws who refuses, and Undecided as long as webhooks are asked. */
+  connect(request: Request, options: KubeObject): KubeObject {
+    const review = this.about(request, options)
+    if (!review) return options
+    const unheard = (): void => undefined
+    try {
+      const now = review.mutate(options, undefined, (patched) => patched as KubeObject, unheard) ?? options
+      review.validate(now, undefined, unheard)
+      review.end()
+      return now
+    } catch (error) {
+      if (!(error instanceof Undecided)) review.end()
+      throw error
+    }
   }
 
   #forget(): void {

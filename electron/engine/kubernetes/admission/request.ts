@@ -88,7 +88,7 @@ export function admissionRequest(request: Request, uid: string): { [key: string]
     uid, kind: of, resource: at, ...(subresource ? { subResource: subresource } : {}), requestKind: of, requestResource: at, ...(subresource ? { requestSubResource: subresource } : {}),
     ...(name ? { name } : {}), ...(namespace ? { namespace } : {}), operation,
     userInfo: { username: user.name, ...(user.uid ? { uid: user.uid } : {}), ...(user.groups.length > 0 ? { groups: user.groups } : {}), ...(user.extra ? { extra: user.extra } : {}) },
-    dryRun, options,
+    dryRun, options: operation === 'CONNECT' ? null : options,
   }
 }
 

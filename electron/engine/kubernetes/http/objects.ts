@@ -40,7 +40,7 @@ export function serveObjects(exchange: Exchange, info: ResourceRequest): () => v
     notFoundPage(exchange)
     return idle
   }
-  if (subresource === 'proxy') return serveProxy(call)
+  if (subresource === 'proxy') return connected(call)
   switch (request.method) {
     case 'GET':
     case 'HEAD':
@@ -78,6 +78,16 @@ function found(call: Call, answer: () => void): () => void {
   })
   late = true
   return stop
+}
+
+/** The proxy, when webhooks that have to judge it have answered. */
+function connected(call: Call): () => void {
+  let stop = (): void => undefined
+  const giveUp = decided(call, () => void (stop = serveProxy(call)))
+  return () => {
+    giveUp()
+    stop()
+  }
 }
 
 /** A write, and again when the webhooks that have to judge it have answered. */

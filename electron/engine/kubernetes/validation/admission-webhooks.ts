@@ -176,16 +176,10 @@ function validatePath(text: string, path: string, errors: FieldErrors): void {
 }
 
 export function webhookWarnings({ metadata, webhooks = [] }: WebhookConfiguration): string[] {
-  return webhooks.flatMap(({ name: webhook, matchConditions = [], rules = [], clientConfig }) => [
+  return webhooks.flatMap(({ name: webhook, matchConditions = [], clientConfig }) => [
     ...matchConditions.filter(({ expression }) => unsimulated(expression)).map(({ name }) => `podhop: not simulated: the CEL of the match condition ${name} of ${metadata.name} (without it the webhook is asked)`),
-    ...connectWarnings(webhook, rules),
     ...(clientConfig.url === undefined || isValidIp(hostOf(clientConfig.url)) ? [] : [`podhop: not simulated: the host name in the URL of ${webhook} (use an address, or a Service)`]),
   ])
-}
-
-/** What is asked about whom nobody is: streams. */
-function connectWarnings(who: string, rules: readonly Rule[]): string[] {
-  return rules.some(({ operations }) => operations?.includes('CONNECT')) ? [`podhop: not simulated: the operation CONNECT of ${who} (exec, attach, port-forward and proxy are let through)`] : []
 }
 
 function hostOf(url: string): string {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import { decodeBase64, encodeBase64 } from '../../kubernetes/base64.ts'
-import { StatusError, type ExecOptions, type ForwardedConnection, type KubernetesClient, type RemoteCommand } from '../../kubernetes/client.ts'
+import { StatusError, Undecided, type ExecOptions, type ForwardCall, type ForwardedConnection, type KubernetesClient, type RemoteCommand } from '../../kubernetes/client.ts'
 import { streamProblem, streamStatus, type StreamOptions } from '../../kubernetes/http/exec-status.ts'
 import type { ResourceRequest } from '../../kubernetes/http/request-info.ts'
 import { badRequest } from '../../kubernetes/status.ts'
@@ -138,14 +138,19 @@ function run(clock: Clock, client: KubernetesClient, namespace: string, pod: str
     else if (status.status === 'Failure') channels.send(CHANNEL.error, encodeUtf8(status.message!))
     channels.close()
   }
-  let remote: RemoteCommand | undefined
-  try {
-    remote = command ? client.exec(namespace, pod, { ...streams, command }) : client.attach(namespace, pod, streams)
-    remote.onExit(say)
-  } catch (error) {
-    if (!(error instanceof StatusError)) throw error
-    say({ error: error.message })
+  let remote: Pick<RemoteCommand, 'close' | 'resize'> | undefined
+  const start = (): void => {
+    try {
+      const started = command ? client.exec(namespace, pod, { ...streams, command }) : client.attach(namespace, pod, streams)
+      remote = started
+      started.onExit(say)
+    } catch (error) {
+      if (error instanceof Undecided) remote = { resize: () => undefined, close: error.settle(start) }
+      else if (error instanceof StatusError) say({ error: error.message })
+      else throw error
+    }
   }
+  start()
   return {
     onMessage: (channel, data) => {
       if (channel === CHANNEL.stdin) inbox.push(data.slice())
@@ -160,7 +165,7 @@ function run(clock: Clock, client: KubernetesClient, namespace: string, pod: str
 }
 
 /** TerminalSize: {"Width": columns, "Height": rows}. */
-function resize(remote: RemoteCommand | undefined, text: string): void {
+function resize(remote: Pick<RemoteCommand, 'resize'> | undefined, text: string): void {
   const [columns, rows] = ['Width', 'Height'].map((name) => Number(new RegExp(`"${name}"\\s*:\\s*(\\d{1,5})`).exec(text)?.[1] ?? 0))
   if (columns! > 0 && rows! > 0) remote?.resize(columns!, rows!)
 }
@@ -170,11 +175,13 @@ function forward(client: KubernetesClient, namespace: string, pod: string, ports
   const connections: (ForwardedConnection | undefined)[] = []
   /** What came before the kubelet was reached. */
   let early: [channel: number, data: Uint8Array][] | undefined = []
-  const call = client.openForward(namespace, pod, {
+  let call: Pick<ForwardCall, 'hangUp'> | undefined
+  const session = {
     onOpen: () => {
+      const connect: ForwardCall['connect'] = (port, handlers) => (call as ForwardCall).connect(port, handlers)
       ports.forEach((port, at) => {
         for (const channel of [2 * at, 2 * at + 1]) channels.send(channel, Uint8Array.of(port & 255, port >> 8))
-        connections[at] = call.connect(port, {
+        connections[at] = connect(port, {
           onData: (data) => channels.send(2 * at, data),
           onClose: (error) => {
             connections[at] = undefined
@@ -188,7 +195,17 @@ function forward(client: KubernetesClient, namespace: string, pod: string, ports
     },
     onRefused: () => channels.close(),
     onLost: () => channels.close(),
-  })
+  }
+  const open = (): void => {
+    try {
+      call = client.openForward(namespace, pod, session)
+    } catch (error) {
+      if (error instanceof Undecided) call = { hangUp: error.settle(open) }
+      else if (error instanceof StatusError) channels.close()
+      else throw error
+    }
+  }
+  open()
   const send = (channel: number, data: Uint8Array): void => {
     if (channel % 2 === 0) connections[channel / 2]?.send(data)
   }
@@ -197,6 +214,6 @@ function forward(client: KubernetesClient, namespace: string, pod: string, ports
       if (early) early.push([channel, data.slice()])
       else send(channel, data.slice())
     },
-    onGone: () => call.hangUp(),
+    onGone: () => call?.hangUp(),
   }
 }

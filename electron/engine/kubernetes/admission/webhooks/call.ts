@@ -15,8 +15,8 @@ import type { Webhook } from '../registration.ts'
 
 /** Calls of webhooks: apiserver/pkg/util/webhook and admission/plugin/webhook, from the API server's own machine. */
 
-/** A webhook's answer, or why there is none. */
-export type Answer = { body: string } | { failed: string }
+/** A webhook's answer, or why there is none; `code`: its answer's status where that is no success. */
+export type Answer = { body: string } | { failed: string; code?: number }
 
 interface Destination { host: string; port: number; serverName: string; url: string }
 
@@ -129,7 +129,7 @@ function answerOf(outcome: UpstreamOutcome, host: string, port: number, failed: 
   const { status } = outcome.head
   const body = 'body' in outcome ? decodeUtf8(outcome.body) : ''
   if (status >= 200 && status < 300) return { body }
-  return { failed: `failed to call webhook: ${refusal(status, body)}` }
+  return { failed: `failed to call webhook: ${refusal(status, body)}`, code: status }
 }
 
 /** NewGenericServerResponse: what a status says that is no Status of Kubernetes. */

@@ -6,6 +6,7 @@ import type { Kind } from '../../kinds/kind.ts'
 import type { NodeAgents } from '../../node-agents.ts'
 import { applyJsonPatch, JsonPatchError } from '../../patch/json-patch.ts'
 import { badRequest, forbidden, internalError } from '../../status.ts'
+import type { Requests } from '../../requests/requests.ts'
 import type { Store } from '../../store.ts'
 import type { KubeObject } from '../../types.ts'
 import { evaluate, toCel } from '../policies/expressions.ts'
@@ -14,6 +15,7 @@ import type { Webhook } from '../registration.ts'
 import { admissionRequest, matchesSelectors, type Request, shown } from '../request.ts'
 import { denied, readAnswer, type Word } from './answer.ts'
 import { callWebhook, type Answer } from './call.ts'
+import { countCall } from './metrics.ts'
 
 export interface Hook {
   /** Unique in the cluster. */
@@ -28,6 +30,7 @@ interface Setup {
   store: Store
   ask: NodeAgents['ask'] | undefined
   random: Random
+  requests: Requests
   /** Virtual ms. */
   since: number
   onEnd(): void
@@ -177,14 +180,14 @@ export class Review {
     let entry = this.#answers.get(key)
     if (!entry) {
       this.#asked.set(who, { times: (asked?.times ?? 0) + 1, key })
-      this.#answers.set(key, (entry = this.#ask(hook, objects)))
+      this.#answers.set(key, (entry = this.#ask(hook, objects, mutating)))
     }
     const { answer, uid } = entry
     if (!answer) return 'asking'
     return 'failed' in answer ? answer : readAnswer(answer.body, uid, mutating)
   }
 
-  #ask({ webhook, kind }: Hook, objects: object): { uid: string; answer: Answer | undefined } {
+  #ask({ webhook, kind }: Hook, objects: object, mutating: boolean): { uid: string; answer: Answer | undefined } {
     const { ask, clock, store } = this.#setup
     const entry: { uid: string; answer: Answer | undefined } = { uid: clock.random.fork(`review ${clock.now} ${webhook.name} ${this.#answers.size}`).uuid(), answer: undefined }
     const request = kind ? { ...this.#request, kind } : this.#request
@@ -193,8 +196,10 @@ export class Review {
     if (!ask) entry.answer = { failed: 'failed to call webhook: podhop: not simulated: webhooks in a cluster without machines' }
     else {
       this.#asking++
+      const since = clock.now
       callWebhook(webhook, review, { store, ask, clock }, (answer) => {
         entry.answer = answer
+        countCall(this.#setup.requests.metrics, webhook, request.operation, mutating, (clock.now - since) / 1000, answer, 'body' in answer ? readAnswer(answer.body, entry.uid, mutating) : answer)
         if (--this.#asking > 0) return
         for (const each of [...this.#waiting]) each()
       })
