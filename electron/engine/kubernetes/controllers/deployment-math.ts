@@ -39,6 +39,12 @@ export function maxUnavailable(d: Deployment): number {
   return Math.min(fenceposts(d).unavailable, replicasOf(d))
 }
 
+/** The new ReplicaSet serves with all Pods that are wanted. */
+export function isSaturated(d: Deployment, { metadata, spec, status }: ReplicaSet): boolean {
+  const wanted = replicasOf(d)
+  return (spec.replicas ?? 1) === wanted && Number(metadata.annotations?.[DESIRED_REPLICAS] ?? Number.NaN) === wanted && (status.availableReplicas ?? 0) === wanted
+}
+
 export function total(sets: readonly ReplicaSet[], count: (set: ReplicaSet) => number | undefined): number {
   return sets.reduce((n, set) => n + (count(set) ?? 0), 0)
 }

@@ -63,7 +63,8 @@ function isProgressing(former: Status, status: Status): boolean {
   )
 }
 
-const hasDeadline = (d: Deployment): boolean => d.spec.progressDeadlineSeconds !== undefined && d.spec.progressDeadlineSeconds < 2 ** 31 - 1
+/** Whether anything is said of progress at all. */
+export const hasDeadline = (d: Deployment): boolean => d.spec.progressDeadlineSeconds !== undefined && d.spec.progressDeadlineSeconds < 2 ** 31 - 1
 
 function timedOut(d: Deployment, status: Status, clock: Clock): boolean {
   const condition = conditionOf(status, 'Progressing')
@@ -75,6 +76,7 @@ function timedOut(d: Deployment, status: Status, clock: Clock): boolean {
 /** The Progressing and ReplicaFailure conditions. */
 export function progressStatus(d: Deployment, all: readonly ReplicaSet[], newSet: ReplicaSet | undefined, clock: Clock): Status {
   let status = countedStatus(d, all, newSet, clock)
+  if (!hasDeadline(d)) status = withoutCondition(status, 'Progressing')
   const current = conditionOf(d.status, 'Progressing')
   const alreadyDone = (status.replicas ?? 0) === (status.updatedReplicas ?? 0) && current?.reason === 'NewReplicaSetAvailable'
   const set = newSet ? `ReplicaSet "${newSet.metadata.name}"` : `Deployment "${d.metadata.name}"`

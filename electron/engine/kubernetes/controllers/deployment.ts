@@ -2,9 +2,9 @@ import { StatusError } from '../client.ts'
 import { deepEqual } from '../json.ts'
 import type { Deployment, Pod, ReplicaSet } from '../types.ts'
 import { AGENT_STATUS, AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
-import { DESIRED_REPLICAS, REVISION, byAge, isRolling, maxSurge, maxUnavailable, newReplicas, proportion, replicasOf, revisionOf, total } from './deployment-math.ts'
+import { DESIRED_REPLICAS, REVISION, byAge, isRolling, isSaturated, maxSurge, maxUnavailable, newReplicas, proportion, replicasOf, revisionOf, total } from './deployment-math.ts'
 import { findNewSet, makeNewSet, revisedAnnotations, setSizes, surplusSets } from './deployment-revisions.ts'
-import { conditionOf, countedStatus, isComplete, progressStatus, untilDeadline, withCondition } from './deployment-status.ts'
+import { conditionOf, countedStatus, hasDeadline, isComplete, progressStatus, untilDeadline, withCondition } from './deployment-status.ts'
 import { EventRecorder } from './events.ts'
 import { keyOf, type Informer } from './informer.ts'
 import { claim, controllerOf, selectorOf } from './ownership.ts'
@@ -83,7 +83,7 @@ export class DeploymentController implements Controller {
   #markPaused(d: Deployment): boolean {
     const { clock } = this.#context
     const condition = conditionOf(d.status, 'Progressing')
-    if (d.spec.progressDeadlineSeconds === undefined || condition?.reason === 'ProgressDeadlineExceeded') return false
+    if (!hasDeadline(d) || condition?.reason === 'ProgressDeadlineExceeded') return false
     const known = condition?.reason === 'DeploymentPaused'
     if (!!d.spec.paused === known) return false
     const status = d.spec.paused
@@ -157,9 +157,11 @@ export class DeploymentController implements Controller {
     const active = all.filter((s) => replicasOf(s) > 0)
     const sole = active.length > 1 ? undefined : (active[0] ?? newSet ?? [...old].sort(byAge).at(-1))
     if (sole) this.#scaleTo(d, sole, replicasOf(d))
-    else if (newSet && isComplete(d, countedStatus(d, [newSet], newSet, this.#context.clock))) for (const set of old) this.#scaleTo(d, set, 0)
+    else if (newSet && isSaturated(d, newSet)) for (const set of old) this.#scaleTo(d, set, 0)
     else if (isRolling(d)) this.#scaleInProportion(d, active)
-    this.#writeStatus(d, progressStatus(d, all, newSet, this.#context.clock))
+    if (d.spec.paused) this.#forgetOld(d, old)
+    // no word of progress here: syncDeploymentStatus
+    this.#writeStatus(d, countedStatus(d, all, newSet, this.#context.clock))
   }
 
   #scaleInProportion(d: Deployment, active: readonly ReplicaSet[]): void {
@@ -206,7 +208,7 @@ export class DeploymentController implements Controller {
         client.update('replicasets', found.metadata.namespace, found.metadata.name, { ...found, metadata: { ...found.metadata, annotations: annotations ?? found.metadata.annotations }, spec }, AGENT_WRITE)
         return undefined
       }
-      const known = d.spec.progressDeadlineSeconds === undefined || conditionOf(d.status, 'Progressing')
+      const known = !hasDeadline(d) || conditionOf(d.status, 'Progressing')
       const status = known ? d.status : withCondition(d.status, clock, 'Progressing', 'True', 'FoundNewReplicaSet', `Found new replica set "${found.metadata.name}"`)
       return this.#writeRevision(d, revisionOf(found), status) ? undefined : found
     }
@@ -221,7 +223,7 @@ export class DeploymentController implements Controller {
       return undefined
     }
     if (size > 0) this.#events.event(d, 'Normal', 'ScalingReplicaSet', `Scaled up replica set ${created.metadata.name} from 0 to ${size}`)
-    this.#writeRevision(d, revision, withCondition(d.status, clock, 'Progressing', 'True', 'NewReplicaSetCreated', `Created new replica set "${created.metadata.name}"`))
+    this.#writeRevision(d, revision, hasDeadline(d) ? withCondition(d.status, clock, 'Progressing', 'True', 'NewReplicaSetCreated', `Created new replica set "${created.metadata.name}"`) : d.status)
     return undefined
   }
 
@@ -236,7 +238,7 @@ export class DeploymentController implements Controller {
     }
     if (error.message.includes('is being terminated')) return
     const message = `Failed to create new replica set "${wanted.metadata.name}": ${error.message}`
-    this.#writeStatus(d, withCondition(d.status, clock, 'Progressing', 'False', 'ReplicaSetCreateError', message))
+    if (hasDeadline(d)) this.#writeStatus(d, withCondition(d.status, clock, 'Progressing', 'False', 'ReplicaSetCreateError', message))
     this.#events.event(d, 'Warning', 'ReplicaSetCreateError', message)
     throw error
   }
@@ -251,14 +253,16 @@ export class DeploymentController implements Controller {
   }
 
   #finish(d: Deployment, newSet: ReplicaSet, old: readonly ReplicaSet[]): void {
-    const { clock, client } = this.#context
+    const { clock } = this.#context
     const status = progressStatus(d, [...old, newSet], newSet, clock)
-    if (isComplete(d, status)) {
-      for (const set of surplusSets(d, old)) client.delete('replicasets', set.metadata.namespace, set.metadata.name, { propagationPolicy: 'Background' })
-    }
+    if (isComplete(d, status)) this.#forgetOld(d, old)
     this.#writeStatus(d, status)
     const wait = untilDeadline(d, status, clock)
     if (wait !== undefined) this.#queue.addAfter(keyOf(d), wait, { background: true })
+  }
+
+  #forgetOld(d: Deployment, old: readonly ReplicaSet[]): void {
+    for (const { metadata } of surplusSets(d, old)) this.#context.client.delete('replicasets', metadata.namespace, metadata.name, { propagationPolicy: 'Background' })
   }
 
   #writeStatus(d: Deployment, status: Deployment['status']): void {

@@ -100,6 +100,39 @@ describe('Deployments', () => {
     expect(isComplete(plain(replicas, undefined), { replicas: current, updatedReplicas, availableReplicas })).toBe(complete)
   })
 
+  it('one that is paused says so and is left alone, as one that has no deadline says nothing of progress', () => {
+    const bench = new Bench()
+    const d = deployment(bench, 2)
+    set(bench, d, 'new', 2, true, { 'deployment.kubernetes.io/desired-replicas': '2', 'deployment.kubernetes.io/max-replicas': '2' })
+    bench.status('replicasets', 'new', { replicas: 2, readyReplicas: 2, availableReplicas: 2, observedGeneration: 1 })
+    bench.start(DeploymentController)
+    const now = (): Deployment => bench.client.get<Deployment>('deployments', 'default', 'foo')
+    const told = (): (string | undefined)[] => (now().status.conditions ?? []).map((c) => c.reason)
+    expect(told()).toEqual(['MinimumReplicasAvailable', 'NewReplicaSetAvailable'])
+    bench.client.patch('deployments', 'default', 'foo', 'application/merge-patch+json', { spec: { paused: true } })
+    bench.settle()
+    const { resourceVersion } = now().metadata
+    bench.clock.runFor(60_000)
+    expect([told(), now().metadata.resourceVersion]).toEqual([['MinimumReplicasAvailable', 'DeploymentPaused'], resourceVersion])
+    bench.client.patch('deployments', 'default', 'foo', 'application/merge-patch+json', { spec: { paused: null, progressDeadlineSeconds: 2147483647 } })
+    bench.settle()
+    const quiet = now().metadata.resourceVersion
+    bench.clock.runFor(60_000)
+    expect([told(), now().metadata.resourceVersion]).toEqual([['MinimumReplicasAvailable'], quiet])
+  })
+
+  it('one that is paused keeps no more old sets than its history', () => {
+    const bench = new Bench()
+    const d = deployment(bench, 1, { paused: true })
+    for (const name of ['a', 'b', 'new']) {
+      set(bench, d, name, name === 'new' ? 1 : 0, name === 'new', { 'deployment.kubernetes.io/revision': name === 'a' ? '1' : name === 'b' ? '2' : '3' })
+      bench.status('replicasets', name, { replicas: name === 'new' ? 1 : 0, observedGeneration: 1 })
+    }
+    bench.client.patch('deployments', 'default', 'foo', 'application/merge-patch+json', { spec: { revisionHistoryLimit: 1 } })
+    bench.start(DeploymentController)
+    expect(Object.keys(sizes(bench)).sort()).toEqual(['b', 'new'])
+  })
+
   it('the new set\'s failure is told before an old one\'s', () => {
     const bench = new Bench()
     const d = deployment(bench, 2)
