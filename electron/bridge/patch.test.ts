@@ -35,6 +35,14 @@ describe('patches of the view model', () => {
     expect(after.nodes).toBe(before.nodes)
   })
 
+  it('copy a record once, however many of its things change together', () => {
+    let copied = 0
+    const pods = new Proxy(Object.fromEntries(Array.from({ length: 1200 }, (_, i) => [`p${i}`, { ip: '1' }])), { ownKeys: (t) => (copied++, Reflect.ownKeys(t)) })
+    const before = { pods }
+    const after = applyPatches(before, Array.from({ length: 1199 }, (_, i) => ({ path: ['pods', `p${i + 1}`] })))
+    expect([copied, after]).toEqual([1, { pods: { p0: { ip: '1' } } }])
+  })
+
   it('remove what is gone', () => {
     expect(diff({ pods: { a: 1, b: 2 } }, { pods: { b: 2 } })).toEqual([{ path: ['pods', 'a'] }])
   })

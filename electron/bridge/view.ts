@@ -41,6 +41,8 @@ export interface AppView {
 }
 
 export interface ClusterView {
+  /** Counts the clusters of this host: with another number everything of the same name is something else. */
+  world: number
   name: string
   kubernetesVersion: string
   cni: string

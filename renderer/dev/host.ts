@@ -29,6 +29,7 @@ export class FakeHost {
       cluster: {
         name: 'podhop', kubernetesVersion: 'v1.33.0', cni: 'flannel', proxyMode: 'iptables', nodes: 3,
         settings: { nodes: 3, cni: 'flannel', cniOptions: {}, proxyMode: 'iptables', ipFamilies: 'IPv4', cloud: 'none', ingressController: 'none' },
+        world: 1,
         choices: { plugins: [{ name: 'flannel', options: { backend: ['vxlan', 'host-gw'] } }, { name: 'weave', options: {} }], ipFamilies: ['IPv4', 'IPv4,IPv6', 'IPv6,IPv4', 'IPv6'], refusals: { 'weave IPv6': '[IPv4] with cni weave: Weave Net has never learned IPv6' }, proxyModes: ['iptables'], clouds: ['none', 'loadbalancer'], ingressControllers: ['none', 'nginx'] },
         faults: scene.has('fault') ? { 'route-missing/worker-2/10.244.1.0/24': { id: 'route-missing/worker-2/10.244.1.0/24', text: 'worker-2 has no route to 10.244.1.0/24' } } : {}, faultKinds: [],
         clock: { now: 74_000, epoch: Date.UTC(2025, 0, 1, 9), paused: false, speed: 1 },

@@ -29,6 +29,8 @@ export class Drawing {
   #nodes = new Map<string, string>()
   #edges = new Map<string, { element: string; json: string }>()
   #made = 0
+  /** Nodes that move, grow or fade in. */
+  readonly #busy = new Set<string>()
   #container: HTMLElement
   /** False once a person moved the picture: it is then not fitted by itself any more. */
   fitting = true
@@ -85,7 +87,7 @@ export class Drawing {
     const time = this.#duration(still)
     if (old.empty()) {
       const made = cy.add({ group: 'nodes', data: { id: node.id, ...node.data }, position: { ...node.position }, classes: node.classes })
-      if (time) fadeIn(made.style('opacity', 0), time)
+      if (time) this.#fadeInNode(made.style('opacity', 0), time)
     } else if (old.data('leaving')) {
       // It comes back before it has gone. (A new element with the id of one that is being animated would never move.)
       old.stop(true)
@@ -93,7 +95,7 @@ export class Drawing {
       old.data(node.data)
       old.classes(node.classes)
       old.position({ ...node.position })
-      if (time) fadeIn(old, time)
+      if (time) this.#fadeInNode(old, time)
       else old.removeStyle('opacity')
     } else {
       const before = { w: old.data('w') as number, h: old.data('h') as number }
@@ -103,17 +105,23 @@ export class Drawing {
       const moved = at.x !== node.position.x || at.y !== node.position.y
       const resized = before.w !== node.data.w || before.h !== node.data.h
       if (!moved && !resized) return void this.#nodes.set(node.id, JSON.stringify(node))
-      // Whatever it was doing, fading in for one, is done now.
-      old.stop(true)
-      old.removeStyle('width height opacity')
+      // Whatever it was doing, fading in for one, is done now. (It costs too much to be asked of a thousand that do nothing.)
+      if (this.#busy.delete(node.id)) {
+        old.stop(true)
+        old.removeStyle('width height opacity')
+      }
       if (time) {
         if (resized) old.style({ width: before.w, height: before.h })
+        this.#busy.add(node.id)
         old.animate({
           position: { ...node.position },
           ...(resized ? { style: { width: node.data.w, height: node.data.h } } : {}),
           duration: time,
           easing: 'ease-in-out-cubic',
-          complete: () => old.removeStyle('width height'),
+          complete: () => {
+            this.#busy.delete(node.id)
+            old.removeStyle('width height')
+          },
         })
       } else {
         old.position({ ...node.position })
@@ -122,8 +130,15 @@ export class Drawing {
     this.#nodes.set(node.id, JSON.stringify(node))
   }
 
+  #fadeInNode(node: CollectionReturnValue, time: number): void {
+    const id = node.id()
+    this.#busy.add(id)
+    fadeIn(node, time, () => this.#busy.delete(id))
+  }
+
   #removeNode(id: string, still: boolean): void {
     this.#nodes.delete(id)
+    this.#busy.delete(id)
     const node = this.cy.getElementById(id)
     const time = this.#duration(still)
     if (!time) return void node.remove()
@@ -240,6 +255,13 @@ export class Drawing {
   }
 }
 
-function fadeIn(element: CollectionReturnValue, time: number): void {
-  element.animate({ style: { opacity: 1 }, duration: time, complete: () => element.removeStyle('opacity') })
+function fadeIn(element: CollectionReturnValue, time: number, done?: () => void): void {
+  element.animate({
+    style: { opacity: 1 },
+    duration: time,
+    complete: () => {
+      done?.()
+      element.removeStyle('opacity')
+    },
+  })
 }

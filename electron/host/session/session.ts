@@ -41,6 +41,8 @@ type Source = ConstructorParameters<typeof LiveWorld>[0]
 export class Session {
   busy: { text: string; done: number | null } | null = null
   labId: string | null = null
+  /** How many worlds there have been: another number is another cluster. */
+  worlds = 0
   #freeCluster: object
   #options: SessionOptions
   #events: SessionEvents
@@ -220,6 +222,7 @@ export class Session {
   }
 
   #newWorld(source: Source): LiveWorld {
+    this.worlds++
     const live = new LiveWorld(source, this.#events)
     live.logLimit = this.#options.logLimit ?? live.logLimit
     return live

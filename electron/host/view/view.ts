@@ -23,6 +23,7 @@ export function buildView(session: Session, shelf: Pick<LabShelf, 'labs' | 'pack
   return {
     app: { ...app, tools: tools.view(), busy: session.busy },
     cluster: {
+      world: session.worlds,
       name: 'podhop',
       kubernetesVersion: cluster?.client.serverVersion().gitVersion ?? '',
       cni: cluster?.config.cni ?? '',
