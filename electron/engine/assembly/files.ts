@@ -2,7 +2,7 @@
 export const STUDENT = { uid: 1000, gid: 1000, name: 'student', home: '/home/student' }
 
 const NETWORK_TOOLS = ['arp', 'arping', 'curl', 'dig', 'host', 'ifconfig', 'ip', 'mtr', 'nc', 'ncat', 'netstat', 'nmap', 'nslookup', 'openssl', 'ping', 'ping6', 'route', 'ss', 'tcpdump', 'telnet', 'traceroute', 'tracepath', 'wget']
-const ADMIN_TOOLS = ['bridge', 'brctl', 'conntrack', 'crictl', 'ctr', 'dmesg', 'etcdctl', 'etcdutl', 'ethtool', 'hostnamectl', 'ip6tables', 'ip6tables-restore', 'ip6tables-save', 'ipset', 'iptables', 'iptables-restore', 'iptables-save', 'ipvsadm', 'journalctl', 'kubeadm', 'kubelet', 'nft', 'pstree', 'sysctl', 'systemctl', 'vi', 'wg', 'nano']
+const ADMIN_TOOLS = ['bridge', 'brctl', 'conntrack', 'crictl', 'ctr', 'dmesg', 'etcdctl', 'etcdutl', 'ethtool', 'hostnamectl', 'ip6tables', 'ip6tables-restore', 'ip6tables-save', 'ipset', 'iptables', 'iptables-restore', 'iptables-save', 'ipvsadm', 'journalctl', 'kubeadm', 'kubelet', 'nft', 'pstree', 'sysctl', 'systemctl', 'vi', 'wg', 'xtables-monitor', 'nano']
 
 export const LAPTOP_TOOLS: readonly string[] = [...NETWORK_TOOLS, 'websocat', 'kubectl', 'hop', 'jq', 'vi', 'vim', 'lsof', 'socat', 'tshark', 'nano', 'watch', 'sysctl']
 /** What a node has besides: most of it says that it is not simulated, and what to use. */

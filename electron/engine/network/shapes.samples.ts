@@ -32,6 +32,10 @@ export class PassThrough implements Netfilter {
     work()
   }
 
+  get tracing(): never {
+    throw new Error('no rules here')
+  }
+
   get ipvs(): never {
     throw new Error('no IPVS here')
   }

@@ -37,6 +37,7 @@ import { mtr } from './trace/mtr.ts'
 import { tracepath } from './trace/tracepath.ts'
 import { traceroute } from './trace/traceroute.ts'
 import { wg } from './wg.ts'
+import { xtablesMonitor } from './trace-monitors.ts'
 import { websocat } from './websocat.ts'
 import { busyboxWget } from './wget/busybox.ts'
 
@@ -45,7 +46,7 @@ import { busyboxWget } from './wget/busybox.ts'
  * (machine/programs.ts); a name that images have and that is not here says itself that it is not simulated.
  */
 export function registerNettools(programs: ProgramTable): void {
-  const tools = { arp, arping, brctl, bridge, conntrack, curl, dig, dmesg, ethtool, host, ifconfig, ip, ipset, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, ip6tables: iptables, 'ip6tables-restore': iptablesRestore, 'ip6tables-save': iptablesSave, ipvsadm, mtr, nc, ncat, netstat, nft, nmap, nslookup, openssl, ping, ping6: ping, route, socat, ss, websocat, wg, sysctl, tcpdump, telnet, tracepath, traceroute, traceroute6: traceroute, wget: gnuWget }
+  const tools = { arp, arping, brctl, bridge, conntrack, curl, dig, dmesg, ethtool, host, ifconfig, ip, ipset, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, ip6tables: iptables, 'ip6tables-restore': iptablesRestore, 'ip6tables-save': iptablesSave, ipvsadm, mtr, nc, ncat, netstat, nft, nmap, nslookup, openssl, ping, ping6: ping, route, socat, ss, websocat, wg, 'xtables-monitor': xtablesMonitor, sysctl, tcpdump, telnet, tracepath, traceroute, traceroute6: traceroute, wget: gnuWget }
   for (const [name, program] of Object.entries(tools)) programs.register(name, program)
   const applets = { arp: busyboxArp, arping: busyboxArping, brctl: busyboxBrctl, ifconfig: busyboxIfconfig, nc: busyboxNc, netstat: busyboxNetstat, nslookup: busyboxNslookup, ping: busyboxPing, ping6: busyboxPing, route: busyboxRoute, telnet: busyboxTelnet, traceroute: busyboxTraceroute, traceroute6: busyboxTraceroute, wget: busyboxWget }
   for (const [name, program] of Object.entries(applets)) programs.register(`busybox:${name}`, program)

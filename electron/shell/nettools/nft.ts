@@ -1,8 +1,9 @@
 import { capable, decodeUtf8, NftNotSimulated, type NftOptions, type Process, type Task } from '../../engine/cluster.ts'
 import { byName } from '../../engine/own.ts'
+import { nftMonitor } from './trace-monitors.ts'
 
 /** What to use in place of a whole command. */
-const INSTEAD: ReadonlyMap<string, string> = new Map([['nft monitor', 'use watch nft list ruleset'], ['nft describe', 'nft says what it expected where it cannot read a rule'], ['nft reset', 'use nft flush, or nft list with its counters'], ['nft export', 'use nft -j list ruleset'], ['nft import', 'use nft -f FILE'], ['nft -e', 'use nft -a list ruleset']])
+const INSTEAD: ReadonlyMap<string, string> = new Map([['nft describe', 'nft says what it expected where it cannot read a rule'], ['nft reset', 'use nft flush, or nft list with its counters'], ['nft export', 'use nft -j list ruleset'], ['nft import', 'use nft -f FILE'], ['nft -e', 'use nft -a list ruleset']])
 
 const HELP = `Usage: nft [ options ] [ cmds... ]
 
@@ -133,6 +134,7 @@ export function* nft(process: Process): Task<number> {
       yield* process.printError('Operation not permitted (you must be root)\nnetlink: Error: cache initialization failed: Operation not permitted\n')
       return 1
     }
+    if (file === undefined && words[0] === 'monitor') return yield* nftMonitor(process, words.slice(1).flatMap((w) => w.split(/\s+/)))
     if (defines.length > 0 && file === undefined) {
       yield* process.printError('Error: -D/--define can only be used with -f/--filename\n')
       return 1

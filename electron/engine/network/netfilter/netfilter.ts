@@ -11,6 +11,7 @@ import { tellRemembered } from './conntrack/remembered.ts'
 import { ConnectionTracker } from './conntrack/tracker.ts'
 import { commandFailure, NotSimulated, toolOf, UsageError, VERSION } from './errors.ts'
 import { traverse } from './evaluate.ts'
+import { traverseTraced, tracesPackets } from './evaluate-traced.ts'
 import type { Decision } from './evaluate.ts'
 import { IpSets } from '../ipset/sets.ts'
 import { Ipvs, IPVS_SYSCTLS } from '../ipvs/ipvs.ts'
@@ -27,6 +28,7 @@ import type { RuleHost, TableName } from './rule.ts'
 import { saveTable } from './save.ts'
 import { rulesOf } from './shared-chain.ts'
 import { Table, TABLES } from './table.ts'
+import { ChainTrace, PacketTracing } from './tracing.ts'
 
 /** What runs at each hook, in the kernel's order of priorities (include/uapi/linux/netfilter_ipv4.h). */
 type Step = TableName | 'track' | 'confirm' | 'ipvs-reply' | 'ipvs'
@@ -72,6 +74,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
   readonly conntrack: ConnectionTracker
   readonly nat: Nat
   readonly rejections: (() => void)[] = []
+  readonly tracing: PacketTracing
   /** Made when somebody asks; both families have the same ones. */
   #sets: IpSets | undefined
   readonly #beside: NetfilterTables | undefined
@@ -101,6 +104,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
     this.clock = host.clock
     this.random = host.clock.random.fork(`netfilter${v4 ? 6 : ''}${host.namespace.name}`)
     this.recent = new RecentLists(host.clock)
+    this.tracing = v4?.tracing ?? new PacketTracing((of) => this.clock.random.fork(`trace${this.namespace.name}${of}`).below(0x1_0000_0000))
     this.conntrack = v4?.conntrack ?? new ConnectionTracker(host.namespace, host.clock)
     this.nat = v4?.nat ?? new Nat(this.conntrack, host.clock.random.fork(`nat${host.namespace.name}`))
   }
@@ -228,7 +232,10 @@ export class NetfilterTables implements Netfilter, RuleHost {
     const record = this.stack.recorder.recording(packet)
       ? new RuleRecorder(this.stack, name, hook, packet, (outLink ?? inLink)?.name)
       : undefined
-    const decision = traverse(table, chain, new Evaluation(this, name, hook, packet, inLink, outLink), record)
+    const evaluation = new Evaluation(this, name, hook, packet, inLink, outLink)
+    const decision = this.tracing.isHeard && (packet.meta.trace !== undefined || tracesPackets(table))
+      ? traverseTraced(table, chain, evaluation, record, new ChainTrace(this.tracing, { packet, inLink, outLink, tool: 'iptables', family: this.family === 4 ? 'ip' : 'ip6', table: name }))
+      : traverse(table, chain, evaluation, record)
     if (!record && decision.verdict !== 'accept' && packet.meta.trail) {
       // A failure is always told, even of packets whose way nobody records.
       return [decision, new RuleRecorder(this.stack, name, hook, packet, (outLink ?? inLink)?.name)]

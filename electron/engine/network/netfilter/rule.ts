@@ -8,6 +8,7 @@ import type { Nat } from './conntrack/nat.ts'
 import type { IpSets } from '../ipset/sets.ts'
 import type { RecentLists } from './matches/recent.ts'
 import { payloadProtocol, protocolName } from './names.ts'
+import type { PacketTracing } from './tracing.ts'
 
 export type TableName = 'raw' | 'mangle' | 'nat' | 'filter' | 'security'
 
@@ -23,6 +24,7 @@ export interface RuleHost {
   readonly rejections: (() => void)[]
   /** ipset(8). */
   readonly sets: IpSets
+  readonly tracing: PacketTracing
 }
 
 /** A packet on its way through a table: its addresses and protocol stay as they are until it has left it. */

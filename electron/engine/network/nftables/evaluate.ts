@@ -1,6 +1,8 @@
 import { ipLength } from '../packets.ts'
 import type { Hook, IpPacket, Link } from '../types.ts'
 import type { RuleHost } from '../netfilter/rule.ts'
+import type { ChainTrace } from '../netfilter/tracing.ts'
+import { printRule } from './list.ts'
 import type { NftChain, NftTable, Rule } from './model.ts'
 import type { Element, NftSet } from './set.ts'
 
@@ -46,7 +48,7 @@ export type Observer = (step: Step, jumps: readonly Step[]) => void
 const DEEPEST = 16
 
 /** Takes a packet through a base chain, as nft_do_chain does. */
-export function traverse(start: NftChain, evaluation: Evaluation, observe: Observer | undefined): Decision {
+export function traverse(start: NftChain, evaluation: Evaluation, observe: Observer | undefined, trace?: ChainTrace): Decision {
   const { table } = evaluation
   const back: { chain: NftChain; next: number }[] = []
   const jumps: Step[] = []
@@ -57,15 +59,19 @@ export function traverse(start: NftChain, evaluation: Evaluation, observe: Obser
     const rule = chain.rules[i++]
     if (!rule) {
       const from = back.pop()
-      if (!from) return { verdict: start.base!.policy, step: undefined, chain: start, jumps: [] }
+      if (!from) {
+        trace?.tell(start.name, start.base!.policy)
+        return { verdict: start.base!.policy, step: undefined, chain: start, jumps: [] }
+      }
       chain = from.chain
       i = from.next
       jumps.length = depths.pop()!
       continue
     }
     evaluation.element = undefined
-    const verdict = runRule(rule, evaluation)
+    const verdict = runRule(rule, evaluation, trace !== undefined)
     if (verdict === undefined) continue
+    trace?.tell(chain.name, verdict.kind === 'stolen' ? 'drop' : verdict.kind, { text: () => printRule(rule, {}), handle: rule.handle, of: rule }, 'chain' in verdict ? verdict.chain : undefined)
     const step: Step = { rule, chain, element: evaluation.element }
     switch (verdict.kind) {
       case 'accept':
@@ -95,7 +101,7 @@ export function traverse(start: NftChain, evaluation: Evaluation, observe: Obser
 }
 
 /** Undefined: the rule does not fit, or says nothing more about the packet. */
-function runRule(rule: Rule, evaluation: Evaluation): Verdict | undefined {
+function runRule(rule: Rule, evaluation: Evaluation, traced: boolean): Verdict | undefined {
   const { statements, stateful } = rule.body
   let changed = false
   for (let i = 0; i < statements.length; i++) {
@@ -105,7 +111,7 @@ function runRule(rule: Rule, evaluation: Evaluation): Verdict | undefined {
     if (result !== undefined) return result
     if (statement.changes) changed = true
   }
-  return changed ? CONTINUE : undefined
+  return changed || traced ? CONTINUE : undefined
 }
 
 const CONTINUE: Verdict = { kind: 'continue' }

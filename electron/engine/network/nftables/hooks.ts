@@ -1,4 +1,5 @@
 import type { RuleHost } from '../netfilter/rule.ts'
+import { ChainTrace } from '../netfilter/tracing.ts'
 import type { Hook, IpPacket, Link } from '../types.ts'
 import { traverse, type Decision } from './evaluate.ts'
 import type { NftChain } from './model.ts'
@@ -77,7 +78,9 @@ export function runChain(
   const { recorder } = host.stack
   const make = (): NftRecorder => new NftRecorder(host.stack, chain, hook, packet, (outLink ?? inLink)?.name)
   const record = recorder.recording(packet) ? make() : undefined
-  const decision = traverse(chain, { host, table: chain.table, hook, packet, inLink, outLink }, record?.observe)
+  // Which packets are followed may be said by this very chain.
+  const trace = host.tracing.isHeard ? new ChainTrace(host.tracing, { packet, inLink, outLink, tool: 'nft', family: chain.table.family, table: chain.table.name }) : undefined
+  const decision = traverse(chain, { host, table: chain.table, hook, packet, inLink, outLink }, record?.observe, trace)
   // A failure is always told, even of packets whose way nobody records.
   return [decision, record ?? (decision.verdict !== 'accept' && packet.meta.trail ? make() : undefined)]
 }

@@ -13,7 +13,7 @@ import { META, PAYLOAD, type Selector } from './selectors.ts'
 import { NftSet, type SetDefinition } from './set.ts'
 import { readMask, readSpan } from './spans.ts'
 import {
-  compare, counter, dynamicSet, limit, logStatement, lookup, notrack, selectorsText, setMark, verdictMap, verdictStatement, type Comparison, type SetReference,
+  compare, counter, dynamicSet, limit, logStatement, lookup, notrack, selectorsText, setMark, setTrace, verdictMap, verdictStatement, type Comparison, type SetReference,
 } from './statements.ts'
 
 /** What the reader of a rule knows of the place where it is going to stand. */
@@ -206,6 +206,12 @@ function readSet(reader: RuleReader, where: 'meta' | 'ct', key: string): void {
   const { cursor } = reader
   while (!cursor.is('set')) cursor.take()
   cursor.take()
+  if (where === 'meta' && key === 'nftrace') {
+    const value = cursor.take()
+    if (!/^\d+$/.test(value.text)) throw new NftError('Could not parse integer', value.at)
+    if (Number(value.text) > 1) throw new NftError(`Value ${value.text} exceeds valid range 0-1`, value.at)
+    return reader.add(setTrace(value.text === '1'))
+  }
   if (key !== 'mark') throw new NotSimulated(`nft's "${where} ${key} set"`)
   const type = META.get('mark')!.type
   reader.add(setMark(where, readSource(reader, type), (value) => type.print(value)))

@@ -221,6 +221,18 @@ export function setMark(where: 'meta' | 'ct', source: Source, print: (value: Val
   }
 }
 
+export function setTrace(on: boolean): Statement {
+  return {
+    print: () => `meta nftrace set ${on ? 1 : 0}`,
+    json: () => ({ mangle: { key: { meta: { key: 'nftrace' } }, value: on ? 1 : 0 } }),
+    run: ({ packet, host }) => {
+      if (on) host.tracing.begin(packet)
+      else delete packet.meta.trace
+      return undefined
+    },
+  }
+}
+
 export const notrack: Statement = {
   print: () => 'notrack',
   json: () => ({ notrack: null }),

@@ -1,4 +1,5 @@
 import type { IpSets } from '../ipset/sets.ts'
+import type { PacketTracing } from '../netfilter/tracing.ts'
 import type { Ipvs } from '../ipvs/ipvs.ts'
 import type { Nftables } from '../nftables/nftables.ts'
 import type { Ip } from './addresses.ts'
@@ -66,6 +67,8 @@ export interface Netfilter {
   readonly hasIpvs: boolean
   /** Change counter: grows with every change of a rule. */
   readonly generation: number
+  /** Where -j TRACE and nftrace tell of packets; for both families. */
+  readonly tracing: PacketTracing
 }
 
 export interface ConntrackTuple { source: Ip; destination: Ip; sourcePort: number; destinationPort: number; protocol: 'tcp' | 'udp' | 'icmp' | 'icmpv6' | 'sctp' | 'ipip' }

@@ -44,6 +44,8 @@ export type IpPayload = TcpSegment | UdpDatagram | SctpPacket | IcmpMessage | Ip
 
 export interface PacketMeta {
   mark: number
+  /** Its way through the rules is told (skb->nf_trace), under this number. */
+  trace?: number
   /** The connection tracking entry and the packet's state in it; set by conntrack. */
   connection?: unknown
   state?: 'NEW' | 'ESTABLISHED' | 'RELATED' | 'INVALID' | 'UNTRACKED'

@@ -79,6 +79,18 @@ export const CT: TargetExtension = () => {
   }
 }
 
+/** The packet's way through what follows is told (xtables-monitor, nft monitor trace). The nf_tables back end takes it in every table. */
+export const TRACE: TargetExtension = () => ({
+  options: {},
+  finish: () => ({
+    name: 'TRACE', save: '', list: () => '',
+    run: ({ packet, host }) => {
+      host.tracing.begin(packet)
+      return 'continue'
+    },
+  }),
+})
+
 export const NOTRACK: TargetExtension = () => ({
   options: {},
   finish: () => ({
