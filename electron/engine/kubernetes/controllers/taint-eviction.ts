@@ -19,6 +19,8 @@ export class TaintEvictionController implements Controller {
   readonly #pods: Informer<Pod>
   readonly #events: EventRecorder
   readonly #timers = new Map<string, Timer>()
+  /** Pods whose time was over: they are deleted once. */
+  readonly #marked = new Set<string>()
 
   constructor(context: ControllerContext) {
     this.#context = context
@@ -39,7 +41,7 @@ export class TaintEvictionController implements Controller {
       const node = pod.spec.nodeName ? this.#nodes.get(undefined, pod.spec.nodeName) : undefined
       if (node) this.#decide(pod, node)
     }
-    this.#pods.on({ onAdd: onPod, onUpdate: (pod, old) => pod.spec !== old.spec && onPod(pod), onDelete: (pod) => this.#cancel(pod) })
+    this.#pods.on({ onAdd: onPod, onUpdate: (pod, old) => pod.spec !== old.spec && onPod(pod), onDelete: (pod) => this.#cancelWithEvent(pod) })
   }
 
   stop(): void {
@@ -52,13 +54,14 @@ export class TaintEvictionController implements Controller {
     if (taints.length === 0) return this.#cancelWithEvent(pod)
     let wait = Infinity
     for (const taint of taints) {
-      const tolerations = pod.spec.tolerations?.filter((t) => tolerates(t, taint)) ?? []
-      if (tolerations.length === 0) wait = -1
-      for (const t of tolerations) if (t.tolerationSeconds !== undefined) wait = Math.min(wait, t.tolerationSeconds * 1000)
+      // the first one that does is the one that counts: GetMatchingTolerations
+      const toleration = pod.spec.tolerations?.find((t) => tolerates(t, taint))
+      if (!toleration) wait = -1
+      else if (toleration.tolerationSeconds !== undefined) wait = Math.min(wait, Math.max(0, toleration.tolerationSeconds * 1000))
     }
     if (wait === Infinity) return this.#cancelWithEvent(pod)
     const key = keyOf(pod)
-    if (wait > 0 && this.#timers.has(key)) return
+    if (wait >= 0 && (this.#timers.has(key) || this.#marked.has(key))) return
     this.#cancelWithEvent(pod)
     this.#evictLater(pod, Math.max(0, wait))
   }
@@ -68,6 +71,7 @@ export class TaintEvictionController implements Controller {
     const { clock, client } = this.#context
     this.#timers.set(key, clock.schedule(wait, () => {
       this.#timers.delete(key)
+      this.#marked.add(key)
       this.#events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`)
       const reached = ifReached(() => void ignoringGone(() => {
         markDisrupted(client, clock, pod, 'DeletionByTaintManager', 'Taint manager: deleting due to NoExecute taint')
@@ -86,6 +90,7 @@ export class TaintEvictionController implements Controller {
     const timer = this.#timers.get(key)
     this.#context.clock.cancel(timer)
     this.#timers.delete(key)
+    this.#marked.delete(key)
     return timer !== undefined
   }
 }
