@@ -48,9 +48,9 @@ function nodeOf({ metadata, spec, status }: Node): Stored {
     metadata: { ...some({ name, uid, resourceVersion, creationTimestamp, labels }), annotations: { 'projectcalico.org/kube-labels': JSON.stringify(Object.fromEntries(Object.entries(labels ?? {}).sort())) } },
     spec: some({
       bgp: Object.keys(bgp).length === 0 ? undefined : bgp, ipv4VXLANTunnelAddr: note('IPv4VXLANTunnelAddr'), vxlanTunnelMACAddr: note('VXLANTunnelMACAddr'), ipv6VXLANTunnelAddr: note('IPv6VXLANTunnelAddr'),
-      vxlanTunnelMACAddrV6: note('VXLANTunnelMACAddrV6'), orchRefs: [{ nodeName: name, orchestrator: 'k8s' }], addresses,
+      vxlanTunnelMACAddrV6: note('VXLANTunnelMACAddrV6'), orchRefs: [{ nodeName: name, orchestrator: 'k8s' }], wireguard: note('IPv4WireguardInterfaceAddr') === undefined ? undefined : { interfaceIPv4Address: note('IPv4WireguardInterfaceAddr') }, addresses,
     }),
-    status: some({ podCIDRs: spec?.podCIDRs }),
+    status: some({ wireguardPublicKey: note('WireguardPublicKey'), podCIDRs: spec?.podCIDRs }),
   } as unknown as Stored
 }
 

@@ -87,7 +87,7 @@ export class FelixPolicies {
   }
 
   #staticTables(): Record<TableName, TableChains> {
-    const options = { version: this.#version, ipip: this.#tunnels.ipipEnabled, vxlan: this.#tunnels.vxlanEnabled, natOutgoing: this.#pools.some((p) => p.natOutgoing), ipvs: this.#ipvs, endpointToHost: this.#settings().endpointToHost }
+    const options = { version: this.#version, ipip: this.#tunnels.ipipEnabled, vxlan: this.#tunnels.vxlanEnabled, wireguard: this.#version === 4 ? this.#settings().wireguard?.port : undefined, natOutgoing: this.#pools.some((p) => p.natOutgoing), ipvs: this.#ipvs, endpointToHost: this.#settings().endpointToHost }
     const key = JSON.stringify(options)
     if (this.#static?.key !== key) this.#static = { key, tables: staticChains(options) }
     return this.#static.tables

@@ -1,6 +1,6 @@
 import { ACCEPT, ALL_MARKS, clearMark, DROP, ENDPOINT_MARK, FOREIGN_MARK, goTo, jump, MARK, markClear, markIsNot, markNotClear, markSet, RETURN, setMark, type Chain, type Rule } from './felix-chains.ts'
 import type { FelixSettings } from './felix-config.ts'
-import { IPIP_DEVICE, VXLAN_DEVICES, VXLAN_PORT, type Version } from './names.ts'
+import { IPIP_DEVICE, VXLAN_DEVICES, VXLAN_PORT, WIREGUARD_DEVICE, type Version } from './names.ts'
 
 /** The chains that Felix has on every node (felix/rules/static.go, nat.go). */
 export type TableName = 'raw' | 'mangle' | 'filter' | 'nat'
@@ -9,6 +9,8 @@ export interface StaticOptions {
   version: Version
   ipip: boolean
   vxlan: boolean
+  /** The port. */
+  wireguard: number | undefined
   natOutgoing: boolean
   /** kube-proxy's mode is ipvs: what it forwards passes INPUT and OUTPUT instead of FORWARD. The node ports' range. */
   ipvs: { from: number; to: number } | undefined
@@ -105,7 +107,7 @@ function mangle({ ipvs }: StaticOptions): TableChains {
   }
 }
 
-function filter({ version, ipip, vxlan, ipvs, endpointToHost }: StaticOptions): TableChains {
+function filter({ version, ipip, vxlan, wireguard, ipvs, endpointToHost }: StaticOptions): TableChains {
   const set = (name: string): string => setName(version, name)
   const family = `IPv${version}`
   const tunnelsIn: Rule[] = [
@@ -117,10 +119,12 @@ function filter({ version, ipip, vxlan, ipvs, endpointToHost }: StaticOptions): 
       { match: `${VXLAN} -m set --match-set ${set(ALL_VXLAN)} src -m addrtype --dst-type LOCAL`, action: ACCEPT, comments: [`Allow ${family} VXLAN packets from allowed hosts`] },
       { match: `${VXLAN} -m addrtype --dst-type LOCAL`, action: DROP, comments: [`Drop ${family} VXLAN packets from non-allowed hosts`] },
     ] : []),
+    ...(wireguard === undefined ? [] : [{ match: `-p 17 -m multiport --destination-ports ${wireguard} -m addrtype --dst-type LOCAL`, action: ACCEPT, comments: [`Allow incoming ${family} Wireguard packets`] }]),
   ]
   const tunnelsOut: Rule[] = [
     ...(ipip ? [{ match: `${IPIP} -m set --match-set ${set(ALL_HOSTS)} dst -m addrtype --src-type LOCAL`, action: ACCEPT, comments: ['Allow IPIP packets to other Calico hosts'] }] : []),
     ...(vxlan ? [{ match: `${VXLAN} -m addrtype --src-type LOCAL -m set --match-set ${set(ALL_VXLAN)} dst`, action: ACCEPT, comments: [`Allow ${family} VXLAN packets to other allowed hosts`] }] : []),
+    ...(wireguard === undefined ? [] : [{ match: `-p 17 -m multiport --destination-ports ${wireguard} -m addrtype --src-type LOCAL`, action: ACCEPT, comments: [`Allow outgoing ${family} Wireguard packets`] }]),
   ]
   const hostEndpoint = (match: string | undefined, chain: string): Rule[] => [
     { action: clearMark(ALL_MARKS) },
@@ -183,9 +187,9 @@ function ipvsChains(thisHost: string, { from, to }: { from: number; to: number }
   ]
 }
 
-function nat({ version, ipip, vxlan, natOutgoing }: StaticOptions): TableChains {
+function nat({ version, ipip, vxlan, wireguard, natOutgoing }: StaticOptions): TableChains {
   const masquerade = '--jump MASQUERADE --random-fully'
-  const tunnels = [...(ipip ? [IPIP_DEVICE] : []), ...(vxlan ? [VXLAN_DEVICES[version]] : [])]
+  const tunnels = [...(ipip ? [IPIP_DEVICE] : []), ...(vxlan ? [VXLAN_DEVICES[version]] : []), ...(wireguard === undefined ? [] : [WIREGUARD_DEVICE])]
   return {
     chains: [
       { name: 'cali-PREROUTING', rules: [{ action: jump('cali-fip-dnat') }] },

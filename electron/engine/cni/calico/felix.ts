@@ -10,6 +10,7 @@ import { felixSettings, type FelixConfiguration, type FelixSettings } from './fe
 import { FelixPolicies } from './felix-policies.ts'
 import { workloadInterface, type Version } from './names.ts'
 import { hostOf, Tunnels, type Host } from './tunnels.ts'
+import { FelixWireguard } from './wireguard.ts'
 
 /**
  * Felix, the agent that programs a node's kernel: the routes to its Pods, tunnels, iptables' chains and IP sets (felix/dataplane/linux).
@@ -44,6 +45,7 @@ export class Felix {
   readonly #stops: (() => void)[] = []
   readonly #model: PolicyModel
   readonly #policies: readonly FelixPolicies[]
+  readonly #wireguard: FelixWireguard | undefined
   #due: Timer | undefined
   #refresh: Timer | undefined
   #stopped = false
@@ -54,11 +56,13 @@ export class Felix {
     this.#log = log
     log('felix/daemon.go 144', 'Felix starting up GOMAXPROCS=2 builddate="2025-08-22T22:04:56+00:00" gitcommit="3302e8bfd48e6375013d1d79ccb2c693306400a9" version="v3.30.3"')
     this.tunnels = versionsOf(node).map((version) => new Tunnels(node, version))
+    const [four] = this.tunnels.filter((t) => t.version === 4)
+    this.#wireguard = four && new FelixWireguard(node, four, log)
     this.#watch<Node>('nodes', {}, (name, object) => this.tunnels.map((t) => this.#setHost(t, name, object && hostOf(object, t.version))).includes(true))
     this.#watch<IpPool>(calicoResource('ippools'), {}, (name, object) => this.tunnels.every((t) => set(t.pools, name, object?.spec)))
     this.#watch<IpamBlock>(calicoResource('ipamblocks'), {}, (name, object) => {
       for (const { blocks } of this.tunnels) set(blocks, name, object?.spec)
-      return this.tunnels.some((t) => t.vxlanEnabled)
+      return this.tunnels.some((t) => t.vxlanEnabled || t.wireguard)
     })
     this.#watch<Pod>('pods', { fieldSelector: `spec.nodeName=${node.name}` }, (_, object, gone) => this.#setPod(object ?? gone!, object === undefined))
     this.#model = new PolicyModel(node.client, () => this.#later())
@@ -69,7 +73,13 @@ export class Felix {
     this.#watch<FelixConfiguration>(calicoResource('felixconfigurations'), {}, (name, object) => {
       if (name !== 'default' && name !== `node.${node.name}`) return false
       set(configurations, name, object)
+      const before = this.#settings.wireguard
       this.#settings = felixSettings(env, [configurations.get('default'), configurations.get(`node.${node.name}`)])
+      if ((before === undefined) !== (this.#settings.wireguard === undefined)) log('felix/daemon.go 977', 'Felix configuration has changed. Need to restart. changedFields=set.Set{WireguardEnabled}')
+      if (this.#settings.wireguard && node.config.proxyMode === 'ipvs') {
+        log('felix/daemon.go 977', 'podhop: not simulated: wireguardEnabled of Calico with kube-proxy in its mode ipvs (use iptables or nftables)')
+        this.#settings = { ...this.#settings, wireguard: undefined }
+      }
       return true
     })
     this.#policies = this.tunnels.map((t) => new FelixPolicies(node, this.#model.view, calico, t, () => this.#settings))
@@ -134,9 +144,11 @@ export class Felix {
   #apply(): void {
     const { machine } = this.#node
     if (!this.tunnels.every((t) => t.hosts.has(this.#node.name))) return
+    for (const tunnels of this.tunnels) tunnels.wireguard = tunnels.version === 4 && this.#settings.wireguard !== undefined
     const mtu = String(Math.min(...this.tunnels.map((t) => t.mtu())))
     if (!machine.fs.exists(MTU_FILE) || machine.fs.readText(MTU_FILE) !== mtu) machine.fs.writeFile(MTU_FILE, mtu)
     for (const tunnels of this.tunnels) tunnels.apply()
+    this.#wireguard?.apply(this.#settings.wireguard)
     this.#workloads()
     try {
       for (const policies of this.#policies) policies.apply([...this.endpoints.values()])

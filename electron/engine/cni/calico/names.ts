@@ -11,6 +11,7 @@ export const GATEWAY = '169.254.1.1'
 export const WORKLOAD_PREFIX = 'cali'
 export const IPIP_DEVICE = 'tunl0'
 export const VXLAN_DEVICES = { 4: 'vxlan.calico', 6: 'vxlan-v6.calico' } as const
+export const WIREGUARD_DEVICE = 'wireguard.cali'
 export const VXLAN_VNI = 4096
 export const VXLAN_PORT = 4789
 

@@ -8,6 +8,7 @@ import { calicoObject, calicoResource, findObject, listPools, type IpPool, type 
 import { versionsOf } from './felix.ts'
 import { BLOCK_SIZES, Ipam } from './ipam.ts'
 import { CALICO_VERSION, isVersion, NODENAME_FILE, type Version } from './names.ts'
+import { writeNode } from './node-annotations.ts'
 import { IPIP_ANNOTATION, VXLAN_ANNOTATIONS, VXLAN_MAC_ANNOTATIONS, vxlanMac } from './tunnels.ts'
 
 /**
@@ -85,12 +86,6 @@ function ensureDefaults(node: NodeContext): void {
   for (const [name, spec] of [['adminnetworkpolicy', { defaultAction: 'Pass', order: 1000 }], ['baselineadminnetworkpolicy', { defaultAction: 'Pass', order: 10_000_000 }], ['default', { defaultAction: 'Deny', order: 1_000_000 }]] as const) {
     if (!findObject(client, calicoResource('tiers'), undefined, name)) create(node, 'tiers', calicoObject<KubeObject & { spec: object }>('Tier', name, spec))
   }
-}
-
-function writeNode(node: NodeContext, wanted: Record<string, string>): void {
-  const present = node.client.get<Node>('nodes', undefined, node.name).metadata.annotations ?? {}
-  if (Object.entries(wanted).every(([key, value]) => present[key] === value)) return
-  node.client.patch('nodes', undefined, node.name, 'application/strategic-merge-patch+json', { metadata: { annotations: wanted } }, { subresource: 'status' })
 }
 
 /** A tunnel's address is the first one of the node's first block. */

@@ -15,16 +15,18 @@ import { IPIP_DEVICE, isVersion, sha1, VXLAN_DEVICES, VXLAN_PORT, VXLAN_VNI, typ
  */
 export const IPIP_ANNOTATION = 'projectcalico.org/IPv4IPIPTunnelAddr'
 export const VXLAN_ANNOTATIONS = { 4: 'projectcalico.org/IPv4VXLANTunnelAddr', 6: 'projectcalico.org/IPv6VXLANTunnelAddr' } as const
+export const WIREGUARD_ANNOTATIONS = { key: 'projectcalico.org/WireguardPublicKey', address: 'projectcalico.org/IPv4WireguardInterfaceAddr' } as const
 export const VXLAN_MAC_ANNOTATIONS = { 4: 'projectcalico.org/VXLANTunnelMACAddr', 6: 'projectcalico.org/VXLANTunnelMACAddrV6' } as const
-const OVERHEAD = { ipip: 20, vxlan: { 4: 50, 6: 70 } }
+const OVERHEAD = { ipip: 20, vxlan: { 4: 50, 6: 70 }, wireguard: 60 }
 
-export interface Host { ip: Ip; network: Cidr; ipip?: Ip | undefined; vxlan?: Ip | undefined; mac?: Mac | undefined }
+export interface Host { ip: Ip; network: Cidr; ipip?: Ip | undefined; vxlan?: Ip | undefined; mac?: Mac | undefined; wireguard?: Ip | undefined; wireguardKey?: string | undefined }
 
 export function hostOf({ metadata: { annotations } }: Node, version: Version): Host | undefined {
   const address = annotations?.[ADDRESS_ANNOTATIONS[version]]
   if (address === undefined) return undefined
   const ipip = version === 4 ? annotations![IPIP_ANNOTATION] : undefined
-  return { ip: address.split('/')[0]!, network: networkOf(address), ipip, vxlan: annotations![VXLAN_ANNOTATIONS[version]], mac: annotations![VXLAN_MAC_ANNOTATIONS[version]] }
+  const wireguard = version === 4 ? { wireguard: annotations![WIREGUARD_ANNOTATIONS.address], wireguardKey: annotations![WIREGUARD_ANNOTATIONS.key] } : {}
+  return { ip: address.split('/')[0]!, network: networkOf(address), ipip, vxlan: annotations![VXLAN_ANNOTATIONS[version]], mac: annotations![VXLAN_MAC_ANNOTATIONS[version]], ...wireguard }
 }
 
 /** "f" and five bytes of the name's SHA-1 (felix/calc/vxlan_resolver.go): every node can work out every other's. */
@@ -41,6 +43,8 @@ export class Tunnels {
   readonly hosts = new Map<string, Host>()
   readonly pools = new Map<string, IpPool['spec']>()
   readonly blocks = new Map<string, IpamBlock['spec']>()
+  /** Packets may be encrypted besides. */
+  wireguard = false
   readonly #programmed = new Map<Cidr, Route>()
   readonly #vteps = new Map<string, { ip: Ip; mac: Mac; host: Ip }>()
 
@@ -64,7 +68,7 @@ export class Tunnels {
   mtu(): number {
     const own = this.hosts.get(this.#node.name)
     const device = own && [...this.#node.network.links.values()].find((l) => l.addresses.some((a) => a.address === own.ip))
-    return (device?.mtu ?? 1500) - (this.vxlanEnabled ? OVERHEAD.vxlan[this.version] : this.ipipEnabled ? OVERHEAD.ipip : 0)
+    return (device?.mtu ?? 1500) - Math.max(this.vxlanEnabled ? OVERHEAD.vxlan[this.version] : this.ipipEnabled ? OVERHEAD.ipip : 0, this.wireguard ? OVERHEAD.wireguard : 0)
   }
 
   apply(): void {
