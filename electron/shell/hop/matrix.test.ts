@@ -75,6 +75,14 @@ ingress: default/only-client allows only pods app=client on http/TCP
     expect(json.reasons['default/stranger']).toMatchObject({ 'default/web': 'ingress: default/only-client allows only pods app=client on http/TCP', 'kube-system/etcd-control-plane': 'no container port of it is named http/TCP' })
   })
 
+  it('a trace that a policy ends names the Pod that was asked as its destination, and none where no endpoint was chosen', () => {
+    const { run } = world('calico')
+    const ip = run("kubectl get pod web -o jsonpath='{.status.podIP}'").output
+    expect(JSON.parse(run(`hop trace default/stranger ${ip}:80 -o json`).output)).toMatchObject({ verdict: 'dropped', finalDestination: `${ip}:80`, sourceSeenByServer: null })
+    run('kubectl create service clusterip nobody --tcp=80')
+    expect(JSON.parse(run('hop trace default/stranger nobody:80 -o json').output)).toMatchObject({ verdict: 'rejected', finalDestination: null })
+  })
+
   it('and one that the plugin rejected is named where it would have decided', () => {
     const { run } = world('weave')
     const why = 'NetworkPolicy default/only-client is not in force: weave does not know named ports (http/TCP) and rejects the whole policy, as the log of its agent says.'

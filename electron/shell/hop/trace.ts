@@ -1,4 +1,4 @@
-import { anyOf, canonicalIp, isValidIp, notInForceBetween, PolicyIndex, resolveHost, Signal, sleep, type Cluster, type Journey, type KubeObject, type NotInForce, type Process, type Task } from '../../engine/cluster.ts'
+import { anyOf, canonicalIp, endpoint, isValidIp, notInForceBetween, PolicyIndex, resolveHost, Signal, sleep, type Cluster, type Journey, type KubeObject, type NotInForce, type Pod, type Process, type Task } from '../../engine/cluster.ts'
 import { takeAddress } from './outside-client.ts'
 import { findSource, parseDestination, type Destination, type Source } from './endpoints.ts'
 
@@ -67,11 +67,18 @@ function* connect(self: Process, source: Source, destination: Destination, clust
     if (journey.verdict === 'pending') Object.assign(journey, { verdict: 'timeout', reason: 'timeout-no-answer' })
     // the answer is still on its way home
     if (journey.verdict === 'delivered' && journey.protocol !== 'udp') yield* self.sleep(20)
+    // A Pod's address leaves nothing to choose: it is the end, though the packet may not have come so far.
+    if (journey.finalDestination === undefined && isPods(cluster, journey.destination)) journey.finalDestination = endpoint(journey.destination, journey.destinationPort)
     return { journey }
   } finally {
     stop()
     begun.close()
   }
+}
+
+/** Whether a Pod has the address for itself; those of Services and nodes are taken as one of several endpoints. */
+function isPods(cluster: Cluster, address: string): boolean {
+  return cluster.client.list<Pod>('pods').items.some(({ spec, status }) => !spec.hostNetwork && status?.podIPs?.some(({ ip }) => ip === address))
 }
 
 const settled = (journey: Journey): boolean => journey.verdict !== 'pending' && (journey.verdict !== 'delivered' || journey.reply.length > 0 || journey.protocol === 'udp')
