@@ -129,10 +129,10 @@ describe('HTTPS through the NGINX Ingress controller', () => {
     const snippet = `kubectl create ingress snippet --class=nginx --rule="snippet.example.com/*=web:80" --annotation=nginx.ingress.kubernetes.io/configuration-snippet='return 418;'`
     expect(run(snippet).output).toBe('error: failed to create ingress: admission webhook "validate.nginx.ingress.kubernetes.io" denied the request: nginx.ingress.kubernetes.io/configuration-snippet annotation cannot be used. Snippet directives are disabled by the Ingress administrator\n')
     run(`kubectl delete validatingwebhookconfiguration ingress-nginx-admission; ${snippet}
-      kubectl create ingress guarded --class=nginx --rule="guarded.example.com/*=web:80" --annotation=nginx.ingress.kubernetes.io/proxy-ssl-secret=default/ca; sleep 5`)
+      kubectl create ingress guarded --class=nginx --rule="guarded.example.com/*=web:80" --annotation=nginx.ingress.kubernetes.io/enable-modsecurity=true; sleep 5`)
     expect(run(`curl -s -o /dev/null -w '%{http_code}' -H 'Host: snippet.example.com' http://${NODE}:${http}/`).output).toBe('404')
     const { output } = run('kubectl -n ingress-nginx logs deploy/ingress-nginx-controller')
     expect(output).toContain('annotation group ConfigurationSnippet contains risky annotation based on ingress configuration\n')
-    expect(output).toContain('podhop: not simulated: annotation nginx.ingress.kubernetes.io/proxy-ssl-secret of Ingress default/guarded (it is as if it were not there)\n')
+    expect(output).toContain('podhop: not simulated: annotation nginx.ingress.kubernetes.io/enable-modsecurity of Ingress default/guarded (it is as if it were not there)\n')
   })
 })

@@ -1,7 +1,9 @@
 import { cidrContains, canonicalIp, isIpv4, tryParseCidr } from '../../network/address.ts'
 import type { Ingress } from '../../kubernetes/types.ts'
+import { invalidAnnotations } from './annotation-values.ts'
 import { authTlsOf, type AuthTls } from './auth-tls.ts'
 import type { ExternalAuth } from './external-auth.ts'
+import { proxySslOf, type ProxySsl } from './proxy-ssl.ts'
 import { readSnippet, type Snippet } from './snippet.ts'
 
 /** The annotations nginx.ingress.kubernetes.io/… of one Ingress (internal/ingress/annotations). */
@@ -63,6 +65,9 @@ export interface Annotations {
   relativeRedirects: boolean
   /** custom-http-errors of the ConfigMap do not count here. */
   passesErrors: boolean
+  /** Why its places answer 503. */
+  denied: string | undefined
+  proxySsl: ProxySsl | undefined
   snippet: Snippet | undefined
   authTls: AuthTls | undefined
 }
@@ -89,7 +94,7 @@ const SIMULATED = new Set([
   'limit-burst-multiplier', 'default-backend', 'custom-http-errors', 'auth-type', 'auth-secret', 'auth-secret-type', 'auth-realm', 'x-forwarded-prefix', 'affinity', 'affinity-mode', 'affinity-canary-behavior', 'session-cookie-change-on-failure', 'session-cookie-name', 'session-cookie-path', 'session-cookie-expires', 'session-cookie-max-age', 'session-cookie-secure', 'session-cookie-samesite', 'session-cookie-domain',
   'auth-url', 'auth-method', 'auth-signin', 'auth-signin-redirect-param', 'auth-response-headers', 'auth-request-redirect', 'satisfy', 'from-to-www-redirect', 'service-upstream', 'upstream-hash-by', 'proxy-next-upstream', 'proxy-next-upstream-tries', 'proxy-next-upstream-timeout', 'load-balance',
   'limit-connections', 'limit-whitelist', 'limit-allowlist', 'mirror-target', 'mirror-request-body', 'proxy-cookie-path', 'proxy-cookie-domain', 'proxy-redirect-from', 'proxy-redirect-to', 'enable-access-log', 'ssl-passthrough', 'custom-headers', 'preserve-trailing-slash', 'enable-global-auth', 'relative-redirects', 'disable-proxy-intercept-errors',
-  'auth-tls-secret', 'auth-tls-verify-client', 'auth-tls-verify-depth', 'auth-tls-error-page', 'auth-tls-pass-certificate-to-upstream', 'auth-tls-match-cn',
+  'proxy-ssl-secret', 'proxy-ssl-name', 'proxy-ssl-server-name', 'proxy-ssl-verify', 'proxy-ssl-verify-depth', 'auth-tls-secret', 'auth-tls-verify-client', 'auth-tls-verify-depth', 'auth-tls-error-page', 'auth-tls-pass-certificate-to-upstream', 'auth-tls-match-cn',
 ])
 /** Change nothing that is to be seen here. */
 const HARMLESS = new Set([
@@ -103,17 +108,37 @@ const DEFAULT_BODY = 1024 * 1024
 /** Keys of the controller's ConfigMap that stand in for annotations of the same name (internal/ingress/controller/config, defaults.Backend). */
 export const GLOBAL: ReadonlySet<string> = new Set(['proxy-body-size', 'proxy-connect-timeout', 'proxy-read-timeout', 'proxy-next-upstream', 'proxy-next-upstream-tries', 'proxy-next-upstream-timeout', 'proxy-cookie-path', 'proxy-cookie-domain', 'ssl-redirect', 'force-ssl-redirect', 'whitelist-source-range', 'denylist-source-range', 'service-upstream'])
 
-export type Parsed = { annotations: Annotations; notes: Note[] } | { refused: string }
+/** `refused`: why the whole Ingress counts for nothing. */
+export type Parsed = { annotations: Annotations; notes: Note[] } | { refused: string; notes: Note[] }
 
 /** `defaults`: of the ConfigMap. */
 export function readAnnotations(ingress: Ingress, defaults: Readonly<Record<string, string>> = {}): Parsed {
   const { namespace, name, annotations = {} } = ingress.metadata
-  const of = (short: string): string | undefined => annotations[PREFIX + short] || (GLOBAL.has(short) ? defaults[short] || undefined : undefined)
+  const invalid = invalidAnnotations(annotations, PREFIX)
+  const left = new Set(invalid.map(({ short }) => short))
+  const of = (short: string): string | undefined => (left.has(short) ? undefined : annotations[PREFIX + short]) || (GLOBAL.has(short) ? defaults[short] || undefined : undefined)
   const notes: Note[] = []
+  const noteDenied = (why: string, group: string): string => {
+    notes.push({ source: 'annotations.go:210', severity: 'E', text: `"error reading Ingress annotation" err=${JSON.stringify(why)} name="${group}" ingress="${namespace}/${name}"` })
+    return why
+  }
+  let denied: string | undefined
+  for (const { short, value, consequence, reason, group, said } of invalid) {
+    notes.push({ source: 'validators.go:243', severity: 'W', text: `validation error on ingress ${namespace}/${name}: annotation ${short} contains invalid value ${value}` })
+    if (said !== undefined) notes.push({ source: 'main.go:193', severity: 'W', text: said })
+    if (consequence === 'refused') {
+      notes.push({ source: 'annotations.go:187', severity: 'E', text: `"ingress contains invalid annotation value" err=${JSON.stringify(reason)}` })
+      return { refused: reason, notes }
+    }
+    if (consequence === 'denied') denied ??= noteDenied(reason, group)
+  }
+  const url = of('auth-url')
+  const badUrl = url === undefined ? undefined : urlProblem(url)
+  if (badUrl !== undefined) denied ??= noteDenied(`could not parse auth-url annotation: ${badUrl}`, 'ExternalAuth')
   const tell = (text: string): void => void notes.push({ source: 'store.go:917', severity: 'W', text: `podhop: not simulated: ${text}`, ingress })
   const risky = defaults['annotations-risk-level']?.toLowerCase() !== 'critical'
   const snippet = Object.keys(SNIPPETS).find((short) => of(short) !== undefined)
-  if (snippet && risky) return { refused: `annotation group ${SNIPPETS[snippet]!} contains risky annotation based on ingress configuration` }
+  if (snippet && risky) return { refused: `annotation group ${SNIPPETS[snippet]!} contains risky annotation based on ingress configuration`, notes }
   const key = `${namespace}/${name}`
   const allowed = /^(1|t|true)$/i.test(defaults['allow-snippet-annotations'] ?? '')
   for (const short of Object.keys(SNIPPETS)) {
@@ -147,7 +172,7 @@ export function readAnnotations(ingress: Ingress, defaults: Readonly<Record<stri
       forceSslRedirect: of('force-ssl-redirect') === 'true',
       backendProtocol: protocol === 'HTTPS' || protocol === 'GRPC' || protocol === 'GRPCS' ? protocol : 'HTTP',
       appRoot: of('app-root'),
-      allow: prefixes(annotations[`${PREFIX}allowlist-source-range`] || of('whitelist-source-range')),
+      allow: prefixes(of('allowlist-source-range') ?? of('whitelist-source-range')),
       deny: prefixes(of('denylist-source-range')),
       maxBody: bytes(of('proxy-body-size')) ?? DEFAULT_BODY,
       upstreamVhost: of('upstream-vhost'),
@@ -185,8 +210,16 @@ export function readAnnotations(ingress: Ingress, defaults: Readonly<Record<stri
       snippet: read?.snippet,
       authTls: authTlsOf(of, namespace ?? ''),
       passesErrors: of('disable-proxy-intercept-errors') === 'true',
+      denied,
+      proxySsl: proxySslOf(of),
     },
   }
+}
+
+/** StringToURL of annotations/parser. */
+function urlProblem(text: string): string | undefined {
+  const [, scheme, host] = /^(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?:\/\/([^/?#]*))?/.exec(text)!
+  return scheme === undefined ? 'url scheme is empty' : !host ? 'url host is empty' : host.includes('..') ? 'invalid url host' : undefined
 }
 
 type Get = (short: string) => string | undefined

@@ -6,6 +6,7 @@ import type { Certificate } from '../tls/x509.ts'
 import { readGlobal, type Global } from './settings.ts'
 import { clientCheck, type ClientCheck } from './auth-tls.ts'
 import { readAnnotations, type Annotations, type Canary, type Note } from './annotations.ts'
+import { upstreamTls, type UpstreamTls } from './proxy-ssl.ts'
 import { certificateFor } from './certificates.ts'
 
 /**
@@ -32,6 +33,8 @@ export interface Location {
   headers: Headers
   /** Why nobody gets through: every request is answered 503. */
   denied: string | undefined
+  /** How its servers' certificates are looked at. */
+  upstreamTls: UpstreamTls | undefined
   /** The canary of this place. */
   alternative: { backend: string; canary: Canary } | undefined
 }
@@ -96,7 +99,7 @@ export function configure(picture: Picture): Configuration {
   const rootOf = (host: string, backend?: string, settings?: Annotations): DraftServer => {
     let server = drafts.get(host)
     if (!server) {
-      server = { host, tls: undefined, clients: undefined, locations: [{ path: '/', exact: false, backend: backend ?? DEFAULT_BACKEND, pattern: undefined, settings, alternative: undefined, users: undefined, fallback: undefined, about: NOBODY, headers: [], denied: undefined, isDefault: true }] }
+      server = { host, tls: undefined, clients: undefined, locations: [{ path: '/', exact: false, backend: backend ?? DEFAULT_BACKEND, pattern: undefined, settings, alternative: undefined, users: undefined, fallback: undefined, about: NOBODY, headers: [], denied: undefined, upstreamTls: undefined, isDefault: true }] }
       drafts.set(host, server)
     }
     return server
@@ -161,7 +164,7 @@ export function configure(picture: Picture): Configuration {
       for (const { path: written, pathType, backend } of http?.paths ?? []) {
         const path = written || '/'
         const exact = pathType === 'Exact'
-        const location: DraftLocation = { path, exact, backend: backendOf(ingress, backend, annotations.serviceUpstream), pattern: undefined, settings: annotations, alternative: undefined, users: usersOf(ingress, annotations, picture, notes), fallback: fallbackOf(ingress, annotations), about: { namespace: ingress.metadata.namespace ?? '', ingress: ingress.metadata.name, service: backend.service?.name ?? '', port: String(backend.service?.port?.number ?? backend.service?.port?.name ?? '') }, ...headersOf(ingress, annotations, global, configMap, notes), isDefault: false }
+        const location: DraftLocation = { path, exact, backend: backendOf(ingress, backend, annotations.serviceUpstream), pattern: undefined, settings: annotations, alternative: undefined, users: usersOf(ingress, annotations, picture, notes), fallback: fallbackOf(ingress, annotations), about: { namespace: ingress.metadata.namespace ?? '', ingress: ingress.metadata.name, service: backend.service?.name ?? '', port: String(backend.service?.port?.number ?? backend.service?.port?.name ?? '') }, ...guardedBy(ingress, annotations, headersOf(ingress, annotations, global, configMap, notes), picture, notes), isDefault: false }
         const at = locations.findIndex((l) => l.path === path && l.exact === exact)
         if (at < 0) locations.push(location)
         else if (locations[at]!.isDefault) locations[at] = location
@@ -261,10 +264,10 @@ function finish({ host, locations, tls, clients }: DraftServer, notes: Note[]): 
   const sorted = locations.sort((a, b) => b.path.length - a.path.length || (a.path < b.path ? 1 : -1))
   const done: Location[] = []
   for (const location of sorted) {
-    const { path, exact, backend, settings, alternative, users, fallback, about, headers, denied } = location
+    const { path, exact, backend, settings, alternative, users, fallback, about, headers, denied, upstreamTls: tls } = location
     try {
       const own = settings && settings.rewriteTarget !== undefined && !rewrites(location) ? { ...settings, rewriteTarget: undefined } : settings
-      done.push({ path, exact, backend, settings: own, alternative, users, fallback, about, headers, denied, pattern: regex ? new RegExp(`^${path}`, 'i') : undefined })
+      done.push({ path, exact, backend, settings: own, alternative, users, fallback, about, headers, denied, upstreamTls: tls, pattern: regex ? new RegExp(`^${path}`, 'i') : undefined })
     } catch {
       notes.push({ source: 'nginx.go:226', severity: 'E', text: `podhop: not simulated: path ${JSON.stringify(path)} of host ${JSON.stringify(host)}, which is no regular expression here (write another)` })
     }
@@ -306,6 +309,14 @@ export function readyEndpoints(picture: Pick<Picture, 'slices'>, service: Servic
     }
   }
   return endpoints
+}
+
+/** What was wrong first is what is said. */
+function guardedBy<T extends { denied: string | undefined }>(ingress: Ingress, { denied, proxySsl }: Annotations, headers: T, { secret }: Pick<Picture, 'secret'>, notes: Note[]): T & { upstreamTls: UpstreamTls | undefined } {
+  const tls = proxySsl && upstreamTls(ingress, proxySsl, secret)
+  const wrong = tls && 'denied' in tls ? tls.denied : undefined
+  if (wrong !== undefined) notes.push({ source: 'annotations.go:210', severity: 'E', text: `"error reading Ingress annotation" err=${JSON.stringify(wrong)} name="ProxySSL" ingress="${keyOf(ingress)}"` })
+  return { ...headers, denied: denied ?? wrong ?? headers.denied, upstreamTls: tls && !('denied' in tls) ? tls : undefined }
 }
 
 function keyOf({ metadata }: Ingress): string {

@@ -18,6 +18,7 @@ import { tlsSecret } from '../tls/secrets.ts'
 import type { Certificate } from '../tls/x509.ts'
 import { serveAdmission } from './admission.ts'
 import { asksFor } from './auth-tls.ts'
+import { validAnnotation } from './annotation-values.ts'
 import { contains, GLOBAL, PREFIX } from './annotations.ts'
 import { unheeded } from './settings.ts'
 import { configure, type Configuration, type Picture } from './configuration.ts'
@@ -302,8 +303,8 @@ export class Controller {
       } else log(source, text, severity)
     }
     const first = this.#configuration === undefined
-    const servers = JSON.stringify([...next.servers, next.global, streams.map((s) => [s.protocol, s.port])], (key, value: unknown) => (key === 'chain' || key === 'trusted' || key === 'pattern' || key === 'headerPattern' ? undefined : value))
-    const conf = nginxConf(next, { annotation: (namespace, ingress, short) => this.#store.mine.get(`${namespace}/${ingress}`)?.metadata.annotations?.[PREFIX + short], defaults: this.#defaults, streams, passthrough: this.#flags.get('enable-ssl-passthrough') === 'true' })
+    const servers = JSON.stringify([...next.servers, next.global, streams.map((s) => [s.protocol, s.port])], (key, value: unknown) => (key === 'chain' || key === 'trusted' || key === 'own' || key === 'pattern' || key === 'headerPattern' ? undefined : value))
+    const conf = nginxConf(next, { annotation: (namespace, ingress, short) => validAnnotation(this.#store.mine.get(`${namespace}/${ingress}`)?.metadata.annotations?.[PREFIX + short], short), defaults: this.#defaults, streams, passthrough: this.#flags.get('enable-ssl-passthrough') === 'true' })
     if (servers !== this.#reloaded || conf !== this.#written) {
       this.#write(conf)
       this.#metrics?.reloaded(this.#process.clock.wall())

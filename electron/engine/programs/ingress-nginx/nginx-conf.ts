@@ -3,6 +3,7 @@ import { canonicalIp, tryParseCidr } from '../../network/address.ts'
 import { encodeUtf8 } from '../../text.ts'
 import type { Annotations } from './annotations.ts'
 import { DEFAULT_BACKEND, type Configuration, type Location, type Server } from './configuration.ts'
+import { proxySslLines } from './proxy-ssl.ts'
 import type { StreamService } from './streams.ts'
 
 /**
@@ -169,6 +170,7 @@ function locationOf(location: Location, server: Server, { global }: Configuratio
   if (settings?.satisfyAny) out.push('satisfy any;')
   if (settings?.relativeRedirects) out.push('absolute_redirect off;')
   if (settings && settings.customErrors.length > 0) out.push(...(settings.passesErrors ? [] : ['proxy_intercept_errors on;']), ...settings.customErrors.map((code) => `error_page ${code} = @custom_${fallback ?? DEFAULT_BACKEND}_${code};`))
+  out.push(...proxySslLines(location.upstreamTls))
   if (settings?.redirect) out.push(`return ${settings.redirect.status} ${settings.redirect.url};`)
   const pass = `${grpc ? 'grpc_pass' : 'proxy_pass'} ${settings && backend !== DEFAULT_BACKEND ? settings.backendProtocol.toLowerCase() : 'http'}://upstream_balancer;`
   if (settings?.rewriteTarget === undefined) out.push(pass)

@@ -22,6 +22,7 @@ import { corsHeaders, Gate } from './gate.ts'
 import type { Observed } from './metrics.ts'
 import { mirror, pointedBack } from './passing.ts'
 import { locationFor, serverFor } from './matching.ts'
+import { tlsToServer } from './proxy-ssl.ts'
 import { forwardedBy, headersFor, type Forwarded } from './request-headers.ts'
 import { blocks, type Global } from './settings.ts'
 import { GOOD, type Snippet } from './snippet.ts'
@@ -172,11 +173,12 @@ export class Proxy {
         attempts.push(attempt)
         const grpc = settings?.backendProtocol === 'GRPC' || settings?.backendProtocol === 'GRPCS'
         const tls = settings?.backendProtocol === 'HTTPS' || settings?.backendProtocol === 'GRPCS'
+        const doubts: string[] = []
         const retry = settings?.next ?? { when: new Set(['error', 'timeout']), tries: TRIES, timeout: 0 }
         const more = (): boolean => (retry.tries === 0 || attempts.length < retry.tries) && (retry.timeout === 0 || clock.now - attempts[0]!.startedAt < retry.timeout)
         resolved(this.#process, target, (endpoint) => endpoint === undefined ? finish(this.#page(request, 503, extra()), { ...named, attempts: describe() }) : abandonable(askUpstream(this.#process, {
           ...endpoint, program: 'nginx', method: request.method, bytes: writeRequest(request.method, asked, headers, request.body), connectTimeout: settings?.connectTimeout ?? 5_000, readTimeout: settings?.readTimeout ?? 60_000, 
-          ...(tls ? { tls: grpc ? { alpn: ['h2'] } : {} } : {}), ...(grpc ? { http2: { target: asked, headers: [...headers, ['te', 'trailers']], body: request.body } } : {}),
+          ...(tls ? { tls: tlsToServer(location?.upstreamTls, grpc, () => clock.wall(), doubts) } : {}), ...(grpc ? { http2: { target: asked, headers: [...headers, ['te', 'trailers']], body: request.body } } : {}),
         }, (outcome) => {
           attempt.endedAt = clock.now
           attempt.endpoint = endpoint
@@ -194,7 +196,7 @@ export class Proxy {
           }
           const timedOut = outcome.error === 'ETIMEDOUT'
           attempt.status = timedOut ? '504' : '502'
-          this.#requestError(upstreamFailure(outcome, 'musl'), request, server.host, `${grpc ? 'grpc' : 'http'}${tls ? 's' : ''}://${endpoint.address}:${endpoint.port}${asked}`)
+          this.#requestError(doubts[0] ?? upstreamFailure(outcome, 'musl'), request, server.host, `${grpc ? 'grpc' : 'http'}${tls ? 's' : ''}://${endpoint.address}:${endpoint.port}${asked}`)
           // once it was sent, only what may be done twice is
           const again = retry.when.has(timedOut ? 'timeout' : outcome.error === 'SYNTAX' ? 'invalid_header' : 'error') && (outcome.phase !== 'read' || REPEATABLE.has(request.method) || retry.when.has('non_idempotent'))
           if (again && more()) next()

@@ -52,7 +52,10 @@ export class IngressStore {
     log('store.go:440', `"Found valid IngressClass" ingress="${keyOf(ingress)}" ingressclass="${found.name}"`)
     if (this.#isIgnored(ingress)) return log('store.go:449', `"Ignoring add for catch-all ingress because of --disable-catch-all" ingress="${keyOf(ingress)}"`)
     const parsed = readAnnotations(ingress, defaults())
-    if ('refused' in parsed) log('store.go:903', parsed.refused, 'E')
+    if ('refused' in parsed) {
+      for (const { source, text, severity } of parsed.notes) log(source, text, severity)
+      log('store.go:938', parsed.refused, 'E')
+    }
     this.#accept(ingress)
     arrived()
   }
