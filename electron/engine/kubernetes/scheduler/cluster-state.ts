@@ -1,4 +1,4 @@
-import type { Namespace, Node, PersistentVolumeClaim, Pod, StorageClass } from '../types.ts'
+import type { Namespace, Node, PersistentVolumeClaim, Pod, PodDisruptionBudget, StorageClass } from '../types.ts'
 import { keyOf } from '../controllers/informer.ts'
 import { Selector } from '../selectors.ts'
 import { PlacedTerms, type AffinityTerm } from './affinity-terms.ts'
@@ -12,6 +12,7 @@ export interface Listers {
   namespace(name: string): Namespace | undefined
   claim(namespace: string, name: string): PersistentVolumeClaim | undefined
   storageClass(name: string): StorageClass | undefined
+  budgets(): Iterable<PodDisruptionBudget>
   /** Whether the API has PersistentVolumeClaims at all. */
   readonly hasClaims: boolean
   /** What spreads a Pod by default: the labels that its Services and its controller select by; undefined: nothing does. */

@@ -2,7 +2,7 @@ import type { KubernetesClient } from '../client.ts'
 import { Informer } from '../controllers/informer.ts'
 import { controllerOf, selectorOf } from '../controllers/ownership.ts'
 import { Selector, selectorFromSet } from '../selectors.ts'
-import type { KubeObject, LabelSelector, Namespace, PersistentVolumeClaim, Pod, Service, StorageClass } from '../types.ts'
+import type { KubeObject, LabelSelector, Namespace, PersistentVolumeClaim, Pod, PodDisruptionBudget, Service, StorageClass } from '../types.ts'
 import type { Listers } from './cluster-state.ts'
 import { pairOf } from './pod-index.ts'
 
@@ -21,6 +21,7 @@ export class InformerListers implements Listers {
   readonly #owners = new Map<string, Informer<Owner>>()
   readonly #claims: Informer<PersistentVolumeClaim> | undefined
   readonly #classes: Informer<StorageClass> | undefined
+  readonly #budgets: Informer<PodDisruptionBudget> | undefined
 
   constructor(client: KubernetesClient, onClaim: () => void) {
     this.#namespaces = new Informer<Namespace>(client, 'namespaces')
@@ -36,6 +37,7 @@ export class InformerListers implements Listers {
       },
     })
     for (const [kind, resource] of Object.entries(OWNERS)) if (client.findResource(resource)) this.#owners.set(kind, new Informer<Owner>(client, resource))
+    if (client.findResource('poddisruptionbudgets')) this.#budgets = new Informer(client, 'poddisruptionbudgets')
     this.hasClaims = client.findResource('persistentvolumeclaims') !== undefined
     if (this.hasClaims) {
       this.#claims = new Informer(client, 'persistentvolumeclaims')
@@ -46,7 +48,7 @@ export class InformerListers implements Listers {
   }
 
   stop(): void {
-    for (const informer of [this.#namespaces, this.#services, ...this.#owners.values(), this.#claims, this.#classes]) informer?.stop()
+    for (const informer of [this.#namespaces, this.#services, ...this.#owners.values(), this.#claims, this.#classes, this.#budgets]) informer?.stop()
   }
 
   namespaces(): Iterable<Namespace> {
@@ -63,6 +65,10 @@ export class InformerListers implements Listers {
 
   storageClass(name: string): StorageClass | undefined {
     return this.#classes?.get(undefined, name)
+  }
+
+  budgets(): Iterable<PodDisruptionBudget> {
+    return this.#budgets?.values() ?? []
   }
 
   defaultSelector(pod: Pod): Selector | undefined {

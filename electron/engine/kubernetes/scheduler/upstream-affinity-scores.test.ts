@@ -34,7 +34,7 @@ const NAMESPACES = ['default', 'subteam1.team1', 'subteam2.team1', 'subteam1.tea
 
 function scores(nodes: readonly string[], placed: readonly (string | [string, string])[], labels: string, wants: string | undefined): number[] | undefined {
   const state = new ClusterState({
-    namespaces: () => NAMESPACES, namespace: (name) => NAMESPACES.find((n) => n.metadata.name === name), claim: () => undefined, storageClass: () => undefined, hasClaims: false,
+    namespaces: () => NAMESPACES, namespace: (name) => NAMESPACES.find((n) => n.metadata.name === name), claim: () => undefined, storageClass: () => undefined, budgets: () => [], hasClaims: false,
     defaultSelector: () => new Selector(selectorFromSet({ none: '' }).requirements),
   })
   for (const text of nodes) state.setNode(nodeOf(text))

@@ -1,5 +1,5 @@
 import { Selector, selectorFromSet } from '../selectors.ts'
-import type { Node, Pod } from '../types.ts'
+import type { Node, Pod, PodDisruptionBudget } from '../types.ts'
 import { ClusterState } from './cluster-state.ts'
 
 /** Nodes "name label=value …" and placed Pods "node label label …", as the tables of upstream's tests are told here. */
@@ -24,9 +24,9 @@ export function podOf(name: string, words: readonly string[], spec: object = {})
 }
 
 /** `service`: what a Service selects the Pods by; a placed Pod may have a spec. */
-export function stateOf(nodes: readonly Node[], placed: readonly (string | [string, object])[] = [], service?: Record<string, string>): ClusterState {
+export function stateOf(nodes: readonly Node[], placed: readonly (string | [string, object])[] = [], service?: Record<string, string>, budgets: readonly PodDisruptionBudget[] = []): ClusterState {
   const state = new ClusterState({
-    namespaces: () => [], namespace: () => undefined, claim: () => undefined, storageClass: () => undefined, hasClaims: false,
+    namespaces: () => [], namespace: () => undefined, claim: () => undefined, storageClass: () => undefined, budgets: () => budgets, hasClaims: false,
     defaultSelector: () => (service ? new Selector(selectorFromSet(service).requirements) : undefined),
   })
   for (const node of nodes) state.setNode(node)
