@@ -1,8 +1,9 @@
 import type { Namespace } from './namespace.ts'
+import { Netem } from './netem.ts'
 import { ETHERNET_HEADER, frameLength, ipLength, scrubbed } from './packets.ts'
 import { runLinkProgram, type LinkProgram } from './programs.ts'
 import type { LinkConf } from './sysctl.ts'
-import type { Bridge, Frame, Ip, Link, LinkAddress, LinkKind, LinkNotes, LinkStatistics, Mac } from './types.ts'
+import type { Bridge, Frame, Ip, Link, LinkAddress, LinkKind, LinkNotes, LinkStatistics, Mac, QueueOptions } from './types.ts'
 
 export interface LinkOptions {
   name: string
@@ -37,6 +38,7 @@ export abstract class BaseLink implements Link {
   /** Programs that see every frame before the kernel does (tc-bpf(8)). */
   ingress: LinkProgram | undefined
   egress: LinkProgram | undefined
+  qdisc: Netem | undefined
 
   constructor(namespace: Namespace, options: LinkOptions) {
     this.namespace = namespace
@@ -45,6 +47,12 @@ export abstract class BaseLink implements Link {
     this.mac = options.mac
     this.#mtu = options.mtu
     this.conf = namespace.settings.addLink(options.name)
+  }
+
+  /** Another queue discipline at its root, or its own again. What waits there is gone. */
+  setQdisc(handle: string, options: QueueOptions | undefined): void {
+    this.qdisc?.close()
+    this.qdisc = options && new Netem(this, handle, options)
   }
 
   get mtu(): number {
@@ -86,6 +94,12 @@ export abstract class BaseLink implements Link {
       return this.lost(frame, 'drop-link-down', `${this.name} is down, so the frame cannot leave.`)
     }
     if (this.egress !== undefined && !runLinkProgram(this.egress, frame, this)) return
+    if (this.qdisc !== undefined) return this.qdisc.enqueue(frame)
+    this.dequeue(frame)
+  }
+
+  /** Its turn has come. */
+  dequeue(frame: Frame): void {
     this.statistics.txPackets++
     this.statistics.txBytes += frameLength(frame)
     if (this.namespace.tapped) this.namespace.tap(this, 'out', frame)

@@ -12,6 +12,7 @@ import { host } from './dns/host.ts'
 import { busyboxNslookup } from './dns/busybox-nslookup.ts'
 import { oldBusyboxNslookup } from './dns/busybox-nslookup-old.ts'
 import { nslookup } from './dns/nslookup.ts'
+import { busyboxIp } from './ip/busybox.ts'
 import { ip } from './ip/index.ts'
 import { ipset } from './ipset.ts'
 import { iptables, iptablesRestore, iptablesSave } from './iptables.ts'
@@ -30,6 +31,7 @@ import { busyboxPing, ping } from './ping/index.ts'
 import { socat } from './socat/index.ts'
 import { ss } from './ss.ts'
 import { sysctl } from './sysctl.ts'
+import { tc } from './tc.ts'
 import { tcpdump } from './tcpdump/index.ts'
 import { busyboxTelnet, telnet } from './telnet.ts'
 import { busyboxTraceroute } from './trace/busybox.ts'
@@ -46,9 +48,9 @@ import { busyboxWget } from './wget/busybox.ts'
  * (machine/programs.ts); a name that images have and that is not here says itself that it is not simulated.
  */
 export function registerNettools(programs: ProgramTable): void {
-  const tools = { arp, arping, brctl, bridge, conntrack, curl, dig, dmesg, ethtool, host, ifconfig, ip, ipset, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, ip6tables: iptables, 'ip6tables-restore': iptablesRestore, 'ip6tables-save': iptablesSave, ipvsadm, mtr, nc, ncat, netstat, nft, nmap, nslookup, openssl, ping, ping6: ping, route, socat, ss, websocat, wg, 'xtables-monitor': xtablesMonitor, sysctl, tcpdump, telnet, tracepath, traceroute, traceroute6: traceroute, wget: gnuWget }
+  const tools = { arp, arping, brctl, bridge, conntrack, curl, dig, dmesg, ethtool, host, ifconfig, ip, ipset, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, ip6tables: iptables, 'ip6tables-restore': iptablesRestore, 'ip6tables-save': iptablesSave, ipvsadm, mtr, nc, ncat, netstat, nft, nmap, nslookup, openssl, ping, ping6: ping, route, socat, ss, websocat, wg, 'xtables-monitor': xtablesMonitor, sysctl, tc, tcpdump, telnet, tracepath, traceroute, traceroute6: traceroute, wget: gnuWget }
   for (const [name, program] of Object.entries(tools)) programs.register(name, program)
-  const applets = { arp: busyboxArp, arping: busyboxArping, brctl: busyboxBrctl, ifconfig: busyboxIfconfig, nc: busyboxNc, netstat: busyboxNetstat, nslookup: busyboxNslookup, ping: busyboxPing, ping6: busyboxPing, route: busyboxRoute, telnet: busyboxTelnet, traceroute: busyboxTraceroute, traceroute6: busyboxTraceroute, wget: busyboxWget }
+  const applets = { arp: busyboxArp, arping: busyboxArping, brctl: busyboxBrctl, ifconfig: busyboxIfconfig, ip: busyboxIp, nc: busyboxNc, netstat: busyboxNetstat, nslookup: busyboxNslookup, ping: busyboxPing, ping6: busyboxPing, route: busyboxRoute, telnet: busyboxTelnet, traceroute: busyboxTraceroute, traceroute6: busyboxTraceroute, wget: busyboxWget }
   for (const [name, program] of Object.entries(applets)) programs.register(`busybox:${name}`, program)
   programs.register('busybox-1.28-nslookup', oldBusyboxNslookup)
 }

@@ -23,6 +23,22 @@ export interface LinkNotes {
   groups?: readonly Mac[]
 }
 
+/** tc-netem(8): times in ms, loss in percent. */
+export interface QueueOptions { limit: number; delay: number; jitter: number; loss: number }
+
+export interface QueueDiscipline {
+  readonly kind: 'netem'
+  /** "8001:" */
+  readonly handle: string
+  options: QueueOptions
+  readonly sentPackets: number
+  readonly sentBytes: number
+  readonly dropped: number
+  readonly waiting: number
+  readonly waitingBytes: number
+  enqueue(frame: Frame): void
+}
+
 /** An interface of a network namespace. */
 export interface Link {
   readonly kind: LinkKind
@@ -47,6 +63,9 @@ export interface Link {
   master: Bridge | undefined
   readonly addresses: readonly LinkAddress[]
   readonly statistics: LinkStatistics
+  /** The queue discipline at its root, if not the one that it has of itself (tc(8)). */
+  readonly qdisc?: QueueDiscipline | undefined
+  setQdisc?(handle: string, options: QueueOptions | undefined): void
   /** ifindex of the other end of a veth pair. */
   readonly peer?: Link
   /** Sends a frame out of this link. */

@@ -85,7 +85,7 @@ function networkUtils(): ImageContent {
  */
 const NETSHOOT: Readonly<Record<string, string>> = {
   '/bin': 'bash ping zsh',
-  '/sbin': 'ip bridge ipvsadm ss',
+  '/sbin': 'ip bridge ipvsadm ss tc',
   '/usr/sbin': 'arping tracepath mtr ethtool ipset iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore conntrack nft brctl bird dhcping fping iftop iptraf-ng',
   '/usr/bin': 'curl dig nslookup host nc nmap openssl jq tcpdump vi vim websocat file git perl python3 pip3 ab drill http https iperf iperf3 ltrace nping ngrep noping oping scapy snmpget snmpwalk socat speedtest-cli ssh strace swaks tcptraceroute trip tshark lsof',
   '/usr/local/bin': 'calicoctl ctop fortio grpcurl skbdump termshark',

@@ -81,6 +81,7 @@ export function stateOf(link: Link): string {
 export const queueLength = (link: Link): number => link.notes?.queue ?? (link.kind === 'vxlan' ? 0 : 1000)
 
 export function queueOf(link: Link): string {
+  if (link.qdisc) return link.qdisc.kind
   if (link.kind === 'loopback') return 'noqueue'
   return !link.up && !link.wasUp && link.kind !== 'nic' ? 'noop' : link.kind === 'nic' ? 'fq_codel' : 'noqueue'
 }
@@ -125,7 +126,7 @@ export const linkType = (link: Link, numeric?: boolean): string => {
   return numeric ? `[${TYPE_NUMBERS[type]}]` : type
 }
 
-function hardwareLine(link: Link, numeric?: boolean): string {
+export function hardwareLine(link: Link, numeric?: boolean): string {
   if (link.kind === 'wireguard') return '    link/none '
   if (link.kind === 'ipip') {
     const { local, remote } = link as IpipLink
@@ -207,7 +208,7 @@ function lifetimeText(a: LinkAddress, link: Link): string {
   return `       valid_lft ${text(valid)} preferred_lft ${text(preferred)}`
 }
 
-function addressLines(link: Link, filter: LinkFilter): string {
+export function addressLines(link: Link, filter: LinkFilter): string {
   return selectAddresses(link, filter).map((a) => `    ${addressText(a, link, filter.numeric)}\n${lifetimeText(a, link)}\n`).join('')
 }
 
