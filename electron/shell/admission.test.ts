@@ -220,6 +220,17 @@ describe('what else is written', () => {
     expect(counted('admission_duration_seconds_sum{')).toMatch(/rejected="false",type="validating"} 5\.\d+\n/)
   })
 
+  it('are found by the host name of a URL, as the resolver of the API server\'s node has it', () => {
+    const at = (host: string): string => register('named', { path: '', resources: 'configmaps', more: { clientConfig: { caBundle: ca, url: `https://${host}:8444/always-deny` } } })
+    const tried = (): string => apply({ kind: 'ConfigMap', metadata: { name: 'named' } })
+    expect(at('nowhere.example.net')).toBe('validatingwebhookconfiguration.admissionregistration.k8s.io/named created\n')
+    expect(tried()).toMatch(/failed calling webhook "named\.k8s\.io": failed to call webhook: Post "https:\/\/nowhere\.example\.net:8444\/always-deny\?timeout=10s": dial tcp: lookup nowhere\.example\.net on [\d.]+:53: no such host\n/)
+    run(`IP=$(kubectl get pod -l app=hook -o jsonpath='{.items[0].status.podIP}'); hop node control-plane -- sh -c "echo $IP hook.example.net >> /etc/hosts; crictl stop \\$(crictl ps -q --name kube-apiserver); sleep 60"`)
+    at('hook.example.net')
+    expect(tried()).toContain('tls: failed to verify certificate: x509: certificate is valid for e2e-test-webhook.default.svc, not hook.example.net')
+    forget('named')
+  })
+
   it('the parts of the cluster are who they are', () => {
     const policy = (name: string, resource: string, operation: string, expression: string): string => `kubectl apply -f - <<'X'
 {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": {"name": "${name}"}, "spec": {"matchConstraints": {"resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["${operation}"], "resources": ["${resource}"]}]}, "validations": [{"expression": "${expression}", "messageExpression": "'not ' + request.userInfo.username"}]}}

@@ -1,3 +1,4 @@
+import { lookUpHost } from '../dns/go-lookup.ts'
 import { Clock } from '../clock.ts'
 import type { Cluster, HostPorts, TimeControl } from '../facade.ts'
 import { replacesKubeProxy } from '../cni/options.ts'
@@ -121,7 +122,7 @@ export class SimulatedCluster implements Cluster {
     const manifests = [...plugin.manifests(config), ...(replacesKubeProxy(config) ? [] : kubeProxyManifests(config)), ...coreDnsManifests(config), ...ingressNginxManifests(config), ...traefikManifests(config), ...haproxyManifests(config)] as Manifest[]
     for (const node of config.nodes) this.#startNode(node, plugin, manifests)
     for (const machine of [this.laptop, ...this.nodes.values()]) for (const [path, program] of Object.entries(plugin.tools ?? {})) machine.fs.installProgram(path, program)
-    this.client.nodeAgents = { ...kubeletAgents(this.client, () => this.#apiServerProcess(controlPlane.name)), laptop: this.#world.laptop.network.links.get('eth0')?.addresses[0]?.address ?? '', ask: (request, done) => askUpstream(this.#apiServerProcess(controlPlane.name), { ...request, program: 'kube-apiserver' }, done) }
+    this.client.nodeAgents = { ...kubeletAgents(this.client, () => this.#apiServerProcess(controlPlane.name)), laptop: this.#world.laptop.network.links.get('eth0')?.addresses[0]?.address ?? '', ask: (request, done) => askUpstream(this.#apiServerProcess(controlPlane.name), { ...request, program: 'kube-apiserver' }, done), lookUp: (host, done) => this.#lookUp(controlPlane.name, host, done) }
     this.client.requests.laptop = this.client.nodeAgents.laptop
     for (const manifest of manifests) this.#create(manifest)
     this.faults = new Faults(this.#faultWorld(plugin), () => this.#changed())
@@ -133,6 +134,14 @@ export class SimulatedCluster implements Cluster {
     const machine = this.nodes.get(node)!
     const pid = [...machine.pids.table().values()].find(({ argv }) => argv[0] === 'kube-apiserver')?.pid ?? 1
     return { clock: this.clock, network: machine.network, pid, user: machine.user }
+  }
+
+  /** In the API server's container, whose files say which resolver it has: the node's. */
+  #lookUp(node: string, host: string, done: Parameters<typeof lookUpHost>[2]): () => void {
+    const entry = [...this.nodes.get(node)!.pids.table().values()].find(({ argv, process }) => process && argv[0] === 'kube-apiserver')
+    if (entry?.process) return lookUpHost(entry.process, host, done)
+    const timer = this.clock.schedule(0, () => done({ error: `lookup ${host}: no such host` }))
+    return () => this.clock.cancel(timer)
   }
 
   get laptop(): Machine {

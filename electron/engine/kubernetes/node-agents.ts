@@ -10,6 +10,8 @@ export interface NodeAgents extends Pick<KubernetesClient, 'logs' | 'exec' | 'at
   readonly laptop: string
   /** An HTTP request from the API server's own machine. Returns what gives up. */
   ask(request: Omit<UpstreamRequest, 'program'>, done: (outcome: UpstreamOutcome) => void): () => void
+  /** Where a host is for the API server, by its node's resolver; Go's words where it is nowhere. Returns what gives up. */
+  lookUp(host: string, done: (found: { address: string } | { error: string }) => void): () => void
 }
 
 function chooseContainer(object: KubeObject, wanted: string | undefined): string {

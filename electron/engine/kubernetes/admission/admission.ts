@@ -85,7 +85,7 @@ export class Admission {
     if (!review) {
       const { clock, store, names, nodeAgents, requests } = this.#host
       review = new Review({
-        clock, store, requests, ask: nodeAgents?.ask, random: names.fork(`admission ${this.#count++}`), since: clock.now,
+        clock, store, requests, agents: nodeAgents, random: names.fork(`admission ${this.#count++}`), since: clock.now,
         onEnd: () => void this.#reviews.delete(key),
         policies: (of, all, now, old, warn) => this.#policies.check(of, all, now, old, warn),
       })

@@ -10,7 +10,7 @@ import { CalledRemote } from './called-remote.ts'
 type Query = [name: string, value: string][]
 
 /** The API server's side of the kubelets' streams: it has chosen the container, and calls the kubelet from its machine. */
-export function kubeletAgents(client: KubernetesClient, caller: () => Caller): Omit<NodeAgents, 'ask' | 'laptop'> {
+export function kubeletAgents(client: KubernetesClient, caller: () => Caller): Omit<NodeAgents, 'ask' | 'laptop' | 'lookUp'> {
   const locate = (namespace: string, name: string): string => {
     const { spec } = client.get<Pod>('pods', namespace, name)
     return addressOf(client.get<Node>('nodes', undefined, spec.nodeName ?? ''))

@@ -1,5 +1,4 @@
 import type { NamedRule, Rule, Webhook, WebhookConfiguration } from '../admission/registration.ts'
-import { isValidIp } from '../../network/address.ts'
 import { GoValue, type FieldErrors } from '../field-errors.ts'
 import { quote } from '../json.ts'
 import { syntaxError, unsimulated } from '../admission/policies/expressions.ts'
@@ -176,13 +175,6 @@ function validatePath(text: string, path: string, errors: FieldErrors): void {
 }
 
 export function webhookWarnings({ metadata, webhooks = [] }: WebhookConfiguration): string[] {
-  return webhooks.flatMap(({ name: webhook, matchConditions = [], clientConfig }) => [
-    ...matchConditions.filter(({ expression }) => unsimulated(expression)).map(({ name }) => `podhop: not simulated: the CEL of the match condition ${name} of ${metadata.name} (without it the webhook is asked)`),
-    ...(clientConfig.url === undefined || isValidIp(hostOf(clientConfig.url)) ? [] : [`podhop: not simulated: the host name in the URL of ${webhook} (use an address, or a Service)`]),
-  ])
+  const unread = webhooks.flatMap(({ matchConditions = [] }) => matchConditions.filter(({ expression }) => unsimulated(expression)))
+  return unread.map(({ name }) => `podhop: not simulated: the CEL of the match condition ${name} of ${metadata.name} (without it the webhook is asked)`)
 }
-
-function hostOf(url: string): string {
-  return (/^https:\/\/(\[[^\]]*\]|[^/:]*)/.exec(url)?.[1] ?? '').replace(/^\[|\]$/g, '')
-}
-

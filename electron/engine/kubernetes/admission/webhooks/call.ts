@@ -30,7 +30,6 @@ function destination({ clientConfig: { service, url } }: Webhook, store: Store):
     const [, name = '', given, path = ''] = /^https:\/\/(\[[^\]]*\]|[^/:]*)(?::(\d+))?(.*)$/.exec(url ?? '') ?? []
     const host = name.replace(/^\[|\]$/g, '')
     const port = Number(given ?? 443)
-    if (!isValidIp(host)) return { url: url!, error: `dial tcp: lookup ${host}: no such host` }
     return { host, port, serverName: host, url: `https://${name}${given ? `:${given}` : ''}${path || '/'}` }
   }
   const { namespace, name, path = '' } = service
@@ -48,9 +47,9 @@ function destination({ clientConfig: { service, url } }: Webhook, store: Store):
 }
 
 /** Asks; `done` is called once, never at once. What is returned gives up. */
-export function callWebhook(webhook: Webhook, review: object, { store, ask, clock }: {
+export function callWebhook(webhook: Webhook, review: object, { store, agents: { ask, lookUp }, clock }: {
   store: Store
-  ask: NodeAgents['ask']
+  agents: Pick<NodeAgents, 'ask' | 'lookUp'>
   clock: Clock
 }, done: (answer: Answer) => void): () => void {
   const seconds = webhook.timeoutSeconds ?? 10
@@ -69,8 +68,8 @@ export function callWebhook(webhook: Webhook, review: object, { store, ask, cloc
   ]
   const bytes = writeRequest('POST', `${path}?timeout=${seconds}s`, headers, body)
   let mistrust: string | undefined
-  const stop = ask({
-    address: host, port, method: 'POST', bytes, connectTimeout: 2 * seconds * 1000, readTimeout: 2 * seconds * 1000,
+  const send = (address: string): () => void => ask({
+    address, port, method: 'POST', bytes, connectTimeout: 2 * seconds * 1000, readTimeout: 2 * seconds * 1000,
     tls: {
       serverName: isValidIp(serverName) ? undefined : serverName,
       verify: (chain) => {
@@ -80,7 +79,12 @@ export function callWebhook(webhook: Webhook, review: object, { store, ask, cloc
     },
   }, (outcome) => {
     clock.cancel(timer)
-    done(mistrust === undefined ? answerOf(outcome, host, port, failed) : failed(`tls: failed to verify certificate: x509: ${mistrust}`))
+    done(mistrust === undefined ? answerOf(outcome, address, port, failed) : failed(`tls: failed to verify certificate: x509: ${mistrust}`))
+  })
+  let stop: () => void = isValidIp(host) ? send(host) : lookUp(host, (found) => {
+    if ('address' in found) return void (stop = send(found.address))
+    clock.cancel(timer)
+    done(failed(`dial tcp: ${found.error}`))
   })
   // of the whole call, from the first packet on
   const timer = clock.schedule(seconds * 1000, () => {

@@ -28,7 +28,7 @@ export interface Hook {
 interface Setup {
   clock: Clock
   store: Store
-  ask: NodeAgents['ask'] | undefined
+  agents: NodeAgents | undefined
   random: Random
   requests: Requests
   /** Virtual ms. */
@@ -188,16 +188,16 @@ export class Review {
   }
 
   #ask({ webhook, kind }: Hook, objects: object, mutating: boolean): { uid: string; answer: Answer | undefined } {
-    const { ask, clock, store } = this.#setup
+    const { agents, clock, store } = this.#setup
     const entry: { uid: string; answer: Answer | undefined } = { uid: clock.random.fork(`review ${clock.now} ${webhook.name} ${this.#answers.size}`).uuid(), answer: undefined }
     const request = kind ? { ...this.#request, kind } : this.#request
     const { dryRun, options, ...rest } = admissionRequest(request, entry.uid)
     const review = { kind: 'AdmissionReview', apiVersion: 'admission.k8s.io/v1', request: { ...rest, ...objects, dryRun, options } }
-    if (!ask) entry.answer = { failed: 'failed to call webhook: podhop: not simulated: webhooks in a cluster without machines' }
+    if (!agents) entry.answer = { failed: 'failed to call webhook: podhop: not simulated: webhooks in a cluster without machines' }
     else {
       this.#asking++
       const since = clock.now
-      callWebhook(webhook, review, { store, ask, clock }, (answer) => {
+      callWebhook(webhook, review, { store, agents, clock }, (answer) => {
         entry.answer = answer
         countCall(this.#setup.requests.metrics, webhook, request.operation, mutating, (clock.now - since) / 1000, answer, 'body' in answer ? readAnswer(answer.body, entry.uid, mutating) : answer)
         if (--this.#asking > 0) return
