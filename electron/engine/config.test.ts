@@ -41,7 +41,7 @@ describe('the cluster file', () => {
   it('tells the plugin what it is to do, and says what it could be told', () => {
     expect(parseClusterConfig('cni: {plugin: flannel, backend: host-gw}')).toMatchObject({ cni: 'flannel', cniOptions: { backend: 'host-gw' } })
     expect(problemsOf('cni: {plugin: flannel, backend: udp, mtu: 1}')).toEqual([
-      'cni.backend: "udp" is not allowed; allowed: vxlan, host-gw, wireguard',
+      'cni.backend: "udp" is not allowed; allowed: vxlan, host-gw, ipip, wireguard',
       'cni.mtu: unknown key (value 1); allowed: plugin, backend',
     ])
     expect(problemsOf('cni: {plugin: lila}')).toEqual(['cni.plugin: "lila" is not allowed; allowed: bridge, flannel, calico, cilium, weave, kube-router, antrea, aws-vpc'])

@@ -6,13 +6,14 @@ import { internalIp, podSubnets } from './bridge-link.ts'
 import { CNI_CONF } from './flannel-manifests.ts'
 import { haveFlannelRules, writeFlannelRules } from './flannel-rules.ts'
 import { BACKENDS, HostGwBackend, type Backend, type BackendType, type Lease } from './flannel-backend.ts'
+import { IpipBackend } from './flannel-ipip.ts'
 import { VNI, VxlanBackend } from './flannel-vxlan.ts'
 import { WireguardBackend } from './flannel-wireguard.ts'
 import { PeerReader, type PeerKind } from './shared-peers.ts'
 import type { Agent, NodeContext } from './types.ts'
 
 /**
- * flanneld with the Kubernetes subnet manager and the backends vxlan, host-gw and wireguard: pkg/backend, pkg/subnet/kube and
+ * flanneld with the Kubernetes subnet manager and the backends vxlan, host-gw, ipip and wireguard: pkg/backend, pkg/subnet/kube and
  * Documentation/backends.md of flannel-io/flannel. Everything that it writes stays when it stops, but for WireGuard's devices.
  */
 export const SUBNET_ENV = '/run/flannel/subnet.env'
@@ -62,7 +63,7 @@ export class FlannelAgent implements Agent {
     this.#device = device
     this.#backends = context.config.podCIDR.map((cluster): Backend => {
       const { version } = parseCidr(cluster)
-      return type === 'host-gw' ? new HostGwBackend(context, version, this.#log) : type === 'wireguard' ? new WireguardBackend(context, version, this.#log) : new VxlanBackend(context, version, directRouting)
+      return type === 'host-gw' ? new HostGwBackend(context, version, this.#log) : type === 'ipip' ? new IpipBackend(context, this.#log, directRouting) : type === 'wireguard' ? new WireguardBackend(context, version, this.#log) : new VxlanBackend(context, version, directRouting)
     })
     this.#stopWatch = context.client.watch<Node>('nodes', { fieldSelector: `metadata.name=${context.name}` }, (event) => {
       if (this.#stopped || (event.type !== 'ADDED' && event.type !== 'MODIFIED')) return
@@ -117,7 +118,7 @@ export class FlannelAgent implements Agent {
     machine.fs.writeFile(SUBNET_ENV, `${env}FLANNEL_MTU=${underlay.mtu - this.#backends[0]!.overhead}\nFLANNEL_IPMASQ=true\n`)
     this.#log('main.go:426', `Wrote subnet file to ${SUBNET_ENV}`)
     this.#log('main.go:430', 'Running backend.')
-    this.#log({ vxlan: 'vxlan_network.go:68', 'host-gw': 'route_network.go:55', wireguard: 'wireguard_network.go:73' }[this.#type], `${this.#type === 'vxlan' ? 'w' : 'W'}atching for new subnet leases`)
+    this.#log({ vxlan: 'vxlan_network.go:68', 'host-gw': 'route_network.go:55', ipip: 'route_network.go:55', wireguard: 'wireguard_network.go:73' }[this.#type], `${this.#type === 'vxlan' ? 'w' : 'W'}atching for new subnet leases`)
     this.#watchPeers()
     this.#ensure()
   }
@@ -254,7 +255,7 @@ function readLease(annotations: Readonly<Record<string, string>>, subnet: Cidr, 
   const publicIp = annotations[KEYS[version].ip]
   const type = BACKENDS.find((t) => t === annotations[`${PREFIX}/backend-type`])
   if (!data || !publicIp || !type) return undefined
-  if (type === 'host-gw') return { type, subnet, publicIp }
+  if (type === 'host-gw' || type === 'ipip') return { type, subnet, publicIp }
   try {
     const { VtepMAC: mac, PublicKey: publicKey } = (JSON.parse(data) as { VtepMAC?: Mac; PublicKey?: string } | null) ?? {}
     if (type === 'wireguard') return publicKey ? { type, subnet, publicIp, publicKey } : undefined

@@ -1,10 +1,10 @@
 import { networkOf } from '../network/address.ts'
-import type { Cidr, Ip, Link, Mac } from '../network/types.ts'
+import type { Cidr, Ip, Link, Mac, Route } from '../network/types.ts'
 import type { AgentLog } from './flannel-agent.ts'
 import type { NodeContext } from './types.ts'
 
 /** Backends of flanneld (Documentation/backends.md of flannel-io/flannel) that are simulated. */
-export const BACKENDS = ['vxlan', 'host-gw', 'wireguard'] as const
+export const BACKENDS = ['vxlan', 'host-gw', 'ipip', 'wireguard'] as const
 export type BackendType = (typeof BACKENDS)[number]
 
 /** What a node's flanneld has written about itself, in one family. */
@@ -38,9 +38,9 @@ const CHECK = 10_000
 /** host-gw: routes to the other nodes themselves, no tunnel. All nodes must be on one link (pkg/backend/hostgw, route_network.go). */
 export class HostGwBackend implements Backend {
   readonly version: 4 | 6
-  readonly overhead = 0
-  readonly #context: NodeContext
-  readonly #log: AgentLog
+  readonly overhead: number = 0
+  protected readonly context: NodeContext
+  protected readonly log: AgentLog
   readonly #leases = new Set<Lease>()
   device = ''
   /** Of the routing tables when all routes were there. */
@@ -48,60 +48,65 @@ export class HostGwBackend implements Backend {
   #check: ReturnType<NodeContext['clock']['schedule']> | undefined
 
   constructor(context: NodeContext, version: 4 | 6, log: AgentLog) {
-    this.#context = context
+    this.context = context
     this.version = version
-    this.#log = log
+    this.log = log
   }
 
   setUp(_subnet: Cidr, _local: Ip, underlay: Link): undefined {
     this.device = underlay.name
-    this.#watch()
+    this.watch()
+  }
+
+  /** GetRoute. */
+  protected routeTo(lease: Lease): Route & { device: string } {
+    return { destination: networkOf(lease.subnet), via: lease.publicIp, device: this.device }
   }
 
   program(lease: Lease, at: number): void {
-    const { network } = this.#context
-    this.#log(this.version === 4 ? 'route_network.go:92' : 'route_network.go:99', `Subnet added: ${lease.subnet} via ${lease.publicIp}`, at)
-    const index = network.links.get(this.device)?.index ?? 0
-    if (this.#present(lease)) this.#log('route_network.go:165', `Route to {Ifindex: ${index} Dst: ${lease.subnet} Src: <nil> Gw: ${lease.publicIp} Flags: [] Table: 0 Realm: 0} already exists, skipping.`, at)
+    const { network } = this.context
+    this.log(this.version === 4 ? 'route_network.go:92' : 'route_network.go:99', `Subnet added: ${lease.subnet} via ${lease.publicIp}`, at)
+    const index = network.links.get(this.routeTo(lease).device)?.index ?? 0
+    if (this.#present(lease)) this.log('route_network.go:165', `Route to {Ifindex: ${index} Dst: ${lease.subnet} Src: <nil> Gw: ${lease.publicIp} Flags: [] Table: 0 Realm: 0} already exists, skipping.`, at)
     else this.#route(lease, at)
     this.#leases.add(lease)
   }
 
   forget(lease: Lease, at: number): void {
     for (const known of this.#leases) if (known.subnet === lease.subnet && known.publicIp === lease.publicIp) this.#leases.delete(known)
-    this.#log('route_network.go:112', `Subnet removed: ${lease.subnet}`, at)
+    this.log('route_network.go:112', `Subnet removed: ${lease.subnet}`, at)
     try {
-      this.#context.network.routes.remove({ destination: networkOf(lease.subnet), via: lease.publicIp, device: this.device })
+      this.context.network.routes.remove(this.routeTo(lease))
     } catch {
       // The route went before: nothing is left to remove.
     }
   }
 
   stop(): void {
-    this.#context.clock.cancel(this.#check)
+    this.context.clock.cancel(this.#check)
   }
 
   #present(lease: Lease): boolean {
-    return this.#context.network.routes.to(networkOf(lease.subnet)).some((r) => r.via === lease.publicIp && r.device === this.device)
+    return this.context.network.routes.to(networkOf(lease.subnet)).some((r) => r.via === lease.publicIp && r.device === this.routeTo(lease).device)
   }
 
   /** A route that somebody else left, through a tunnel that was, gives way. */
-  #route(lease: Lease, at = this.#context.clock.now): boolean {
+  #route(lease: Lease, at = this.context.clock.now): boolean {
     try {
-      this.#context.network.routes.add({ destination: networkOf(lease.subnet), via: lease.publicIp, device: this.device }, { replace: true })
+      this.context.network.routes.add(this.routeTo(lease), { replace: true })
       return true
     } catch (error) {
-      this.#log('route_network.go:167', `Error adding route to {Dst: ${lease.subnet} Src: <nil> Gw: ${lease.publicIp} Flags: [] Table: 0 Realm: 0}: ${(error as Error).message.toLowerCase()}`, at)
+      this.log('route_network.go:167', `Error adding route to {Dst: ${lease.subnet} Src: <nil> Gw: ${lease.publicIp} Flags: [] Table: 0 Realm: 0}: ${(error as Error).message.toLowerCase()}`, at)
       return false
     }
   }
 
   /** Every ten seconds it looks whether its routes are still there. */
-  #watch(): void {
-    this.#check = this.#context.clock.schedule(CHECK, () => {
-      const { routes } = this.#context.network
+  protected watch(): void {
+    this.#check = this.context.clock.schedule(CHECK, () => {
+      const { routes } = this.context.network
       if (routes.generation !== this.#generation && this.#recover()) this.#generation = routes.generation
-      this.#watch()
+      this.watch()
     }, { background: true })
   }
 
@@ -110,7 +115,7 @@ export class HostGwBackend implements Backend {
     let all = true
     for (const lease of this.#leases) {
       if (this.#present(lease)) continue
-      if (this.#route(lease)) this.#log('route_network.go:253', `Route recovered ${lease.subnet} : ${lease.publicIp}`)
+      if (this.#route(lease)) this.log('route_network.go:253', `Route recovered ${lease.subnet} : ${lease.publicIp}`)
       else all = false
     }
     return all

@@ -7,7 +7,7 @@ export type CniOptions = Readonly<Record<string, string>>
 
 export const CNI_OPTIONS: Readonly<Record<CniName, Readonly<Record<string, readonly string[]>>>> = {
   bridge: {},
-  flannel: { backend: ['vxlan', 'host-gw', 'wireguard'] },
+  flannel: { backend: ['vxlan', 'host-gw', 'ipip', 'wireguard'] },
   calico: { encapsulation: ['IPIP', 'VXLAN', 'None', 'IPIPCrossSubnet', 'VXLANCrossSubnet'] },
   cilium: { routing: ['tunnel', 'native'], kubeProxyReplacement: ['true', 'false'], l2announcements: ['false', 'true'], egressGateway: ['false', 'true'], localRedirectPolicy: ['false', 'true'], hostFirewall: ['false', 'true'], bgpControlPlane: ['false', 'true'], hubbleRelay: ['false', 'true'] },
   weave: {},

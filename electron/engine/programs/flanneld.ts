@@ -6,7 +6,7 @@ import { klogLine } from './klog.ts'
 /** What flanneld is told: its flags (main.go of flannel-io/flannel v0.26) and net-conf.json. */
 export interface FlanneldSettings {
   type: BackendType
-  /** Of vxlan: without a tunnel to nodes on the same wire. */
+  /** Of vxlan and ipip: without a tunnel to nodes on the same wire. */
   directRouting: boolean
   /** --iface: the first that is there, by its name or address. */
   device: string | undefined
@@ -47,15 +47,19 @@ function backendOf(process: Process): Pick<FlanneldSettings, 'type' | 'directRou
   const path = '/etc/kube-flannel/net-conf.json'
   if (!process.fs.exists(path)) return failed(`Failed to create SubnetManager: failed to read net conf: open ${path}: no such file or directory`)
   let backend: Record<string, unknown>
+  let six: boolean
   try {
-    backend = (JSON.parse(process.fs.readText(path)) as { Backend?: Record<string, unknown> }).Backend ?? {}
+    const conf = JSON.parse(process.fs.readText(path)) as { Backend?: Record<string, unknown>; EnableIPv6?: boolean }
+    backend = conf.Backend ?? {}
+    six = conf.EnableIPv6 === true
   } catch (error) {
     return failed(`Failed to create SubnetManager: error parsing subnet config: ${(error as Error).message}`)
   }
   const type = backend['Type'] ?? 'udp'
   const known = BACKENDS.find((t) => t === type)
-  const directRouting = known === 'vxlan' && backend['DirectRouting'] === true
-  const more = Object.keys(backend).find((key) => key !== 'Type' && !(key === 'VNI' && backend[key] === 1) && !(key === 'Port' && backend[key] === 8472) && !(key === 'DirectRouting' && known === 'vxlan' && typeof backend[key] === 'boolean'))
+  const routes = known === 'vxlan' || known === 'ipip'
+  const directRouting = routes && backend['DirectRouting'] === true
+  const more = Object.keys(backend).find((key) => key !== 'Type' && !(key === 'VNI' && known === 'vxlan' && backend[key] === 1) && !(key === 'Port' && known === 'vxlan' && backend[key] === 8472) && !(key === 'DirectRouting' && routes && typeof backend[key] === 'boolean')) ?? (known === 'ipip' && six ? 'IPv6' : undefined)
   if (known && more === undefined) return { type: known, directRouting }
   return { code: 69, message: `podhop: not simulated: flannel's backend ${known ? `${known} with ${more}` : String(type)} (use ${BACKENDS.slice(0, -1).join(', ')} or ${BACKENDS.at(-1)!})\n` }
 }

@@ -65,6 +65,25 @@ describe('flannel with other backends than vxlan', () => {
     expect(run('kubectl logs -n kube-flannel $(kubectl -n kube-flannel get pod --field-selector spec.nodeName=worker-1 -o name)').output).toContain('Subnet added: 10.244.2.0/24 via 172.18.0.4:51820\n')
   })
 
+  it('with ipip, the nodes are the other ends of one tunnel, twenty bytes a packet; DirectRouting leaves it out', () => {
+    const { run } = house({ cni: { plugin: 'flannel', backend: 'ipip' } })
+    run(WEB)
+    const path = (): unknown => {
+      const { verdict, hops } = JSON.parse(run(`hop trace node/worker-1 ${far(run)}:80 -o json`).output) as { verdict: string; hops: { stage: string; interface?: string }[] }
+      return [verdict, hops.filter((h) => h.stage === 'encapsulate' || h.stage === 'decapsulate').map((h) => h.interface)]
+    }
+    expect(run('hop node worker-1 -- ip route').output).toContain('10.244.2.0/24 via 172.18.0.4 dev flannel.ipip onlink \n')
+    expect(run('hop node worker-1 -- ip -d addr show flannel.ipip').output).toMatch(/^\d+: flannel\.ipip@NONE: <NOARP,UP,LOWER_UP> mtu 1480 [^]*\n {4}link\/ipip 172\.18\.0\.3 brd 0\.0\.0\.0 [^]*\n {4}ipip ipip remote any local 172\.18\.0\.3 ttl inherit nopmtudisc [^]*\n {4}inet 10\.244\.1\.0\/32 scope global flannel\.ipip\n/)
+    expect(run('hop node worker-1 -- cat /run/flannel/subnet.env').output).toContain('FLANNEL_MTU=1480\n')
+    expect(path()).toEqual(['delivered', ['flannel.ipip', 'flannel.ipip']])
+    expect(run('kubectl run c --image=curlimages/curl --restart=Never -i --rm -q -- curl -s -o /dev/null -w "%{http_code}" http://web').output).toContain('200')
+    run('hop node worker-1 -- ip route del 10.244.2.0/24; sleep 11')
+    expect(path()).toEqual(['delivered', ['flannel.ipip', 'flannel.ipip']])
+    run("kubectl -n kube-flannel get cm kube-flannel-cfg -o yaml | sed 's/\"Type\": \"ipip\"/\"Type\": \"ipip\", \"DirectRouting\": true/' | kubectl apply -f - 2>/dev/null; kubectl -n kube-flannel rollout restart ds/kube-flannel-ds; kubectl -n kube-flannel rollout status ds/kube-flannel-ds; sleep 20")
+    expect(run('hop node worker-1 -- ip route').output).toContain('10.244.2.0/24 via 172.18.0.4 dev eth0')
+    expect(path()).toEqual(['delivered', []])
+  })
+
   it('DirectRouting leaves the tunnel out to nodes on the same wire, once flanneld has started anew; the log says so', () => {
     const { run } = house()
     run(WEB)
@@ -95,6 +114,6 @@ describe('flannel with other backends than vxlan', () => {
     run("kubectl -n kube-flannel get cm kube-flannel-cfg -o yaml | sed 's/\"Type\": \"vxlan\"/\"Type\": \"ipsec\"/' | kubectl apply -f - 2>/dev/null")
     run('kubectl -n kube-flannel delete pod --field-selector spec.nodeName=worker-1; sleep 5')
     const pod = run('kubectl -n kube-flannel get pod --field-selector spec.nodeName=worker-1 -o name').output.trim()
-    expect(run(`kubectl -n kube-flannel logs ${pod}`).output).toContain("podhop: not simulated: flannel's backend ipsec (use vxlan, host-gw or wireguard)")
+    expect(run(`kubectl -n kube-flannel logs ${pod}`).output).toContain("podhop: not simulated: flannel's backend ipsec (use vxlan, host-gw, ipip or wireguard)")
   })
 })
