@@ -44,6 +44,8 @@ function mayGoUnready({ spec, status }: PodDisruptionBudget): boolean {
 }
 
 function budgetsOf(server: Server, pod: Pod): PodDisruptionBudget[] {
+  // a Pod without labels is nobody's, not even of a budget that selects everything
+  if (Object.keys(pod.metadata.labels ?? {}).length === 0) return []
   const budgets = server.store.list('poddisruptionbudgets', pod.metadata.namespace) as readonly PodDisruptionBudget[]
   return budgets.filter(({ spec }) => compileLabelSelector(spec.selector).matches(pod.metadata.labels))
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Event, Job, KubeObject, Pod, PodDisruptionBudget } from '../types.ts'
+import { StatusError } from '../client.ts'
+import type { Event, Job, KubeObject, Pod, PodDisruptionBudget, Status } from '../types.ts'
 import { DisruptionController } from './disruption.ts'
 import { ownerReference } from './ownership.ts'
 import { TtlAfterFinishedController } from './ttl-after-finished.ts'
@@ -110,6 +111,47 @@ describe('what a budget allows', () => {
     expect(bench.events('NotDeleted')).toEqual(['Pod was expected by PDB default/default to be deleted but it wasn\'t'])
     bench.clock.runFor(130_000)
     expect(bench.numbers).toEqual([1, 2, 1, 3])
+  })
+})
+
+/** pkg/registry/core/pod/storage/eviction_test.go: TestEviction, TestEvictionWithETCD's budgets, TestEvictionPDBStatus. */
+describe('who may be evicted', () => {
+  interface Story { labels?: object; phase?: string; ready?: boolean; spec?: object; status?: object; other?: boolean }
+  const none = { disruptionsAllowed: 0, currentHealthy: 3, desiredHealthy: 3 }
+  const broken = { disruptionsAllowed: 0, currentHealthy: 2, desiredHealthy: 3 }
+  const TOO_SOON = "429 Cannot evict pod as it would violate the pod's disruption budget."
+  it.each<[string, Story, string, number]>([
+    ['nobody more, one that runs', { status: none }, TOO_SOON, 0],
+    ['nobody more, one that waits', { status: none, phase: 'Pending', ready: false }, 'Success', 0],
+    ['nobody more, one that succeeded', { status: none, phase: 'Succeeded', ready: false }, 'Success', 0],
+    ['nobody more, one that failed', { status: none, phase: 'Failed', ready: false }, 'Success', 0],
+    ['one more', { status: { ...none, disruptionsAllowed: 1 } }, 'Success', 0],
+    ['three more', { status: { ...none, disruptionsAllowed: 3 } }, 'Success', 2],
+    ['not one of this budget', { status: none, labels: { foo: 'other' } }, 'Success', 0],
+    ['one without labels, whatever the budget selects', { status: none, labels: {}, spec: { selector: {} } }, 'Success', 0],
+    ['before the budget was looked at', { status: { ...none, disruptionsAllowed: 1, observedGeneration: 0 } }, TOO_SOON, 1],
+    ['one of two budgets', { status: { ...none, disruptionsAllowed: 1 }, other: true }, '500 This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.', 1],
+    ['one that is not ready, enough others are', { status: none, ready: false }, 'Success', 0],
+    ['one that is not ready, too few others are', { status: broken, ready: false }, TOO_SOON, 0],
+    ['one that is not ready, IfHealthyBudget', { status: broken, ready: false, spec: { unhealthyPodEvictionPolicy: 'IfHealthyBudget' } }, TOO_SOON, 0],
+    ['one that is not ready, AlwaysAllow', { status: broken, ready: false, spec: { unhealthyPodEvictionPolicy: 'AlwaysAllow' } }, 'Success', 0],
+    ['one that is ready, AlwaysAllow', { status: broken, spec: { unhealthyPodEvictionPolicy: 'AlwaysAllow' } }, TOO_SOON, 0],
+    ['one that is not ready takes nothing from what is allowed', { status: { ...none, disruptionsAllowed: 1 }, ready: false }, 'Success', 1],
+  ])('%s', (_, { labels = { foo: 'bar' }, phase = 'Running', ready = true, spec = {}, status = {}, other }, expected, left) => {
+    const bench = new Budgets()
+    bench.budget({ minAvailable: 3, ...spec })
+    bench.status('poddisruptionbudgets', 'b', { expectedPods: 3, observedGeneration: 1, ...status })
+    if (other) bench.create('poddisruptionbudgets', { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: { name: 'c' }, spec: { minAvailable: 1, selector: { matchLabels: { foo: 'bar' } } } })
+    bench.create<Pod>('pods', { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', labels }, spec: { nodeName: 'n', containers: [container] } })
+    bench.status('pods', 'p', { phase, conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] })
+    let said: string
+    try {
+      said = bench.client.createSubresource<Status>('pods', 'default', 'p', 'eviction', { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'p', namespace: 'default' } }).status!
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error
+      said = `${error.status.code} ${error.message}`
+    }
+    expect([said, bench.numbers[0]]).toEqual([expected, left])
   })
 })
 
