@@ -11,9 +11,10 @@ import { partOf, validators } from './files.ts'
 import { enter } from './limit-conn.ts'
 import { passLimits } from './limit-req.ts'
 import { findLocation, findServer } from './matching.ts'
-import { reason, specialPage } from './pages.ts'
+import { certificatePage, reason, specialPage } from './pages.ts'
 import { normalize } from './paths.ts'
 import { passOn } from './proxy.ts'
+import { unfitClient } from './client-verify.ts'
 import { clientOf } from './real-ip.ts'
 import { expiresHeaders, withCharset } from './response-headers.ts'
 import { run } from './rewrite.ts'
@@ -77,6 +78,9 @@ export class Answerer {
     variables.load = this.#load
     const turn: Turn = { variables, server, settings: server.settings, changes: 0, inError: false, done }
     if (path === undefined || (host === undefined && request.version === '1.1')) return this.#special(turn, 400)
+    const { tls } = request
+    const unfit = tls && unfitClient(server.clients, findServer(this.#configuration.servers.filter((s) => s.listens.some((l) => l.ssl)), request.localAddress, request.localPort, tls.serverName ?? '').clients, variables.host, request, this.#process.clock.wall())
+    if (unfit !== undefined) return this.#fail(turn, unfit)
     const result = run(server.settings.operations, variables)
     if (result?.kind === 'return') return this.#returned(turn, result.status, result.text)
     this.#locate(turn)
@@ -342,12 +346,14 @@ export class Answerer {
   }
 
   #special(turn: Turn, code: number, extra: Headers = []): void {
-    const status = turn.inError ? (turn.as ?? code) : code
+    // 495 and 496 have pages of their own
+    const asked = turn.inError ? (turn.as ?? code) : code
+    const status = asked === 495 || asked === 496 ? 400 : asked
     const { request } = turn.variables
     // 444: the connection ends without an answer
     const close = !request.keepAlive || [400, 413, 414, 444, 500, 501].includes(status)
     const empty = status === 204 || status === 200
-    const body = encodeUtf8(empty ? '' : specialPage(status, this.#tokens))
+    const body = encodeUtf8(empty ? '' : asked === 495 || asked === 496 ? certificatePage(asked, this.#tokens) : specialPage(status, this.#tokens))
     const headers: Headers = [...(status === 204 ? this.#own(undefined, undefined) : this.#own(empty ? turn.settings.defaultType : 'text/html', String(body.length))), ...extra.filter(([n]) => n === 'Location'), ['Connection', close ? 'close' : 'keep-alive'], ...extra.filter(([n]) => n !== 'Location')]
     this.#addHeaders(headers, turn, status)
     this.#done(turn, { status, headers, body, close, reason: reason(status) }, body.length)

@@ -13,7 +13,7 @@ const HARMLESS = new Set([
 const KNOWN = new Set([
   'fastcgi_pass', 'fastcgi_param', 'fastcgi_index', 'uwsgi_pass', 'scgi_pass', 'limit_rate', 'mail',
   'load_module', 'proxy_cache', 'proxy_cache_path', 'proxy_set_body', 'proxy_method', 'proxy_bind', 'proxy_cookie_path',
-  'proxy_cookie_domain', 'proxy_pass_header', 'proxy_ssl_certificate', 'proxy_ssl_name', 'proxy_ssl_trusted_certificate', 'proxy_ignore_headers', 'proxy_store', 'ssl_client_certificate', 'ssl_verify_client', 'ssl_stapling', 'ssl_trusted_certificate', 'dav_methods', 'random_index', 'memcached_pass', 'js_import', 'perl', 'if_modified_since', 'max_ranges', 'addition_types', 'merge_slashes', 'ignore_invalid_headers', 'charset_types', 'add_before_body', 'add_after_body', 'add_trailer', 'image_filter', 'secure_link', 'slice', 'ssi', 'userid', 'xslt_stylesheet',
+  'proxy_cookie_domain', 'proxy_pass_header', 'proxy_ssl_certificate', 'proxy_ssl_name', 'proxy_ssl_trusted_certificate', 'proxy_ignore_headers', 'proxy_store', 'ssl_crl', 'ssl_ocsp', 'ssl_stapling', 'dav_methods', 'random_index', 'memcached_pass', 'js_import', 'perl', 'if_modified_since', 'max_ranges', 'addition_types', 'merge_slashes', 'ignore_invalid_headers', 'charset_types', 'add_before_body', 'add_after_body', 'add_trailer', 'image_filter', 'secure_link', 'slice', 'ssi', 'userid', 'xslt_stylesheet',
 ])
 
 /** Accepted, and told of where it would be seen. */

@@ -2,6 +2,7 @@ import type { Task } from '../../machine/task.ts'
 import type { Process } from '../../machine/types.ts'
 import { pemBlocks, readCertificates } from '../tls/x509.ts'
 import { accountWarnings, checkAccount } from './account.ts'
+import { loadClientVerify } from './client-verify.ts'
 import { ConfigError, parseConfig } from './config.ts'
 import { readConfiguration } from './server.ts'
 import type { Configuration } from './settings.ts'
@@ -41,6 +42,7 @@ export function* loadConfiguration(process: Process, file: string, files: Config
   checkAccount(process, configuration.account)
   configuration.warnings.unshift(...accountWarnings(process, configuration.account))
   checkCertificates(process, configuration)
+  for (const server of configuration.servers) if (server.listens.some((l) => l.ssl)) server.clients = loadClientVerify(process, server.clients)
   yield* resolveUpstreams(process, [...configuration.upstreams.values(), ...(configuration.stream?.upstreams.values() ?? [])])
   return configuration
 }

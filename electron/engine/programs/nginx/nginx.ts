@@ -15,6 +15,7 @@ import { readCertificates } from '../tls/x509.ts'
 import { accountOf } from '../gosu.ts'
 import { makeTemporary, writePid } from './account.ts'
 import { Answerer, type Answer } from './answer.ts'
+import { asksClients } from './client-verify.ts'
 import { ConfigError, NotSimulated } from './config.ts'
 import { loadConfiguration } from './load.ts'
 import { findServer } from './matching.ts'
@@ -306,7 +307,7 @@ export class Nginx {
           },
           select: ({ serverName }) => {
             const server = findServer(this.#configuration.servers.filter((s) => s.listens.some((l) => l.ssl)), address, port, serverName ?? '')
-            return server.certificate === undefined ? { alert: ALERTS.unrecognizedName } : { chain: readCertificates(process.fs.readText(server.certificate.file)) }
+            return server.certificate === undefined ? { alert: ALERTS.unrecognizedName } : { chain: readCertificates(process.fs.readText(server.certificate.file)), clients: asksClients(server.clients) }
           },
           plain: () => {
             const body = plainPage(this.#configuration.tokens ? this.#version : undefined)

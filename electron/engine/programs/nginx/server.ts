@@ -1,6 +1,7 @@
 import { isValidIp, tryParseCidr } from '../../network/address.ts'
 import { readAccount } from './account.ts'
 import { readGeo, readSplit } from './computed.ts'
+import { NO_CLIENT_VERIFY, readClientVerify } from './client-verify.ts'
 import { ConfigError, NotSimulated, type Directive } from './config.ts'
 import { absolute, misplaced, onOff, other, readListen } from './directives.ts'
 import { readConnectionLimit, readConnectionZone } from './limit-conn.ts'
@@ -72,6 +73,7 @@ class Reader {
   readonly #names = new Set<string>()
   readonly #texts: string[] = []
   #http2 = false
+  #clients = NO_CLIENT_VERIFY
 
   constructor(configuration: Configuration) {
     this.#configuration = configuration
@@ -107,6 +109,7 @@ class Reader {
       else if (d.name === 'types') this.#configuration.types = typesOf(d)
       else if (d.name === 'location') throw misplaced(d)
       else if (d.name === 'http2') this.#http2 = onOff(d)
+      else if (readClientVerify(d, this.#clients)) this.#clients = readClientVerify(d, this.#clients)!
       else if (!this.#setting(d, settings, own)) other(d, this.#configuration.warnings)
     }
     for (const server of servers) this.#configuration.servers.push(this.#server(server, settings))
@@ -126,7 +129,7 @@ class Reader {
   }
 
   #server(directive: Directive, inherited: Settings): VirtualServer {
-    const server: VirtualServer = { listens: [], names: [], settings: below(inherited), locations: [], http2: this.#http2 }
+    const server: VirtualServer = { listens: [], names: [], settings: below(inherited), locations: [], http2: this.#http2, clients: this.#clients }
     const own: Own = {}
     const locations: Directive[] = []
     for (const d of directive.block ?? []) {
@@ -134,6 +137,7 @@ class Reader {
       else if (d.name === 'server_name') server.names.push(...d.args.map((n) => n.toLowerCase()))
       else if (d.name === 'location') locations.push(d)
       else if (d.name === 'http2') server.http2 = onOff(d)
+      else if (readClientVerify(d, server.clients)) server.clients = readClientVerify(d, server.clients)!
       else if (d.name === 'ssl_certificate') server.certificate = { file: absolute(d.args[0] ?? ''), directive: d }
       else if (d.name === 'ssl_certificate_key') server.key = { file: absolute(d.args[0] ?? ''), directive: d }
       else if (['server', 'http', 'upstream', 'events', 'proxy_pass', 'map', 'log_format', 'limit_req_zone', 'limit_conn_zone'].includes(d.name)) throw misplaced(d)

@@ -1,6 +1,7 @@
 import type { Cidr } from '../../network/types.ts'
 import type { Account } from './account.ts'
 import type { AutoIndex } from './autoindex.ts'
+import type { ClientVerify } from './client-verify.ts'
 import type { Computed } from './computed.ts'
 import type { Directive } from './config.ts'
 import type { ConnectionLimit, ConnectionZone } from './limit-conn.ts'
@@ -82,6 +83,7 @@ export interface VirtualServer {
   /** Of TLS: PEM files, and where they were named. */
   certificate?: { file: string; directive: Directive }
   key?: { file: string; directive: Directive }
+  clients: ClientVerify
 }
 
 export interface Configuration {

@@ -3,6 +3,7 @@ import { decodeUtf8 } from '../../text.ts'
 import { basicCredentials } from '../http/htpasswd.ts'
 import { headerOf } from '../http/message.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
+import { CLIENT_VARIABLES, clientVariable } from './client-verify.ts'
 import { ConfigError } from './config.ts'
 import type { Configuration, VirtualServer } from './settings.ts'
 import { IDLE, type Load } from './status.ts'
@@ -11,7 +12,7 @@ import { accessTime } from './time.ts'
 const NAMES = new Set([
   'args', 'binary_remote_addr', 'body_bytes_sent', 'bytes_sent', 'connection', 'connections_active', 'connections_reading', 'connections_waiting', 'connections_writing', 'content_length', 'content_type', 'document_root', 'document_uri', 'host', 'hostname', 'https', 'is_args', 'msec', 'nginx_version', 'pid',
   'proxy_add_x_forwarded_for', 'proxy_host', 'proxy_port', 'proxy_protocol_addr', 'proxy_protocol_port', 'query_string', 'realip_remote_addr', 'realip_remote_port', 'remote_addr', 'remote_port', 'remote_user', 'request', 'request_body', 'request_filename', 'request_id', 'request_length',
-  'request_method', 'request_time', 'request_uri', 'scheme', 'server_addr', 'server_name', 'server_port', 'server_protocol', 'ssl_cipher', 'ssl_protocol', 'ssl_server_name', 'status', 'time_iso8601', 'time_local',
+  'request_method', 'request_time', 'request_uri', 'scheme', 'server_addr', 'server_name', 'server_port', 'server_protocol', ...CLIENT_VARIABLES, 'ssl_cipher', 'ssl_protocol', 'ssl_server_name', 'status', 'time_iso8601', 'time_local',
   'upstream_addr', 'upstream_connect_time', 'upstream_header_time', 'upstream_response_length', 'upstream_response_time', 'upstream_status', 'uri',
 ])
 const PREFIXES = ['http_', 'arg_', 'cookie_', 'sent_http_', 'upstream_http_']
@@ -123,6 +124,7 @@ export class Variables {
     const { request } = this
     const { clock } = this.#process
     const seconds = (ms: number): string => (ms / 1000).toFixed(3)
+    if (name.startsWith('ssl_client_')) return clientVariable(name.slice('ssl_client_'.length), this.server.clients, request, clock.wall())
     switch (name) {
       case 'hostname': return this.#process.machine.hostname
       case 'remote_addr': case 'binary_remote_addr': return request.remoteAddress
