@@ -62,7 +62,9 @@ it('of a known connection the monitor shows what is new: monitor-aggregation is 
   w.cluster.clock.runFor(100)
   expect(seen()).toBe(2)
   monitor.process.signal('SIGINT')
-  expect(run('monitor', '--type', 'constructor')).toContain('podhop: not simulated: cilium-dbg monitor --type constructor')
+  expect(run('monitor', '--type', 'constructor')).toBe('Error: invalid argument "constructor" for "-t, --type" flag: Unknown type (constructor). Please use one of the following ones [agent capture debug drop l7 policy-verdict recorder trace trace-sock]\n')
+  expect(run('monitor', '-t', 'debug')).toContain('podhop: not simulated: cilium-dbg monitor --type debug (use ')
+  expect(run('monitor', '--to', 'web')).toBe('Error: invalid argument "web" for "--to" flag: strconv.Atoi: parsing "web": invalid syntax\n')
 })
 
 it('the policy map, and drops while they happen', () => {
@@ -79,6 +81,11 @@ it('the policy map, and drops while they happen', () => {
   w.cluster.clock.runFor(20)
   expect(monitor.text()).toMatch(/xx drop \(Policy denied\) flow 0x[0-9a-f]+ to endpoint \d+, .* identity \d+->\d+: [\d.]+:\d+ -> [\d.]+:80 tcp SYN\n/)
   monitor.process.signal('SIGINT')
+  const both = start('monitor', '-t', 'drop', '-t', 'policy-verdict', '--related-to', String(endpoint.id))
+  w.connect(w.cluster.podNetwork('default', 'client')!, w.ip('web'), 80)
+  w.cluster.clock.runFor(20)
+  expect([...new Set(both.text().split('\n').slice(2, -1).map((line) => line.split(' ').slice(0, 2).join(' ')))]).toEqual(['Policy verdict', 'xx drop'])
+  both.process.signal('SIGINT')
 })
 
 it('status, and what is not simulated', () => {
