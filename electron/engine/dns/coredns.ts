@@ -2,7 +2,7 @@ import type { KubernetesClient } from '../kubernetes/client.ts'
 import { Signal, sleep, type Task } from '../machine/task.ts'
 import type { Process, Program } from '../machine/types.ts'
 import { joinHostPort } from '../network/address.ts'
-import { dnsQuery, type DnsMessage } from '../network/wire/dns.ts'
+import { dnsQuery, type DnsEdnsOption, type DnsMessage } from '../network/wire/dns.ts'
 import { goDuration } from '../kubernetes/kubelet/go-duration.ts'
 import { parseGoFlags, type FlagSpec } from '../programs/go-flags.ts'
 import { GO_NOT_FOUND, serveGo, splitTarget, type GoAnswer } from '../programs/http/go.ts'
@@ -79,6 +79,8 @@ class Instance {
   #lastGood = ''
   readonly #metrics = new Metrics()
   #fatal: string | undefined
+  /** NSID, EXPIRE, COOKIE, TCP KEEPALIVE and PADDING, and those that rules name. */
+  readonly #supported = new Set([3, 9, 10, 11, 12])
   readonly #wake = new Signal()
 
   constructor(options: CoreDnsOptions) {
@@ -176,6 +178,8 @@ class Instance {
       log: (line) => this.#out.write(`${line}\n`),
       metrics: this.#metrics,
       file: (path) => process.resolve(path),
+      echoed: (options) => this.#echoed(options),
+      supports: (code) => void this.#supported.add(code),
       lookup: (name, type, client = here) => chainFor(running.groups.flatMap((g) => (g.transport === 'dns' && g.port === this.#port ? g.members : [])), { query: dnsQuery(0, name, type), client, name, type })?.lookup(name, type, client) ?? nothing(),
     }
     try {
@@ -280,7 +284,13 @@ class Instance {
     if (question.class !== 'IN' && !members.some(({ chain }) => chain.plugins.some((p) => p.name === 'chaos' || p.name === 'forward'))) return replyTo(query, { rcode: 'REFUSED' })
     const request = { query, client, name: question.name, type: question.type }
     const chain = chainFor(members, request)
-    return chain ? yield* chain.serve(request) : replyTo(query, { rcode: 'REFUSED' })
+    const reply = chain ? yield* chain.serve(request) : replyTo(query, { rcode: 'REFUSED' })
+    // what comes back of the question itself, not of another server's answer
+    return reply?.edns && reply.edns.options === query.edns?.options ? { ...reply, edns: { ...reply.edns, options: this.#echoed(query.edns.options) } } : reply
+  }
+
+  #echoed(options: readonly DnsEdnsOption[]): DnsEdnsOption[] {
+    return options.filter(({ code }) => this.#supported.has(code))
   }
 
   // ---- the loop plugin ----------------------------------------------------------------------------------------

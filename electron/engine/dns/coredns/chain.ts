@@ -1,6 +1,6 @@
 import type { Task } from '../../machine/task.ts'
 import type { Process } from '../../machine/types.ts'
-import { dnsQuery, type DnsMessage, type DnsRecord } from '../../network/wire/dns.ts'
+import { dnsQuery, type DnsEdnsOption, type DnsMessage, type DnsRecord } from '../../network/wire/dns.ts'
 import { replyTo, type DnsClient } from '../server.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -44,6 +44,9 @@ export interface PluginContext {
   process: Process
   log(line: string): void
   readonly metrics: Metrics
+  /** Options of EDNS that go back with an answer (request/edns0.go), and another that does. */
+  echoed(options: readonly DnsEdnsOption[]): DnsEdnsOption[]
+  supports(code: number): void
   /** Where a file of the Corefile is (plugin/root). */
   file(path: string): string
   /** Asks the whole server again: names that a plugin cannot complete by itself. */

@@ -170,7 +170,7 @@ function make(name: string, directives: readonly CorefileDirective[], block: Ser
     case 'dns64':
       return [makeDns64(directive, context, server)]
     case 'rewrite':
-      return [makeRewrite(directives, context)]
+      return [makeRewrite(directives, context, block.keys[0]?.port ?? 53, (request, label) => metadataIn(setup, request, label))]
     case 'template':
       return [makeTemplate(directives, context, zones)]
     case 'acl':

@@ -1,8 +1,9 @@
 import type { Task } from '../../machine/task.ts'
-import { DNS_RCODES, DNS_TYPES, type DnsMessage, type DnsRecord } from '../../network/wire/dns.ts'
+import { DNS_RCODES, DNS_TYPES, type DnsEdnsOption, type DnsMessage, type DnsRecord } from '../../network/wire/dns.ts'
 import { absoluteName } from '../names.ts'
 import type { DnsPlugin, DnsRequest, Next, PluginContext } from './chain.ts'
 import { goRegExp } from './go-regexp.ts'
+import { ednsRule, type EdnsRule, type EdnsSurroundings } from './rewrite-edns0.ts'
 
 /** CoreDNS' rewrite plugin: the question is another one inside, and the answer is put back (plugin/rewrite). */
 export type RewriteRule = {
@@ -10,6 +11,8 @@ export type RewriteRule = {
   continues: boolean
   /** The question as this rule makes it, and what is done to each record of the answer; undefined: it does not match. */
   apply(question: Question): (Question & { answer: AnswerRule[]; target?: TargetRule }) | undefined
+  /** Instead: what it makes of the options of EDNS. */
+  edns?: EdnsRule
 }
 interface Question { name: string; type: string; class?: string }
 /** Where a CNAME of the answer leads instead; undefined: where it did. */
@@ -18,8 +21,6 @@ type AnswerRule = (record: DnsRecord, reply: DnsMessage) => DnsRecord
 
 /** A rule that cannot be; the message follows "plugin/rewrite: ". */
 export class RewriteError extends Error {}
-/** One that Podhop does not know. */
-export class RewriteUnknown extends Error {}
 
 export class RewritePlugin implements DnsPlugin {
   readonly name = 'rewrite'
@@ -37,7 +38,18 @@ export class RewritePlugin implements DnsPlugin {
     const targets: TargetRule[] = []
     let kind = request.query.questions[0]?.class ?? 'IN'
     let matched = false
+    let { edns } = request.query
+    const reverts: ((options: readonly DnsEdnsOption[]) => DnsEdnsOption[])[] = []
     for (const rule of this.#rules) {
+      if (rule.edns) {
+        const changed = rule.edns({ ...request, query: edns ? { ...request.query, edns } : request.query })
+        if (!changed) continue
+        matched = true
+        edns = changed.edns
+        if (changed.revert) reverts.push(changed.revert)
+        if (!rule.continues) break
+        continue
+      }
       const result = rule.apply({ name: question.name.toLowerCase(), type: question.type, class: kind })
       if (!result) continue
       matched = true
@@ -49,11 +61,14 @@ export class RewritePlugin implements DnsPlugin {
     }
     if (!matched) return yield* next()
     const original = request.query.questions
-    const inner = { ...request.query, questions: original.map((q, i) => (i === 0 ? { ...q, name: question.name, type: question.type, class: kind } : q)) }
+    const inner = { ...request.query, ...(edns ? { edns } : {}), questions: original.map((q, i) => (i === 0 ? { ...q, name: question.name, type: question.type, class: kind } : q)) }
     let reply = yield* next({ ...request, name: question.name, type: question.type, query: inner })
     for (const target of targets) reply = reply && (yield* this.#elsewhere(reply, target, question.type, request.client))
     if (!reply) return undefined
     const result: DnsMessage = { ...reply, questions: original }
+    // what comes back of the question itself is what is known here
+    if (edns && reply.edns?.options === edns.options) result.edns = { ...reply.edns, options: this.#context.echoed(edns.options) }
+    if (result.edns && reverts.length > 0) result.edns = { ...result.edns, options: reverts.reduceRight((options, revert) => revert(options), [...result.edns.options]) }
     const backwards = [...answer].reverse()
     const put = (records: readonly DnsRecord[]): DnsRecord[] => records.map((r) => backwards.reduce((record, rule) => rule(record, result), r))
     return Object.assign(result, { authorities: put(reply.authorities), answers: put(reply.answers), additionals: put(reply.additionals) })
@@ -81,7 +96,7 @@ const revalued = (rewrite: (name: string) => string): AnswerRule => (record) => 
   return data.type === 'SOA' ? { ...record, data: { ...data, primary: rewrite(data.primary) } } : record
 }
 
-export function parseRewrite(args: readonly string[]): RewriteRule {
+export function parseRewrite(args: readonly string[], surroundings: EdnsSurroundings): RewriteRule {
   const first = args[0]?.toLowerCase()
   const moded = first === 'continue' || first === 'stop'
   const continues = first === 'continue'
@@ -104,7 +119,11 @@ export function parseRewrite(args: readonly string[]): RewriteRule {
     case 'cname':
       return { continues, apply: cnameRule(values) }
     case 'edns0':
-      throw new RewriteUnknown(kind.toLowerCase())
+      try {
+        return { continues, apply: () => undefined, edns: ednsRule(values, surroundings) }
+      } catch (error) {
+        throw new RewriteError((error as Error).message)
+      }
     default:
       throw new RewriteError(`invalid rule type ${JSON.stringify(args[0])}`)
   }

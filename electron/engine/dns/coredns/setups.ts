@@ -14,7 +14,7 @@ import { goRegExp } from './go-regexp.ts'
 import { KubernetesPlugin } from './kubernetes.ts'
 import { LOG_FORMATS, LogPlugin, type LogRule, type Metadata } from './log.ts'
 import { BufsizePlugin, ErrorsPlugin, type Consolidation } from './plugins.ts'
-import { parseRewrite, RewriteError, RewritePlugin, RewriteUnknown } from './rewrite.ts'
+import { parseRewrite, RewriteError, RewritePlugin } from './rewrite.ts'
 import { TransferPlugin } from './transfer.ts'
 import { ZoneError, ZoneUnknown } from './zone-file.ts'
 import { parseTemplate, TemplatePlugin, type DnsTemplate, type TemplateText } from './template.ts'
@@ -153,12 +153,12 @@ export function makeAutopath(directive: CorefileDirective, zones: readonly strin
   return new AutopathPlugin(of, () => list)
 }
 
-export function makeRewrite(directives: readonly CorefileDirective[], context: PluginContext): RewritePlugin {
+export function makeRewrite(directives: readonly CorefileDirective[], context: PluginContext, serverPort: number, metadata: Metadata): RewritePlugin {
+  const surroundings = { serverPort, metadata, supports: context.supports }
   return new RewritePlugin(context, directives.map((directive) => {
     try {
-      return parseRewrite(directive.args.length < 2 ? [...directive.args, ...directive.block.flat()] : directive.args)
+      return parseRewrite(directive.args.length < 2 ? [...directive.args, ...directive.block.flat()] : directive.args, surroundings)
     } catch (error) {
-      if (error instanceof RewriteUnknown) throw new NotSimulated(`CoreDNS rewrite ${error.message}`)
       if (error instanceof RewriteError) throw plain(directive, error.message)
       throw error
     }
