@@ -62,6 +62,11 @@ describe('the administrator, by the certificate in the kubeconfig', () => {
     expect(run('openssl x509 -in admin.crt -noout -subject -issuer -dates; openssl verify -CAfile ca.crt admin.crt').output).toBe(
       'subject=O = kubeadm:cluster-admins, CN = kubernetes-admin\nissuer=CN = kubernetes\nnotBefore=Jan  5 08:00:00 2026 GMT\nnotAfter=Jan  5 08:00:00 2027 GMT\nadmin.crt: OK\n',
     )
+    const digest = run("grep -v CERTIFICATE admin.crt | base64 -d | sha256sum | cut -d' ' -f1").output.trim()
+    const extra = (more: string): string => run(`kubectl auth whoami -o jsonpath='{.status.userInfo.extra}' ${more}`).output
+    expect(extra('')).toBe(`{"authentication.kubernetes.io/credential-id":["X509SHA256=${digest}"]}`)
+    expect(extra('--as kubernetes-admin')).toBe('')
+    expect(run(`curl -s --cacert ca.crt --cert admin.crt --key admin.key -H 'Content-Type: application/json' -d '{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1"}' https://172.18.0.2:6443/apis/authentication.k8s.io/v1/selfsubjectreviews | jq -c .status.userInfo.extra`).output).toBe(`{"authentication.kubernetes.io/credential-id":["X509SHA256=${digest}"]}\n`)
     const ask = 'curl -s --cacert ca.crt https://172.18.0.2:6443/api/v1/namespaces/kube-system/secrets'
     expect(run(`${ask} --cert admin.crt --key admin.key | jq -r .kind`).output).toBe('SecretList\n')
     expect(run(`${ask} | jq -r .message`).output).toBe('secrets is forbidden: User "system:anonymous" cannot list resource "secrets" in API group "" in the namespace "kube-system"\n')

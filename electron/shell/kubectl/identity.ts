@@ -36,7 +36,12 @@ export function identified(client: KubernetesClient, config: ClientConfig, wall:
 }
 
 export function asIdentity(client: KubernetesClient, { shown, as = shown }: Identity): KubernetesClient {
-  return as === ADMIN ? client : asUser(client, as)
+  return isAdministrator(as) ? client : asUser(client, as)
+}
+
+/** Whoever has kubeadm's admin.conf, or what is as good. */
+function isAdministrator({ name, groups }: User): boolean {
+  return name === ADMIN.name && ADMIN.groups.every((group) => groups.includes(group))
 }
 
 export interface Identity {
@@ -62,9 +67,7 @@ export function identityOf(client: KubernetesClient, config: ClientConfig, wall:
 
 /** Who shows a client's certificate. Throws what Go's TLS has against the files. */
 function holder(config: ClientConfig, wall: number): User | undefined {
-  const user = userOfCertificate(read(config.credential('client-certificate') ?? '', config.credential('client-key') ?? ''), wall)
-  // whoever has kubeadm's admin.conf, or what is as good
-  return user?.name === ADMIN.name && ADMIN.groups.every((group) => user.groups.includes(group)) ? ADMIN : user
+  return userOfCertificate(read(config.credential('client-certificate') ?? '', config.credential('client-key') ?? ''), wall)
 }
 
 /** What was read last is asked for with each command. */

@@ -98,7 +98,7 @@ export const selfSubjectRulesReview: Kind<Review<{ namespace?: string }, RulesSt
 export const selfSubjectReview: Kind<KubeObject & { status: object }> = {
   ...review('SelfSubjectReview', 'selfsubjectreviews', 'authentication.k8s.io'),
   answer(object, { store }, user) {
-    const extra = user.name === ADMIN.name ? { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${certificateHash(store)}`] } : user.extra
+    const extra = user.extra ?? (user === ADMIN ? { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${certificateHash(store)}`] } : undefined)
     object.status = { userInfo: userInfo({ ...user, ...(extra ? { extra } : {}) }) }
     return object
   },
@@ -118,7 +118,7 @@ export const tokenReview: Kind<Review<{ token?: string; audiences?: string[] }, 
   },
 }
 
-/** Of the administrator the server is not shown the certificate: 64 digits that are each cluster's own. */
+/** Of an administrator who comes with the token of podhop serve the server is not shown a certificate: 64 digits that are each cluster's own. */
 function certificateHash(store: Store): string {
   return ['kube-system', 'kube-public'].map((name) => (store.get('namespaces', '', name)?.metadata.uid ?? '').replaceAll('-', '')).join('')
 }
