@@ -55,7 +55,6 @@ test.each([
   ['.:53 {\n  acl {\n    deny net *\n  }\n}\n', 'plugin/acl: unexpected token "deny"; expect \'allow\', \'block\', \'filter\' or \'drop\'', 1],
   ['.:53 {\n  rewrite answer a b\n}\n', 'plugin/rewrite: response rewrites must begin with a name rule', 1],
   ['.:53 {\n  rewrite name regex (a) b{1}{2}\n}\n', 'plugin/rewrite: the rewrite regex pattern (b{1}{2}.) uses more subexpressions than its corresponding matching regex pattern ((a))', 1],
-  ['.:53 {\n  dnssec\n}\n', 'podhop: not simulated: CoreDNS plugin dnssec', 69],
   ['.:53 {\n  import nowhere\n}\n', '/etc/coredns/Corefile:2 - Error during parsing: File to import not found: nowhere', 1],
   ['.:53 {\n  cache 0\n}\n', 'plugin/cache: cache TTL can not be zero or negative: 0', 1],
   ['.:53 {\n  errors\n  errors\n}\n', 'plugin/errors: this plugin can only be used once per Server Block', 1],
