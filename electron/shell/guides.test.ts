@@ -33,7 +33,7 @@ describe('"Debug Services"', () => {
     expect(type(lab, 'kubectl get endpoints hostnames 2>/dev/null')).toMatch(/^NAME +ENDPOINTS +AGE\nhostnames +(10\.244\.\d\.\d+:9376,?){3} +\d+s\n$/)
 
     const node = (command: string): string => type(lab, `hop node worker-1 -- ${command}`)
-    expect(node("sh -c 'ps auxw | grep kube-proxy'")).toMatch(/^root +\d+ .* \/usr\/local\/bin\/kube-proxy --config=\/var\/lib\/kube-proxy\/config\.conf --hostname-override=worker-1\n/)
+    expect(node("sh -c 'ps auxw | grep kube-proxy'")).toMatch(/^root +\d+ .* \/usr\/local\/bin\/kube-proxy --config=\/var\/lib\/kube-proxy\/config\.conf --hostname-override=worker-1\n[^]* grep kube-proxy\n$/)
     const rules = node("sh -c 'iptables-save | grep hostnames'").trim().split('\n')
     const count = (sign: RegExp): number => rules.filter((rule) => sign.test(rule)).length
     // the page: 1 rule in KUBE-SERVICES, a few per endpoint in KUBE-SVC-(hash), one KUBE-SEP-(hash) chain per endpoint
