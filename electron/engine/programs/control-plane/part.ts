@@ -68,7 +68,7 @@ function* startAuditing(process: Process, { client, controlPlane }: SystemServic
   const audit = auditing(process, flagsOf(process.argv), server, (line) => void warnings.push(line))
   for (const line of warnings) yield* process.printError(line)
   if ('refused' in audit) {
-    if (audit.notSimulated) return { code: 69, message: `podhop: not simulated: kube-apiserver with ${audit.refused}\n` }
+    if (audit.notSimulated) return { code: 69, message: `${audit.refused}\n` }
     return audit.isUsage ? { code: 1, message: `Error: ${audit.refused}\n` } : failure(process, 'kube-apiserver', audit.refused)
   }
   const { requests } = server

@@ -31,8 +31,8 @@ export function auditing(process: Process, flags: ReadonlyMap<string, string>, c
   const policy = policyOf(process, flags.get('audit-policy-file') ?? '', tell)
   if (typeof policy === 'string') return { refused: `loading audit policy file: ${policy}` }
   if (path === '') return { log: undefined }
-  if (path === '-') return { refused: '--audit-log-path=- (use a file)', notSimulated: true }
-  if (format === 'legacy') return { refused: '--audit-log-format=legacy (use json)', notSimulated: true }
+  if (path === '-') return { refused: 'podhop: not simulated: kube-apiserver with --audit-log-path=- (use a file)', notSimulated: true }
+  if (format === 'legacy') return { refused: 'podhop: not simulated: kube-apiserver with --audit-log-format=legacy (use json)', notSimulated: true }
   const file = process.resolve(path)
   const problem = ensureLogFile(process, file)
   if (problem !== undefined) return { refused: `ensureLogFile: ${problem}` }
