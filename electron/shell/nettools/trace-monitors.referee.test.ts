@@ -90,17 +90,19 @@ function plain(text: string): string[] {
 }
 
 function real(rules: string, monitor: string): string[] {
-  const load = monitor.startsWith('nft') ? 'nft -f -' : 'iptables-restore'
-  const script = `ip link set lo up; ${load} <<'END'
+  const nft = monitor.startsWith('nft')
+  // It has joined its group when it listens; the last packet's last line is the end. No clock decides.
+  const script = `ip link set lo up; ${nft ? 'nft -f -' : 'iptables-restore'} <<'END'
 ${rules}END
-timeout 4 ${monitor} > "$0" 2>&1 &
-sleep 1
-for p in 53 54 55; do python3 -c "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'hi', ('127.0.0.1', $p))"; done
+${monitor} > "$0" 2>&1 &
+until awk '$2 == 12 && $4 != "00000000" { found = 1 } END { exit !found }' /proc/net/netlink; do sleep 0.05; done
 python3 -c "
 import socket
-try: socket.create_connection(('127.0.0.1', 80), 1)
-except OSError: pass"
-sleep 1; wait; cat "$0"; rm "$0"`
+try: socket.create_connection(('127.0.0.1', 80), 60)
+except OSError: pass
+for port in 55, 53, 54: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'hi', ('127.0.0.1', port))"
+for i in $(seq 600); do [ $(grep -c '${nft ? 'in policy drop' : 'filter:INPUT:policy:DROP'}' "$0") -ge 2 ] && break; sleep 0.1; done
+kill %1; wait; cat "$0"; rm "$0"`
   const file = `/tmp/podhop-trace-${process.pid}-${monitor.slice(0, 3)}`
   const result = spawnSync('unshare', ['-n', 'bash', '-c', script, file], { encoding: 'utf8' })
   return plain(result.stdout)
@@ -114,13 +116,13 @@ function ours(rules: string, monitor: string): string[] {
   expect([loaded.stderr, loaded.code]).toEqual(['', 0])
   const watching = machine.start(monitor)
   network.clock.runFor(1000)
-  for (const port of [53, 54, 55]) {
+  machine.run('nc -w 1 127.0.0.1 80')
+  for (const port of [55, 53, 54]) {
     const socket = node.sockets.udp({})
     socket.send(encodeUtf8('hi'), '127.0.0.1', port)
     network.clock.runFor(100)
     socket.close()
   }
-  machine.run('nc -w 1 127.0.0.1 80')
   network.clock.runFor(1000)
   watching.process.signal('SIGINT')
   network.clock.runFor(100)
