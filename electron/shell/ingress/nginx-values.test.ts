@@ -75,4 +75,23 @@ END
     expect(status('secure.example.com')).toBe('503')
     expect(logs()).toContain('err="error obtaining certificate: local SSL certificate default/none was not found" name="ProxySSL" ingress="default/secure"')
   })
+
+  it('TCP services speak the PROXY protocol to clients and servers that want it', () => {
+    run(`kubectl create configmap told --from-literal=default.conf='server { listen 80 proxy_protocol; return 200 "$proxy_protocol_addr\\n"; }'
+      kubectl apply -f - <<'END'
+{apiVersion: v1, kind: Pod, metadata: {name: told, labels: {app: told}}, spec: {containers: [{name: c, image: nginx, volumeMounts: [{name: c, mountPath: /etc/nginx/conf.d}]}], volumes: [{name: c, configMap: {name: told}}]}}
+END
+      kubectl expose pod told --port=80; kubectl wait pod told --for=condition=Ready
+      kubectl -n ingress-nginx create configmap tcp --from-literal=9001=default/web:80:PROXY --from-literal=9002=default/told:80::PROXY --from-literal=9003=default/told:80:PROXY:PROXY
+      kubectl -n ingress-nginx patch deploy ingress-nginx-controller --type=json -p '[{"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"--tcp-services-configmap=ingress-nginx/tcp"}]'; kubectl -n ingress-nginx rollout status deploy ingress-nginx-controller; sleep 10`)
+    const inside = (command: string): string => run(`kubectl -n ingress-nginx exec deploy/ingress-nginx-controller -- ${command}`).output
+    expect(inside('curl -s --haproxy-protocol http://127.0.0.1:9001/')).toContain('Hostname: web-')
+    expect(inside('curl -s -m 5 http://127.0.0.1:9001/')).not.toContain('Hostname')
+    expect(inside('curl -s http://127.0.0.1:9002/')).toBe('127.0.0.1\n')
+    const announced = (): string => inside(`sh -c "printf 'PROXY TCP4 192.0.2.7 127.0.0.1 4000 9003\\r\\nGET / HTTP/1.0\\r\\nHost: told\\r\\n\\r\\n' | nc 127.0.0.1 9003"`).trim().split('\n').at(-1)!
+    expect(announced()).toBe('127.0.0.1')
+    run(`kubectl -n ingress-nginx patch configmap ingress-nginx-controller --type=merge -p '{"data":{"enable-real-ip":"true","proxy-real-ip-cidr":"127.0.0.0/8"}}'; sleep 5`)
+    expect(announced()).toBe('192.0.2.7')
+    expect(inside('cat /etc/nginx/nginx.conf')).toMatch(/listen +9003 proxy_protocol;\n[^}]*proxy_pass +upstream_balancer;\n\s+proxy_protocol +on;\n/)
+  })
 })

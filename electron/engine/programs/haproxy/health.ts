@@ -6,7 +6,7 @@ import type { Endpoint } from '../ingress-nginx/configuration.ts'
 import { ownerOf } from '../stream.ts'
 import { TlsClient } from '../tls/socket.ts'
 import type { Backend } from './backend.ts'
-import { announcement } from './announce.ts'
+import { announcement } from '../http/announcement.ts'
 
 /** What a check of a server has found (src/check.c). `name`: as the statistics have it. */
 export interface Health { passed: boolean; name: string; reason: string; code?: number; info: string; duration: number }

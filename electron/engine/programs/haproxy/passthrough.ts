@@ -5,7 +5,7 @@ import type { HttpRequest } from '../http/server.ts'
 import { ownerOf } from '../stream.ts'
 import { preread } from '../tls/preread.ts'
 import { haproxyTime } from './access-log.ts'
-import { announcement } from './announce.ts'
+import { announcement } from '../http/announcement.ts'
 import type { Configuration } from './configuration.ts'
 import type { Pool, Server } from './farm.ts'
 

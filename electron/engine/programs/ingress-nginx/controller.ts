@@ -124,7 +124,7 @@ export class Controller {
     const load = (): Load => ({ accepted: web.reduce((sum, s) => sum + s.accepted, 0), active: web.reduce((sum, s) => sum + s.active, 0), ...proxy.load })
     proxy.status = () => statusPage(load())
     const web: HttpServer[] = []
-    this.#streams = new Streams(process, this.#outputs.out, (text) => log('nginx.go:226', text, 'E'))
+    this.#streams = new Streams(process, this.#outputs.out, (text) => log('nginx.go:226', text, 'E'), (sender) => contains(this.#configuration?.global.realIp?.from ?? [], sender))
     try {
       const plain: HttpServer = serveHttp(process, { port: 80, take: (connection) => this.#announced(connection, (client) => plain.accept(client)), program: 'nginx', h2c: true, http2: NGINX_HTTP2, keepAliveTimeout: KEEP_ALIVE, handle: (request, respond) => proxy.handle(request, respond), refuse: (status) => proxy.refuse(status) })
       this.#servers.push(plain)

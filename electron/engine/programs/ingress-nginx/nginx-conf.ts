@@ -89,9 +89,9 @@ function streamsOf({ streams, defaults }: Surroundings): string[] {
   return [
     'stream {', "log_format log_stream '[$remote_addr] [$time_local] $protocol $status $bytes_sent $bytes_received $session_time';", 'access_log /var/log/nginx/access.log log_stream ;', 'error_log  /var/log/nginx/error.log notice;', '',
     'upstream upstream_balancer {', 'server 0.0.0.1:1234; # placeholder', `balancer_by_lua_file ${LUA}/nginx/ngx_conf_balancer_tcp_udp.lua;`, '}', '',
-    ...streams.flatMap(({ port, protocol, name }) => [
-      'server {', 'preread_by_lua_block {', `ngx.var.proxy_upstream_name="${protocol.toLowerCase()}-${name}";`, '}', '', ...['', '[::]:'].map((address) => `listen                  ${address}${port}${protocol === 'UDP' ? ' udp' : ''};`),
-      ...(protocol === 'UDP' ? ['proxy_responses         1;'] : []), `proxy_timeout           ${timeout};`, 'proxy_next_upstream     on;', 'proxy_next_upstream_timeout 600s;', 'proxy_next_upstream_tries   3;', 'proxy_pass              upstream_balancer;', '}', '',
+    ...streams.flatMap(({ port, protocol, name, decodes, encodes }) => [
+      'server {', 'preread_by_lua_block {', `ngx.var.proxy_upstream_name="${protocol.toLowerCase()}-${name}";`, '}', '', ...['', '[::]:'].map((address) => `listen                  ${address}${port}${protocol === 'UDP' ? ' udp' : decodes ? ' proxy_protocol' : ''};`),
+      ...(protocol === 'UDP' ? ['proxy_responses         1;'] : []), `proxy_timeout           ${timeout};`, 'proxy_next_upstream     on;', 'proxy_next_upstream_timeout 600s;', 'proxy_next_upstream_tries   3;', 'proxy_pass              upstream_balancer;', ...(encodes ? ['proxy_protocol          on;'] : []), '}', '',
     ]),
     '}',
   ]

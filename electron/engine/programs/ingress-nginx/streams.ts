@@ -2,20 +2,32 @@ import type { ConfigMap, EndpointSlice, Service } from '../../kubernetes/types.t
 import type { Process } from '../../machine/types.ts'
 import { isIpv6 } from '../../network/address.ts'
 import type { TcpConnection, TcpListener, UdpSocket } from '../../network/types.ts'
+import { announcement } from '../http/announcement.ts'
 import { joinConnections } from '../http/client.ts'
+import { readAnnouncement } from '../http/proxy-protocol.ts'
 import { accessTime } from '../nginx/time.ts'
 import { ownerOf } from '../stream.ts'
 import type { Note } from './annotations.ts'
 import { readyEndpoints, type Endpoint } from './configuration.ts'
 
 /** Of --tcp-services-configmap and --udp-services-configmap: a port of the controller's, and whose it is. `name`: of its backend, "namespace-service-port". */
-export interface StreamService { port: number; protocol: 'TCP' | 'UDP'; name: string; endpoints: readonly Endpoint[] }
+export interface StreamService {
+  port: number
+  protocol: 'TCP' | 'UDP'
+  name: string
+  endpoints: readonly Endpoint[]
+  /** PROXY: clients say first who they are, and the servers hear it. */
+  decodes: boolean
+  encodes: boolean
+}
 
 /** Ports of the controller itself (getStreamServices of controller.go). */
 const RESERVED: ReadonlySet<number> = new Set([80, 443, 442, 10254, 8181, 10245, 10246, 10247])
 /** proxy_connect_timeout of nginx, and proxy-stream-timeout, in ms. */
 const CONNECT = 60_000
 const IDLE = 600_000
+/** proxy_protocol_timeout. */
+const HEADER = 30_000
 const TRIES = 3
 
 interface Picture {
@@ -35,16 +47,21 @@ export function streamServices(wanted: string, map: ConfigMap | undefined, proto
     if (!/^[0-9]+$/.test(key)) warn('controller.go:499', `"${key}" is not a valid ${protocol} port number`)
     else if (RESERVED.has(port)) warn('controller.go:503', `Port ${port} cannot be used for ${protocol} stream services. It is reserved for the Ingress controller.`)
     else if (target === '') warn('controller.go:508', `Invalid Service reference "${reference}" for ${protocol} port ${port}`)
-    else if (proxies.some((p) => p.toUpperCase() === 'PROXY')) warn('controller.go:514', `podhop: not simulated: the PROXY protocol of ${protocol} port ${port} in ConfigMap ${wanted} (leave PROXY away)`)
     else {
       const found = picture.service(namespace, name)
       if (!found) warn('controller.go:532', `Error getting Service "${service}": no object matching key "${service}" in local store`)
       const endpoints = found ? readyEndpoints(picture, found, target, protocol) : []
       if (found && endpoints.length === 0) warn('controller.go:572', `Service "${service}" does not have any active Endpoint for ${protocol} port ${target}`)
-      if (endpoints.length > 0) out.push({ port, protocol, name: `${namespace}-${name}-${target}`, endpoints })
+      if (endpoints.length > 0) out.push({ port, protocol, name: `${namespace}-${name}-${target}`, endpoints, ...proxied(protocol, proxies) })
     }
   }
   return out
+}
+
+/** UDP has no PROXY protocol here; the second word counts only where it is the last. */
+function proxied(protocol: 'TCP' | 'UDP', words: readonly string[]): Pick<StreamService, 'decodes' | 'encodes'> {
+  const says = (word: string | undefined): boolean => protocol === 'TCP' && word?.toUpperCase() === 'PROXY'
+  return { decodes: says(words[0]), encodes: words.length === 2 && says(words[1]) }
 }
 
 interface Listening { service: StreamService; close(): void }
@@ -54,11 +71,13 @@ export class Streams {
   readonly #process: Process
   readonly #out: (line: string) => void
   readonly #failed: (text: string) => void
+  readonly #believes: (sender: string) => boolean
   readonly #listening = new Map<string, Listening>()
   #turn = 0
 
-  /** `failed`: of a port that cannot be had. */
-  constructor(process: Process, out: (line: string) => void, failed: (text: string) => void) {
+  /** `failed`: of a port that cannot be had. `believes`: whom, in what it says of clients (set_real_ip_from). */
+  constructor(process: Process, out: (line: string) => void, failed: (text: string) => void, believes: (sender: string) => boolean) {
+    this.#believes = believes
     this.#process = process
     this.#out = out
     this.#failed = failed
@@ -92,7 +111,10 @@ export class Streams {
 
   #tcp(service: StreamService): Listening {
     const { clock } = this.#process
-    const listener: TcpListener = this.#process.network.sockets.listen({ port: service.port, owner: ownerOf(this.#process, 'nginx'), backlog: 511 }, (client) => {
+    const serve = (client: TcpConnection): void => {
+      const { encodes } = one.service
+      // who it is may be what was announced
+      const preface = announcement(encodes ? 'v1' : undefined, client)
       const startedAt = clock.now
       const waiting: Uint8Array[] = []
       let received = 0
@@ -119,6 +141,7 @@ export class Streams {
           onConnect: () => {
             connected = true
             clock.cancel(timer)
+            if (preface) server!.send(preface)
             joinConnections(client, server!, (sent) => over(200, sent))
             const own = client.handlers.onData
             client.handlers = { ...client.handlers, onData: (data) => {
@@ -138,6 +161,10 @@ export class Streams {
         })
       }
       attempt(TRIES)
+    }
+    const listener: TcpListener = this.#process.network.sockets.listen({ port: service.port, owner: ownerOf(this.#process, 'nginx'), backlog: 511 }, (client) => {
+      if (!one.service.decodes) return serve(client)
+      readAnnouncement(client, clock, HEADER, this.#believes, serve, () => client.end())
     })
     const one: Listening = { service, close: () => listener.close() }
     return one
