@@ -26,6 +26,8 @@ export class Attempt {
   readonly #state: ClusterState
   #spread: SpreadFilter | undefined
   #affinity: AffinityFilter | undefined
+  /** Asks for no node and for none of a kind. */
+  readonly #takesAny: boolean
   /** A claim waits for a volume that nobody will make. */
   #noVolume = false
 
@@ -33,6 +35,8 @@ export class Attempt {
     this.#state = state
     this.pod = pod
     this.demand = demandOf(pod)
+    const { nodeName, nodeSelector, affinity } = pod.spec
+    this.#takesAny = !nodeName && !nodeSelector && !affinity?.nodeAffinity
   }
 
   preFilter(): PreFilter | undefined {
@@ -62,6 +66,7 @@ export class Attempt {
 
   /** What does not depend on other Pods. */
   filterNode(info: NodeInfo): Refusal | undefined {
+    if (info.open && this.#takesAny) return undefined
     const node = info.node!
     const { spec } = this.pod
     if (node.spec.unschedulable && untolerated(spec, { ...node, spec: { taints: CORDON } } as Node, ['NoSchedule'])) return UNSCHEDULABLE
@@ -76,8 +81,7 @@ export class Attempt {
     if (refused) return refused
     const { ports } = this.demand
     if (ports.length > 0 && info.occupies(ports)) return PORTS
-    const lacking = lacks(this.demand, info)
-    if (lacking) return lacking
+    if (!info.fits(this.demand)) return lacks(this.demand, info)
     if (this.#noVolume) return NO_VOLUME
     if (this.pod.spec.topologySpreadConstraints) {
       this.#spread ??= new SpreadFilter(this.#state, this.pod)
@@ -117,15 +121,10 @@ function namedNodes(pod: Pod): PreFilter | undefined {
   return all.size === 0 ? { refused: 'pod affinity terms conflict', plugin: 'NodeAffinity' } : { only: all, plugin: 'NodeAffinity' }
 }
 
-/** plugins/noderesources Fit. */
+/** plugins/noderesources Fit: why a node has no room. */
 function lacks({ requests }: Demand, info: NodeInfo): Refusal | undefined {
   const { allocatable, requested } = info
   const { cpu, memory, storage, other } = requests
-  // nearly always
-  if (
-    info.pods.size < allocatable.pods && other.size === 0 && (cpu === 0 || cpu <= allocatable.cpu - requested.cpu) &&
-    (memory === 0 || memory <= allocatable.memory - requested.memory) && (storage === 0 || storage <= allocatable.storage - requested.storage)
-  ) return undefined
   let reasons: string[] | undefined
   let resolvable = true
   const check = (name: string, wanted: number, used: number, limit: number): void => {

@@ -11,7 +11,7 @@ const WEIGHT = { taints: 3, affinity: 2, podAffinity: 2, spread: 2, resources: 1
 
 export function scoreNodes(state: ClusterState, pod: Pod, feasible: readonly NodeInfo[]): number[] {
   const demand = demandOf(pod)
-  const scores = feasible.map((info) => WEIGHT.resources * leastAllocated(demand, info))
+  const scores = feasible.map((info) => WEIGHT.resources * info.score(demand, leastAllocated))
   const add = (weight: number, each: readonly number[] | undefined): void => each?.forEach((n, i) => (scores[i]! += weight * n))
   add(WEIGHT.balance, balanceScores(demand, feasible))
   add(WEIGHT.taints, taintScores(pod, feasible))

@@ -129,7 +129,7 @@ function addPoints(state: ClusterState, pod: Pod, c: Constraint, scope: Scope, r
   if (c.topologyKey === HOSTNAME) {
     const weight = Math.log(feasible.length - (ignored?.filter(Boolean).length ?? 0) + 2)
     for (let i = 0; i < feasible.length; i++) {
-      if (ignored?.[i] || feasible[i]!.label(HOSTNAME) === undefined) continue
+      if (ignored?.[i] || feasible[i]!.hostname === undefined) continue
       raw[i]! += (selected?.live(feasible[i]!) ?? 0) * weight + (c.maxSkew - 1)
     }
     return
