@@ -6,7 +6,7 @@ import { ownerReference } from './ownership.ts'
 import { TtlAfterFinishedController } from './ttl-after-finished.ts'
 import { Bench, container } from './upstream.samples.ts'
 
-/** Tables of pkg/controller/disruption/disruption_test.go and pkg/controller/ttlafterfinished/ttlafterfinished_controller_test.go (v1.33), told again. */
+/** What pkg/controller/disruption/disruption_test.go and pkg/controller/ttlafterfinished/ttlafterfinished_controller_test.go check, told again with its neighbours. */
 class Budgets extends Bench {
   #pods = 0
 
@@ -61,6 +61,13 @@ describe('what a budget allows', () => {
     ['a part that stays, two are not there yet', { minAvailable: '34%' }, ['statefulsets', 'StatefulSet', 3], 1, 0, [0, 1, 2, 3]],
     ['everybody stays', { minAvailable: '100%' }, ['replicasets', 'ReplicaSet', 5], 5, 0, [0, 5, 5, 5]],
     ['nobody has to stay', { minAvailable: '0%' }, ['replicasets', 'ReplicaSet', 5], 5, 0, [5, 5, 0, 5]],
+    ['two of seven go, and one is there', { maxUnavailable: 2 }, ['replicasets', 'ReplicaSet', 7], 1, 0, [0, 1, 5, 7]],
+    ['two of five go, and one is there', { maxUnavailable: 2 }, ['replicasets', 'ReplicaSet', 5], 1, 0, [0, 1, 3, 5]],
+    ['a part of seven goes, and one is there', { maxUnavailable: '30%' }, ['replicasets', 'ReplicaSet', 7], 1, 0, [0, 1, 4, 7]],
+    ['a part of three goes, and one is there', { maxUnavailable: '30%' }, ['replicasets', 'ReplicaSet', 3], 1, 0, [0, 1, 2, 3]],
+    ['a part of ten stays, and one is there', { minAvailable: '20%' }, ['replicasets', 'ReplicaSet', 10], 1, 0, [0, 1, 2, 10]],
+    ['five of ten go, and four are there', { maxUnavailable: 5 }, ['replicasets', 'ReplicaSet', 10], 4, 0, [0, 4, 5, 10]],
+    ['a number that go, without a controller', { maxUnavailable: 1 }, undefined, 1, 0, [0, 1, 0, 0]],
     ['nobody is there', { minAvailable: '28%' }, undefined, 0, 0, [0, 0, 0, 0]],
   ])('%s', (_, spec, of, ready, unready, expected) => {
     const bench = new Budgets()
@@ -83,6 +90,17 @@ describe('what a budget allows', () => {
     bench.pods(4, rs)
     bench.settle()
     expect(bench.numbers).toEqual([2, 9, 7, 22])
+  })
+
+  it('a Pod without a controller beside those of one is one more that is healthy', () => {
+    const bench = new Budgets()
+    bench.budget({ minAvailable: '34%' })
+    bench.pods(3, bench.owner('replicationcontrollers', 'ReplicationController', 3))
+    bench.start(DisruptionController)
+    expect(bench.numbers).toEqual([1, 3, 2, 3])
+    bench.pods(1)
+    bench.settle()
+    expect(bench.numbers[0]).toBe(2)
   })
 
   it('Pods without a controller are told of; of those whose controller cannot be counted nobody may go', () => {
@@ -114,7 +132,7 @@ describe('what a budget allows', () => {
   })
 })
 
-/** pkg/registry/core/pod/storage/eviction_test.go: TestEviction, TestEvictionWithETCD's budgets, TestEvictionPDBStatus. */
+/** After pkg/registry/core/pod/storage/eviction_test.go: TestEviction, TestEvictionIgnorePDB, TestEvictionPDBStatus. */
 describe('who may be evicted', () => {
   interface Story { labels?: object; phase?: string; ready?: boolean; spec?: object; status?: object; other?: boolean }
   const none = { disruptionsAllowed: 0, currentHealthy: 3, desiredHealthy: 3 }

@@ -3,7 +3,7 @@ import type { DaemonSet, Node, Pod } from '../types.ts'
 import { DaemonSetController } from './daemonset.ts'
 import { Bench, container } from './upstream.samples.ts'
 
-/** Tables of pkg/controller/daemon/update_test.go and daemon_controller_test.go (v1.33), told again. */
+/** What pkg/controller/daemon/update_test.go and daemon_controller_test.go check, told again with its neighbours. */
 const TAINT = 'node-role.kubernetes.io/control-plane'
 
 class Daemons extends Bench {

@@ -4,7 +4,7 @@ import { NODE_LEASES, NodeLifecycleController } from './node-lifecycle.ts'
 import { Bench, container } from './upstream.samples.ts'
 
 /**
- * Tables of pkg/controller/nodelifecycle/node_lifecycle_controller_test.go (v1.33), told again: TestMonitorNodeHealthUpdateStatus,
+ * What pkg/controller/nodelifecycle/node_lifecycle_controller_test.go checks, told again with its neighbours: TestMonitorNodeHealthUpdateStatus,
  * TestMonitorNodeHealthEvictPodsWithDisruption, TestMonitorNodeHealthMarkPodsNotReady, TestApplyNoExecuteTaints.
  */
 class Nodes extends Bench {

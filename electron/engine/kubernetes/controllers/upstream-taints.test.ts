@@ -3,7 +3,10 @@ import type { Event, Node, Pod } from '../types.ts'
 import { TaintEvictionController } from './taint-eviction.ts'
 import { Bench, container } from './upstream.samples.ts'
 
-/** Tables of pkg/controller/tainteviction/taint_eviction_test.go (v1.33), told again: TestCreatePod, TestUpdatePod, TestUpdateNode, TestUpdateNodeWithMultiplePods. */
+/**
+ * What pkg/controller/tainteviction/taint_eviction_test.go checks, told again with its neighbours: TestCreatePod, TestUpdatePod,
+ * TestUpdateNode, TestUpdateNodeWithMultipleTaints, TestUpdateNodeWithMultiplePods.
+ */
 const TAINTS: Record<string, object> = { one: { key: 'testTaint1', value: 'test1', effect: 'NoExecute' }, two: { key: 'testTaint2', value: 'test2', effect: 'NoExecute' }, soft: { key: 'testTaint1', value: 'test1', effect: 'NoSchedule' } }
 const taints = (words: string): object[] => words.split(' ').filter(Boolean).map((word) => TAINTS[word]!)
 /** "one", "one:100" for 100 seconds, "any" for all taints. */
@@ -92,6 +95,37 @@ describe('a node that is tainted', () => {
     bench.taint('')
     bench.clock.runFor(60_000)
     expect([bench.gone, bench.said]).toEqual([[], ['Cancelling deletion of']])
+  })
+
+  it('evicts one of several times when the first of them is over', () => {
+    const bench = new Evictions()
+    bench.node('')
+    bench.pod('p', 'one:1 two:100')
+    bench.start(TaintEvictionController)
+    bench.taint('one two')
+    bench.clock.runFor(2000)
+    expect(bench.gone).toEqual(['p'])
+  })
+
+  it('for a while with something that a Pod tolerates but for a time lets it stay', () => {
+    const bench = new Evictions()
+    bench.node('')
+    bench.pod('p', 'one two:60')
+    bench.start(TaintEvictionController)
+    for (const words of ['one', 'one two', 'one']) bench.taint(words)
+    bench.clock.runFor(120_000)
+    expect([bench.gone, bench.said]).toEqual([[], ['Cancelling deletion of']])
+  })
+
+  it('does not wait for a Pod that asks for more time when its own runs', () => {
+    const bench = new Evictions()
+    bench.node('one')
+    bench.pod('p', 'one:10')
+    bench.start(TaintEvictionController)
+    bench.clock.runFor(5000)
+    bench.client.patch('pods', 'default', 'p', 'application/merge-patch+json', { spec: { tolerations: tolerations('one:1000') } })
+    bench.clock.runFor(6000)
+    expect(bench.gone).toEqual(['p'])
   })
 
   it('again does not begin to count anew', () => {

@@ -5,7 +5,7 @@ import { conditionsOf, phaseOf, type Phase } from './pod-status.ts'
 import { ContainerRecord, type Terminated } from './record.ts'
 
 /**
- * Tables of pkg/kubelet/kubelet_pods_test.go (TestPodPhaseWithRestart…) and pkg/kubelet/status/generate_test.go (v1.33), told again.
+ * What pkg/kubelet/kubelet_pods_test.go (TestPodPhaseWithRestart…) and pkg/kubelet/status/generate_test.go check, told again with its neighbours.
  * Each container is a letter: w waits, R runs (r: not ready or not started yet), S succeeded, F failed, s and f wait after that, - is
  * not known yet; with ! before it is a sidecar.
  */

@@ -6,8 +6,8 @@ import type { Refusal } from './refusal.ts'
 import { nodeOf, podOf, stateOf } from './upstream.samples.ts'
 
 /**
- * Tables of pkg/scheduler/framework/plugins/defaultpreemption/default_preemption_test.go (v1.33), told again: TestDryRunPreemption,
- * TestSelectBestCandidate, TestPodEligibleToPreemptOthers. A node takes 500 milli CPU; a Pod is "node/priority/milli/label/minutes it ran".
+ * What pkg/scheduler/framework/plugins/defaultpreemption/default_preemption_test.go checks, told again with its neighbours:
+ * TestDryRunPreemption, TestSelectBestCandidate, TestPodEligibleToPreemptOthers. A node takes 500 milli CPU; a Pod is "node/priority/milli/label/minutes it ran".
  */
 interface Budget { label: string; allowed: number; disrupted?: string[] }
 interface Placed { text: string; dying?: 'by us' | 'by somebody' }
