@@ -7,7 +7,7 @@ import { layOutLinux } from '../machine/linux.ts'
 import { createMachine } from '../machine/machine.ts'
 import type { Machine, ProgramTable } from '../machine/types.ts'
 import { EXTRAS, debianUserland, installUserland } from '../machine/userland.ts'
-import { networkOf, nthAddress, prefixLength } from '../network/address.ts'
+import { broadcastOption, networkOf, nthAddress, prefixLength } from '../network/address.ts'
 import type { Network } from '../network/fabric.ts'
 import type { Namespace } from '../network/namespace.ts'
 import type { Switch } from '../network/switch.ts'
@@ -121,7 +121,8 @@ export function configureNode(network: NetworkNamespace, device: string, ips: re
   for (const ip of ips) {
     const six = ip.includes(':')
     const wire = six ? UNDERLAY6 : UNDERLAY
-    if (!network.links.get(device)!.addresses.some((a) => a.address === ip)) network.addAddress(device, `${ip}/${prefixLength(wire)}`)
+    const address = `${ip}/${prefixLength(wire)}`
+    if (!network.links.get(device)!.addresses.some((a) => a.address === ip)) network.addAddress(device, address, broadcastOption(address))
     network.routes.add({ destination: six ? '::/0' : '0.0.0.0/0', via: nthAddress(wire, 1), device }, { replace: true })
     // as kubeadm's preflight checks want it
     network.setSysctl(six ? 'net.ipv6.conf.all.forwarding' : 'net.ipv4.ip_forward', '1')
@@ -131,7 +132,7 @@ export function configureNode(network: NetworkNamespace, device: string, ips: re
 function plug(network: Network, namespace: NetworkNamespace, name: string, wire: Switch, addresses: readonly string[]): void {
   network.createNic(namespace, name, wire)
   namespace.setUp(name, true)
-  for (const address of addresses) namespace.addAddress(name, address)
+  for (const address of addresses) namespace.addAddress(name, address, broadcastOption(address))
 }
 
 /** Debian's: a person adds names of tables here. */

@@ -1,5 +1,5 @@
 import type { Node } from '../kubernetes/types.ts'
-import { ipVersion } from '../network/address.ts'
+import { broadcastOption, ipVersion } from '../network/address.ts'
 import type { Bridge, Cidr, Ip, Mac, NetworkNamespace } from '../network/types.ts'
 import { hex, sha256 } from '../sha256.ts'
 import { encodeUtf8 } from '../text.ts'
@@ -29,7 +29,8 @@ export function ensureBridge(context: NodeContext, config: BridgeConfig): Bridge
   const bridge = (existing as Bridge | undefined) ?? context.fabric.createBridge(context.network, config.bridge, { mtu: config.mtu })
   if (!bridge.up) context.network.setUp(config.bridge, true)
   for (const { gateway, prefixLength } of rangesOf(context, config)) {
-    if (!bridge.addresses.some((a) => a.address === gateway)) context.network.addAddress(config.bridge, `${gateway}/${prefixLength}`)
+    const address = `${gateway}/${prefixLength}`
+    if (!bridge.addresses.some((a) => a.address === gateway)) context.network.addAddress(config.bridge, address, broadcastOption(address))
     context.network.setSysctl(gateway.includes(':') ? 'net.ipv6.conf.all.forwarding' : 'net.ipv4.ip_forward', '1')
   }
   return bridge
@@ -97,7 +98,8 @@ function wire(context: NodeContext, sandbox: Pick<Sandbox, 'id' | 'network'>, co
   sandbox.network.setUp(POD_INTERFACE, true)
   ranges.forEach(({ gateway, prefixLength }, i) => {
     const isIpv6 = gateway.includes(':')
-    sandbox.network.addAddress(POD_INTERFACE, `${ips[i]!}/${prefixLength}`)
+    const address = `${ips[i]!}/${prefixLength}`
+    sandbox.network.addAddress(POD_INTERFACE, address, broadcastOption(address))
     sandbox.network.routes.add({ destination: isIpv6 ? '::/0' : '0.0.0.0/0', via: gateway, device: POD_INTERFACE })
     for (const destination of config.routes) if (destination.includes(':') === isIpv6) sandbox.network.routes.add({ destination, via: gateway, device: POD_INTERFACE })
   })

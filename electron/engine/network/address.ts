@@ -232,6 +232,15 @@ export function broadcastOf(cidr: Cidr): Ip {
   return formatIpv6(prefix.base6 | (((1n << 128n) - 1n) ^ prefix.mask6))
 }
 
+/**
+ * The broadcast address that whoever configures a machine gives with an IPv4 address of a network: Docker, CNI plugins and
+ * agents by their netlink library (vishvananda/netlink, addr_linux.go), Debian's ifupdown by `ip`. The kernel alone sets none.
+ */
+export function broadcastOption(cidr: Cidr): { broadcast?: Ip } {
+  const { version, length } = parseCidr(cidr)
+  return version === 4 && length < 31 ? { broadcast: broadcastOf(cidr) } : {}
+}
+
 /** Orders addresses by number, IPv4 before IPv6; text that is no address comes last. */
 export function compareIp(a: Ip, b: Ip): number {
   const va = ipVersion(a) ?? 9

@@ -42,3 +42,18 @@ describe.each(WAYS)('three nodes with %s', (cni, { has, hasNot }) => {
     for (const text of hasNot) expect(trace).not.toContain(text)
   })
 })
+
+/** As `ip address` shows them in kind with each plugin; addresses without a network have no broadcast address. */
+it.each([
+  ['flannel', 'eth0 10.244.1.3/24 brd 10.244.1.255', 'cni0 10.244.1.1/24 brd 10.244.1.255\nflannel.1 10.244.1.0/32\n'],
+  ['weave', 'eth0 10.244.0.3/16 brd 10.244.255.255', 'weave 10.244.0.1/16 brd 10.244.255.255\n'],
+  ['antrea', 'eth0 10.244.1.3/24 brd 10.244.1.255', 'antrea-gw0 10.244.1.1/24 brd 10.244.1.255\n'],
+])('%s gives addresses with the broadcast address of their network, as the nodes’ own have it', (cni, ofPod, ofNode) => {
+  const { run, cluster } = house({ cni, nodes: 2 })
+  run('kubectl run web --image=nicolaka/netshoot --overrides=\'{"spec":{"nodeName":"worker-1"}}\' -- sleep 3600')
+  cluster.settle()
+  const addresses = (where: string): string => run(`${where} ip -4 -o address | awk '$2 != "lo" {print $2, $4 ($5 == "brd" ? " brd " $6 : "")}' | sort`).output
+  expect(addresses('kubectl exec web --')).toBe(`${ofPod}\n`)
+  expect(addresses('hop node worker-1 --')).toBe(['eth0 172.18.0.3/16 brd 172.18.255.255', ...ofNode.trim().split('\n')].sort().join('\n') + '\n')
+  expect(addresses('')).toBe('eth0 192.0.2.10/24 brd 192.0.2.255\n')
+})

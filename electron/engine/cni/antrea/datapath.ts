@@ -1,4 +1,4 @@
-import { prefixLength } from '../../network/address.ts'
+import { broadcastOption, prefixLength } from '../../network/address.ts'
 import type { BaseLink } from '../../network/link.ts'
 import type { Namespace } from '../../network/namespace.ts'
 import type { Cidr, Ip, IpPacket, Link } from '../../network/types.ts'
@@ -66,7 +66,7 @@ export class Datapath {
     this.gateway = gateway
     this.bridge.addPort({ number: GATEWAY_PORT, name: GATEWAY, link: gateway, type: 'internal', externalIds: { 'antrea-type': 'gateway' } })
     network.setUp(GATEWAY, true)
-    for (const { gatewayIp, podCidr } of options.families) network.addAddress(GATEWAY, `${gatewayIp}/${prefixLength(podCidr)}`)
+    for (const { gatewayIp, podCidr } of options.families) network.addAddress(GATEWAY, `${gatewayIp}/${prefixLength(podCidr)}`, broadcastOption(podCidr))
     this.bridge.observer = describeFlows(this)
   }
 
@@ -101,7 +101,7 @@ export class Datapath {
     sandbox.network.setUp(POD_INTERFACE, true)
     for (const ip of ips) {
       const { version, gatewayIp, podCidr } = this.families.find((f) => f.version === versionOf(ip))!
-      sandbox.network.addAddress(POD_INTERFACE, `${ip}/${prefixLength(podCidr)}`)
+      sandbox.network.addAddress(POD_INTERFACE, `${ip}/${prefixLength(podCidr)}`, broadcastOption(podCidr))
       sandbox.network.routes.add({ destination: version === 4 ? '0.0.0.0/0' : '::/0', via: gatewayIp, device: POD_INTERFACE })
     }
     const pod: PodPort = { port: this.#freePort(), name, ip: ips[0]!, ips, mac: inner.mac, podName: sandbox.podName, podNamespace: sandbox.podNamespace, containerId: sandbox.id }

@@ -1,6 +1,6 @@
 import { UNDERLAY } from '../../config.ts'
 import { SystemError } from '../../machine/errors.ts'
-import { nthAddress, prefixLength } from '../../network/address.ts'
+import { broadcastOption, nthAddress, prefixLength } from '../../network/address.ts'
 import type { Namespace } from '../../network/namespace.ts'
 import type { Cidr, Ip, NetworkNamespace, PolicyRule, Route } from '../../network/types.ts'
 import { hex } from '../../sha256.ts'
@@ -94,7 +94,7 @@ export function setUpEni({ network }: NodeContext, eni: Eni): void {
   // its route to the subnet comes with the address, and the kernel wants one to the router
   const address = `${eni.primary}/${prefixLength(UNDERLAY)}`
   if (eni.link.address(eni.primary)) network.removeAddress(name, address)
-  network.addAddress(name, address)
+  network.addAddress(name, address, broadcastOption(address))
   const router = nthAddress(UNDERLAY, 1)
   const table = { table: tableOf(eni), replace: true }
   network.routes.add({ destination: `${router}/32`, device: name, scope: 'link' }, table)

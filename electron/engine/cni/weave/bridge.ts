@@ -1,3 +1,4 @@
+import { broadcastOption } from '../../network/address.ts'
 import type { Bridge, Cidr, Mac, NetworkNamespace, VxlanLink } from '../../network/types.ts'
 import type { NodeContext } from '../types.ts'
 import { FastDatapath } from './fastdp.ts'
@@ -75,7 +76,7 @@ function ensureAtTop({ netfilter }: NetworkNamespace, rules: readonly Rule[]): v
 /** `weave expose`: the node has an address in the network, and masquerades what leaves it. */
 export function expose({ network }: NodeContext, address: Cidr, range: Cidr): void {
   const [ip] = address.split('/')
-  if (!bridgeOf(network)!.addresses.some((a) => a.address === ip)) network.addAddress(BRIDGE, address)
+  if (!bridgeOf(network)!.addresses.some((a) => a.address === ip)) network.addAddress(BRIDGE, address, broadcastOption(address))
   appendUnique(network, 'nat', 'WEAVE', ['-s', range, '-d', '224.0.0.0/4', '-j', 'RETURN'])
   appendUnique(network, 'nat', 'WEAVE', ['-d', range, '!', '-s', range, '-j', 'MASQUERADE'])
   appendUnique(network, 'nat', 'WEAVE', ['-s', range, '!', '-d', range, '-j', 'MASQUERADE'])

@@ -1,3 +1,4 @@
+import { broadcastOption } from '../../network/address.ts'
 import type { ClusterConfig } from '../../config.ts'
 import type { Agent, CniPlugin, CniResult, NodeContext, Sandbox } from '../types.ts'
 import { bridgeOf } from './bridge.ts'
@@ -32,7 +33,7 @@ function addTo(context: NodeContext, sandbox: Sandbox): CniResult {
   network.setUp(link, true)
   if (sandbox.network.links.has('lo')) sandbox.network.setUp('lo', true)
   sandbox.network.setUp(POD_INTERFACE, true)
-  sandbox.network.addAddress(POD_INTERFACE, address)
+  sandbox.network.addAddress(POD_INTERFACE, address, broadcastOption(address))
   // an address is soon another Pod's: who knew the last one learns at once (net/veth.go, SetupGuest)
   sandbox.network.neighbours.announce(address.split('/')[0]!, POD_INTERFACE)
   sandbox.network.routes.add({ destination: '0.0.0.0/0', via: gateway.split('/')[0]!, device: POD_INTERFACE })

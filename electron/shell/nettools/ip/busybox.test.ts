@@ -20,10 +20,10 @@ describe("busybox' ip", () => {
        valid_lft forever preferred_lft forever
 2: eth0@${name}: <BROADCAST,MULTICAST,UP,LOWER_UP,M-DOWN> mtu 1500 qdisc noqueue qlen 1000
     link/ether ${mac} brd ff:ff:ff:ff:ff:ff
-    inet ${inPod('bb', 'hostname -i').trim()}/24 scope global eth0
+    inet ${inPod('bb', 'hostname -i').trim()}/24 brd 10.244.1.255 scope global eth0
        valid_lft forever preferred_lft forever
 ${inPod('bb', 'ip addr').split('\n').slice(-3).join('\n')}`)
-    expect(inPod('bb', 'ip -4 a show eth0')).toMatch(/^2: eth0@if\d+: .* qlen 1000\n {4}inet \S+ scope global eth0\n {7}valid_lft forever preferred_lft forever\n$/)
+    expect(inPod('bb', 'ip -4 a show eth0')).toMatch(/^2: eth0@if\d+: .* qlen 1000\n {4}inet \S+ brd 10\.244\.1\.255 scope global eth0\n {7}valid_lft forever preferred_lft forever\n$/)
     expect(inPod('bb', 'ip -o link')).toMatch(/^1: lo: .* qlen 1000\\ {4}link\/loopback \S+ brd \S+\n2: eth0@.*\\ {4}link\/ether \S+ brd ff:ff:ff:ff:ff:ff\n$/)
     expect(inPod('alp', 'ip link')).toMatch(/^1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN qlen 1000\n.*\n2: eth0@if\d+: <BROADCAST,MULTICAST,UP,LOWER_UP,M-DOWN> mtu 1500 qdisc noqueue state UP qlen 1000\n/)
   })
