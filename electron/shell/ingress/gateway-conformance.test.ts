@@ -13,7 +13,7 @@ interface Share { ask: string; times: number; from?: Record<string, number>; sta
 interface Story { story: string; apply: Sample[]; then?: string; after?: string; log?: string[]; gateway?: string; requests?: Asked[]; shares?: Share[]; routes?: Record<string, string[]>; gateways?: Record<string, Record<string, (string | number)[]>> }
 
 const read = (name: string): string => readFileSync(new URL(`gateway-stories/${name}.yaml`, import.meta.url), 'utf8')
-const VERSIONS: Readonly<Record<string, string>> = { ReferenceGrant: 'gateway.networking.k8s.io/v1beta1', TLSRoute: 'gateway.networking.k8s.io/v1alpha2', BackendTLSPolicy: 'gateway.networking.k8s.io/v1alpha3', Pod: 'v1', Secret: 'v1', Service: 'v1' }
+const VERSIONS: Readonly<Record<string, string>> = { ReferenceGrant: 'gateway.networking.k8s.io/v1beta1', TLSRoute: 'gateway.networking.k8s.io/v1alpha2', BackendTLSPolicy: 'gateway.networking.k8s.io/v1alpha3', TCPRoute: 'gateway.networking.k8s.io/v1alpha2', Pod: 'v1', Secret: 'v1', Service: 'v1' }
 const NAMED = /^(?:([A-Z]+) )?(https:\/\/)?([^/]*)(\/.*)$/
 /** The bytes of an empty message of gRPC. */
 const EMPTY_MESSAGE = '\\0\\0\\0\\0\\0'
@@ -63,7 +63,7 @@ const said = (conditions: readonly { type: string; status: string; reason: strin
 const podOf = (answer: string): string | undefined => /"pod": "([a-z]+)-/.exec(answer)?.[1]
 const copiesOf = (name: string, path: string): number => out(`kubectl -n infra logs deploy/${name}`).split(`Echoing back request made to ${path} `).length - 1
 
-describe.each(['matching', 'hostnames', 'filters', 'references', 'gateways'])('%s', (file) => {
+describe.each(['matching', 'hostnames', 'filters', 'references', 'gateways', 'guides'])('%s', (file) => {
   it.each((parse(read(file)) as Story[]).map((s) => [s.story, s] as const))('%s', (_, story) => {
     const manifests = story.apply.map((sample) => JSON.stringify(manifest(sample))).join('\n---\n')
     expect(out('kubectl apply -f -', manifests)).not.toMatch(/error|invalid/i)
@@ -111,7 +111,7 @@ function tell({ gateway = 'same', requests = [], shares = [], routes = {}, gatew
 
 function judge(asked: Asked, answer: string): void {
   const { ask, status = 200, from, grpc, says, location, saw, answer: expected = {}, copies = {} } = asked
-  const code = Number(/^HTTP\/\S+ ([0-9]+)/.exec(answer)?.[1] ?? 0)
+  const code = Number(/^HTTP\/\S+ ([0-9]+)/m.exec(answer)?.[1] ?? 0)
   expect([ask, code, from && podOf(answer)], answer).toEqual([ask, status, from])
   if (says !== undefined) expect(answer).toContain(says)
   if (grpc !== undefined) expect([ask, /grpc-status: ([0-9]+)/.exec(answer)?.[1]]).toEqual([ask, String(grpc)])

@@ -15,7 +15,7 @@ import { ALERTS } from '../tls/wire.ts'
 import { matchingName, readCertificates, verifyChain, type Certificate } from '../tls/x509.ts'
 import type { NginxConfiguration, NginxMatch, UpstreamTls } from './configuration.ts'
 import { firstArguments, locationFor, matchFor, serverFor } from './locations.ts'
-import { modifiedAnswer, modifiedPath, redirectTarget, upstreamHeaders } from './rewrites.ts'
+import { hides, modifiedAnswer, modifiedPath, redirectTarget, upstreamHeaders } from './rewrites.ts'
 
 /** nginx as NGINX Gateway Fabric v2.2.2 configures it. Times in ms. */
 const CONNECT_TIMEOUT = 60_000
@@ -167,7 +167,7 @@ export class GatewayProxy {
     const { body } = outcome
     const type = headerOf(head.headers, 'content-type')
     const length = headerOf(head.headers, 'content-length')
-    if (type !== undefined) headers.push(['Content-Type', type])
+    if (type !== undefined && !hides(match.responseHeaders, 'content-type')) headers.push(['Content-Type', type])
     if (length !== undefined) headers.push(['Content-Length', length])
     const framed = framing(request, head, body)
     if (framed.chunked) headers.push(['Transfer-Encoding', 'chunked'])

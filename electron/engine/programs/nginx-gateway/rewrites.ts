@@ -68,6 +68,10 @@ export function upstreamHeaders(request: HttpRequest, match: NginxMatch, host: s
 /** The headers of an answer after ResponseHeaderModifier. */
 export function modifiedAnswer(headers: Headers, modifier: HeaderModifier | undefined): Headers {
   if (!modifier) return headers
-  const hidden = new Set([...(modifier.set ?? []).map((h) => h.name), ...(modifier.remove ?? [])].map((name) => name.toLowerCase()))
-  return [...headers.filter(([name]) => !hidden.has(name.toLowerCase())), ...[...(modifier.add ?? []), ...(modifier.set ?? [])].map(({ name, value }): [string, string] => [name, value])]
+  return [...headers.filter(([name]) => !hides(modifier, name)), ...[...(modifier.add ?? []), ...(modifier.set ?? [])].map(({ name, value }): [string, string] => [name, value])]
+}
+
+/** proxy_hide_header: what is taken away, or set anew. */
+export function hides({ set = [], remove = [] }: HeaderModifier = {}, name: string): boolean {
+  return [...set.map((h) => h.name), ...remove].some((own) => own.toLowerCase() === name.toLowerCase())
 }
