@@ -44,6 +44,25 @@ describe('the API server calls the kubelet of a Pod', () => {
     expect(run('kubectl logs web').output).toContain(REFUSED)
   })
 
+  it('and what hangs on a node that goes off without a word ends when TCP gives up: a log in three minutes, the other streams in a quarter of an hour', () => {
+    const { run } = house()
+    run(READY)
+    const streams = 'hop node control-plane -- ss -Htno state established dport = :10250'
+    const { output } = run(`
+      { kubectl logs -f web >/dev/null; echo "logs $?"; } &
+      { kubectl exec web -- sleep 10000; echo "exec $?"; } &
+      { kubectl port-forward web 8080:80; echo "forward $?"; } &
+      sleep 100; ${streams} | grep -o 'timer:(keepalive' | sort | uniq -c
+      hop fault apply node-down worker-1
+      sleep 130; echo waits; sleep 60; echo some; ${streams} | grep -o 'timer:(on'; sleep 600; echo more; sleep 200; ${streams}
+      kubectl logs web`)
+    // idle for long, all of them lived: the log by TCP's own probes, the others by SPDY's pings; what is cut off is no error of kubectl's
+    expect(output.replace(/^Forwarding.*\n/gm, '')).toBe([
+      '      3 timer:(keepalive', 'node-down/worker-1: worker-1 is switched off', 'waits', 'logs 0', 'some', 'timer:(on', 'timer:(on', 'more', 'error: lost connection to pod', 'forward 1', 'exec 0',
+      'Error from server: Get "https://172.18.0.3:10250/containerLogs/default/web/web": dial tcp 172.18.0.3:10250: connect: no route to host', '',
+    ].join('\n'))
+  })
+
   it('of a node that nobody knows not at all', () => {
     const { run } = house()
     run(READY)

@@ -41,6 +41,8 @@ export interface KubeletCall {
 /** net.Dialer's Timeout of the transport to the kubelets, and its TLSHandshakeTimeout (http.DefaultTransport), in ms. */
 const DIAL = 30_000
 const HANDSHAKE = 10_000
+/** net.Dialer's KeepAlive of the same, and what Go has for the rest; in ms. */
+const KEEP_ALIVE = { idle: 30_000, interval: 15_000, count: 9 }
 
 /** The API server's request to a kubelet: HTTP/1.1 over TLS on a connection of its own, for as long as a log is read or a stream lasts. */
 export function callKubelet({ clock, network, pid }: Caller, address: string, { method, target, headers = [] }: KubeletRequest, handlers: CallHandlers): KubeletCall {
@@ -95,6 +97,7 @@ export function callKubelet({ clock, network, pid }: Caller, address: string, { 
   let connection: TcpConnection = network.sockets.connect({ address, port: KUBELET_PORT, owner: { pid, program: 'kube-apiserver' } }, {
     onConnect: () => {
       if (over) return
+      connection.keepAlive?.(KEEP_ALIVE)
       clock.cancel(timer)
       timer = within(HANDSHAKE, 'net/http: TLS handshake timeout')
       const secure = new TlsClient(connection, {

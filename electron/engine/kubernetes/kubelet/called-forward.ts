@@ -8,6 +8,9 @@ import { FramedConnection, type Frame } from './frames.ts'
 const NOTHING = new Uint8Array(0)
 const UPGRADE: [string, string][] = [['Connection', 'Upgrade'], ['Upgrade', 'SPDY/3.1'], ['X-Stream-Protocol-Version', 'portforward.k8s.io']]
 
+/** kubectl's own (client-go's tools/portforward), ms: the API server passes the frames on. */
+const PING_PERIOD = 10_000
+
 /** A port-forward as the API server has it of a kubelet: one connection for all that is forwarded. */
 export class CalledForward implements ForwardCall {
   readonly #call: KubeletCall
@@ -24,6 +27,7 @@ export class CalledForward implements ForwardCall {
       onAnswer: (status) => {
         if (status !== 101) return
         this.#framed = new FramedConnection(this.#call.connection, { onFrame: (frame) => this.#receive(frame), onOver: () => this.#lost() })
+        this.#framed.pingEvery(caller.clock, PING_PERIOD)
         session.onOpen()
       },
       onBody: (data) => {

@@ -9,6 +9,9 @@ import { Outlet, pump, Remote, type Result } from './streams.ts'
 const NOTHING = new Uint8Array(0)
 const UPGRADE: [string, string][] = [['Connection', 'Upgrade'], ['Upgrade', 'SPDY/3.1'], ['X-Stream-Protocol-Version', 'v4.channel.k8s.io']]
 
+/** The API server's StreamTranslatorHandler, ms. */
+const PING_PERIOD = 5_000
+
 /** exec or attach as the API server has it of a kubelet. */
 export class CalledRemote implements RemoteCommand {
   readonly #caller: Caller
@@ -63,6 +66,7 @@ export class CalledRemote implements RemoteCommand {
   #begin(): void {
     const framed = new FramedConnection(this.#call.connection, { onFrame: (frame) => this.#receive(frame), onOver: () => this.#finish(CUT) })
     this.#framed = framed
+    framed.pingEvery(this.#caller.clock, PING_PERIOD)
     this.#sendSize()
     const { stdin } = this.#options
     if (!stdin) return

@@ -1,3 +1,4 @@
+import type { Clock, Timer } from '../../clock.ts'
 import type { TcpConnection } from '../../network/types.ts'
 import { concatBytes } from '../../text.ts'
 
@@ -18,7 +19,7 @@ export const STREAM = { error: 1, stdin: 3, stdout: 5, stderr: 7, resize: 9 } as
 
 const HEAD = 8
 const CONTROL = 0x80
-const [SYN_STREAM, RST_STREAM] = [1, 3]
+const [SYN_STREAM, RST_STREAM, PING] = [1, 3, 6]
 const FIN = 1
 /** Larger data goes in several frames, so that streams take turns. */
 const MOST = 16_384
@@ -33,6 +34,7 @@ export interface FrameHandlers {
 /** One side of such a connection. */
 export class FramedConnection {
   readonly #connection: TcpConnection
+  #pings: { clock: Clock; timer: Timer; last: number } | undefined
   readonly #handlers: FrameHandlers
   #buffer: Uint8Array = NOTHING
   #over = false
@@ -81,10 +83,24 @@ export class FramedConnection {
     }
   }
 
+  /**
+   * The client's: asks every so many ms for an answer, so that there is always something to be acknowledged; nobody minds
+   * whether it comes (sendPings of streaming/pkg/httpstream/spdy). It is TCP that gives up, after a quarter of an hour.
+   */
+  pingEvery(clock: Clock, period: number): void {
+    const again = (): Timer => clock.schedule(period, () => {
+      const pings = this.#pings!
+      this.#control(PING, pings.last += 2, NOTHING)
+      pings.timer = again()
+    }, { background: true })
+    this.#pings = { clock, timer: again(), last: -1 }
+  }
+
   /** Ends it after what is queued; nothing is told any more. */
   end(): void {
     if (this.#over) return
     this.#over = true
+    this.#stopPings()
     this.#connection.end()
     this.#drain()
   }
@@ -98,8 +114,14 @@ export class FramedConnection {
       const body = b.slice(HEAD, HEAD + length)
       this.#buffer = b.subarray(HEAD + length)
       if (b[0] !== CONTROL) this.#handlers.onFrame({ kind: 'data', stream: number(b), last: (b[4]! & FIN) !== 0, data: body })
+      else if (b[3] === PING) this.#answer(body)
       else this.#handlers.onFrame({ kind: b[3] === SYN_STREAM ? 'open' : 'reset', stream: number(body), last: false, data: body.subarray(4) })
     }
+  }
+
+  /** Of the other side's, which asks with odd numbers. */
+  #answer(id: Uint8Array): void {
+    if (!this.#pings) this.#control(PING, number(id), NOTHING)
   }
 
   #control(type: number, stream: number, data: Uint8Array): void {
@@ -114,9 +136,15 @@ export class FramedConnection {
   #end(): void {
     if (this.#over) return
     this.#over = true
+    this.#stopPings()
     if (this.#connection.state !== 'CLOSED') this.#connection.end()
     this.#drain()
     this.#handlers.onOver()
+  }
+
+  #stopPings(): void {
+    if (this.#pings) this.#pings.clock.cancel(this.#pings.timer)
+    this.#pings = undefined
   }
 
   #drain(): void {

@@ -2,10 +2,11 @@ import type { Timer } from '../../clock.ts'
 import { SystemError } from '../../machine/errors.ts'
 import type { Journey } from '../../journey/types.ts'
 import type { SocketTranslation } from '../programs.ts'
-import type { Ip, IpPacket, SocketOwner, TcpConnection, TcpFlags, TcpHandlers, TcpSegment, TcpState } from '../types.ts'
+import type { Ip, IpPacket, KeepAlive, SocketOwner, TcpConnection, TcpFlags, TcpHandlers, TcpSegment, TcpState } from '../types.ts'
 import { ReassemblyQueue, SendBuffer } from './buffers.ts'
 import { Congestion } from './congestion.ts'
 import type { ConnectionHost, ConnectionOptions } from './connection-host.ts'
+import { KeepAliveTimer } from './keepalive.ts'
 import { initialWindow } from './receive-window.ts'
 import { RetransmissionTimer } from './retransmit.ts'
 import { Segments } from './segments.ts'
@@ -54,6 +55,7 @@ export class Connection implements TcpConnection {
   readonly #queue = new SendBuffer()
   readonly #early = new ReassemblyQueue()
   readonly #timer: RetransmissionTimer
+  #keptAlive: KeepAliveTimer | undefined
   #timeWait: Timer | undefined
   readonly #telling: Telling
   readonly #iss: number
@@ -98,6 +100,10 @@ export class Connection implements TcpConnection {
 
   get timer(): RetransmissionTimer {
     return this.#timer
+  }
+
+  get keptAlive(): KeepAliveTimer | undefined {
+    return this.#keptAlive
   }
 
   /** Bytes that the other end has acknowledged, the SYN among them. */
@@ -170,6 +176,26 @@ export class Connection implements TcpConnection {
     if (synchronised) this.#host.transmit(this, this.#segment({ rst: true, ack: true }, sequence, NOTHING))
   }
 
+  keepAlive(settings: KeepAlive): void {
+    const [inFlight, heardAt] = [(): boolean => this.inFlight > 0 || this.#queue.length > 0, (): number => this.segments.lastArrival]
+    this.#keptAlive?.stop()
+    this.#keptAlive = new KeepAliveTimer(this.#host.clock, settings, {
+      get heardAt() {
+        return heardAt()
+      },
+      get busy() {
+        return inFlight()
+      },
+      // tcp_xmit_probe_skb: one before what comes next, so that the other end answers with what it wants
+      probe: () => this.#host.transmit(this, this.#segment({ ack: true }, add(this.#sendNext, -1), NOTHING)),
+      dead: () => {
+        const reset = this.#segment({ rst: true, ack: true }, this.#sendNext, NOTHING)
+        this.#finish(new SystemError('ETIMEDOUT'))
+        this.#host.transmit(this, reset)
+      },
+    })
+  }
+
   /** Over because of the network: an ICMP error, no route. */
   fail(error: SystemError): void {
     if (this.state !== 'CLOSED') this.#finish(error)
@@ -191,6 +217,8 @@ export class Connection implements TcpConnection {
     const { flags } = segment
     const ahead = distance(segment.sequence, this.#receiveNext)
     const length = segment.data.length + (flags.fin ? 1 : 0)
+    // asked whether this end is still there (RFC 9293 3.8.4)
+    if (ahead === -1 && length === 0 && flags.ack && !flags.rst && !flags.syn) return this.#acknowledge()
     if (flags.syn) {
       // Again the SYN that this end has answered, or somebody else's idea of this connection (RFC 5961).
       if (this.state === 'SYN-RECV' && ahead === -1) this.#sendSyn()
@@ -355,6 +383,7 @@ export class Connection implements TcpConnection {
     const { state } = this
     this.state = 'CLOSED'
     this.#timer.stop()
+    this.#keptAlive?.stop()
     this.segments.acknowledgements.done()
     this.#host.clock.cancel(this.#timeWait)
     this.#host.removed(this, state)

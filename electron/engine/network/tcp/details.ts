@@ -8,7 +8,7 @@ const inTicks = (ms: number): number => Math.ceil(ms / TICK) * TICK
 
 /** What tcp_get_info (net/ipv4/tcp.c) says of a connection; `largest`: of the segments that the route takes. */
 export function tcpDetails(connection: Connection, now: number, largest: number): TcpDetails {
-  const { segments, timer, congestion, state } = connection
+  const { segments, timer, congestion, keptAlive, state } = connection
   if (state === 'TIME-WAIT') return { timer: { kind: 'timewait', left: Math.max(0, (connection.forgottenAt ?? now) - now), retries: 0 } }
   const { window, acknowledgements } = segments
   const open = state !== 'SYN-SENT'
@@ -33,6 +33,8 @@ export function tcpDetails(connection: Connection, now: number, largest: number)
       retransmitted: segments.retransmitted, receiveSpace: open ? window.space : 0, receiveThreshold: window.threshold,
       sendWindow: open ? connection.sendWindow : 0, mark: connection.mark,
     },
-    ...(timer.expiresAt === undefined ? {} : { timer: { kind: 'on', left: Math.max(0, timer.expiresAt - now), retries: timer.backoff } }),
+    ...(timer.expiresAt !== undefined
+      ? { timer: { kind: 'on', left: Math.max(0, timer.expiresAt - now), retries: timer.backoff } }
+      : keptAlive?.expiresAt === undefined ? {} : { timer: { kind: 'keepalive', left: Math.max(0, keptAlive.expiresAt - now), retries: keptAlive.probes } }),
   }
 }

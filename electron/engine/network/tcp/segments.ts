@@ -26,6 +26,7 @@ export class Segments {
   bytesRetransmitted = 0
   /** Virtual ms. */
   lastSent: number
+  lastArrival: number
   readonly #clock: Clock
   readonly #offset: number
   /** TS.Recent of RFC 7323. */
@@ -36,6 +37,7 @@ export class Segments {
     this.#clock = clock
     this.#offset = offset
     this.lastSent = clock.now
+    this.lastArrival = clock.now
     this.acknowledgements = new DelayedAcknowledgement(clock, acknowledge)
   }
 
@@ -56,6 +58,7 @@ export class Segments {
 
   arrived(segment: TcpSegment): void {
     this.arrivals++
+    this.lastArrival = this.#clock.now
     if (segment.timestamp !== undefined && distance(segment.sequence, this.window.acknowledged) <= 0) this.#recent = segment.timestamp
   }
 

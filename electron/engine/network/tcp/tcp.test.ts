@@ -188,6 +188,22 @@ describe('TCP', () => {
     expect(c.journey!.reply.map((h) => h.stage)).toEqual(['deliver'])
   })
 
+  it('asks with SO_KEEPALIVE whether the other end is still there, and gives it up when it is not', () => {
+    net.server.listen({ port: 80 }, (c) => (c.handlers = noting('server')))
+    const c = connect()
+    net.clock.settle()
+    c.keepAlive!({ idle: 30_000, interval: 15_000, count: 3 })
+    net.clock.runFor(61_000)
+    expect(net.script.slice(3)).toEqual(['30003 > ACK 0 ack 1', '30004 < ACK 1 ack 1', '60005 > ACK 0 ack 1', '60006 < ACK 1 ack 1'])
+    const { timer } = net.client.list()[0]!.details!()
+    expect(timer).toMatchObject({ kind: 'keepalive', retries: 0 })
+    net.lose = () => true
+    net.clock.runFor(75_000)
+    expect(net.script.slice(7).map((line) => Number(line.split(' ')[0]))).toEqual([90_007, 105_007, 120_007, 135_007])
+    expect(net.script.at(-1)).toContain('> RST,ACK 1 ack 1')
+    expect(events).toEqual(['client connected', 'client closed ETIMEDOUT'])
+  })
+
   it('says when there is room again, once, for a writer that filled the buffer', () => {
     net.server.listen({ port: 80 }, (c) => (c.handlers = {}))
     let drained = 0

@@ -39,7 +39,12 @@ export interface TcpConnection {
   end(): void
   /** RST now. */
   abort(): void
+  /** SO_KEEPALIVE: who has not been heard for a while is asked, and given up when it does not answer (ETIMEDOUT). Not of wrapped ones. */
+  keepAlive?(settings: KeepAlive): void
 }
+
+/** TCP_KEEPIDLE, TCP_KEEPINTVL (both in ms) and TCP_KEEPCNT of tcp(7). */
+export interface KeepAlive { idle: number; interval: number; count: number }
 
 export interface TcpListener {
   readonly address: Ip
@@ -147,7 +152,7 @@ export interface TcpDetails {
     sendWindow: number
     mark: number
   }
-  timer?: { kind: 'on' | 'timewait'; left: number; retries: number }
+  timer?: { kind: 'on' | 'keepalive' | 'timewait'; left: number; retries: number }
 }
 
 export interface Sockets {
