@@ -1,6 +1,9 @@
 import type { Clock, Timer } from '../../clock.ts'
 import type { KeepAlive } from '../types.ts'
 
+/** Linux's timers tick every 4 ms (CONFIG_HZ=250). */
+const TICK = 4
+
 /** What it needs of its connection. */
 export interface KeptAlive {
   /** Virtual ms at which the other end was heard last. */
@@ -51,7 +54,8 @@ export class KeepAliveTimer {
     const { heardAt, busy } = this.#connection
     if (busy) return this.#again(idle)
     const silent = this.#clock.now - heardAt
-    if (silent < idle) return this.#again(idle - silent)
+    // in ticks of the kernel's: less than the clock can tell apart would never be over
+    if (silent < idle) return this.#again(Math.ceil((idle - silent) / TICK) * TICK)
     if (this.probes >= count) {
       this.#timer = undefined
       return this.#connection.dead()

@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
+import type { Clock } from '../../clock.ts'
 import { concatBytes, decodeUtf8, encodeUtf8 } from '../../text.ts'
 import type { TcpConnection, TcpHandlers, TcpSegment } from '../types.ts'
+import { KeepAliveTimer } from './keepalive.ts'
 import { TwoHosts } from './two-hosts.samples.ts'
 
 let net: TwoHosts
@@ -194,14 +196,24 @@ describe('TCP', () => {
     net.clock.settle()
     c.keepAlive!({ idle: 30_000, interval: 15_000, count: 3 })
     net.clock.runFor(61_000)
-    expect(net.script.slice(3)).toEqual(['30003 > ACK 0 ack 1', '30004 < ACK 1 ack 1', '60005 > ACK 0 ack 1', '60006 < ACK 1 ack 1'])
+    expect(net.script.slice(3)).toEqual(['30003 > ACK 0 ack 1', '30004 < ACK 1 ack 1', '60007 > ACK 0 ack 1', '60008 < ACK 1 ack 1'])
     const { timer } = net.client.list()[0]!.details!()
     expect(timer).toMatchObject({ kind: 'keepalive', retries: 0 })
     net.lose = () => true
     net.clock.runFor(75_000)
-    expect(net.script.slice(7).map((line) => Number(line.split(' ')[0]))).toEqual([90_007, 105_007, 120_007, 135_007])
+    expect(net.script.slice(7).map((line) => Number(line.split(' ')[0]))).toEqual([90_011, 105_011, 120_011, 135_011])
     expect(net.script.at(-1)).toContain('> RST,ACK 1 ack 1')
     expect(events).toEqual(['client connected', 'client closed ETIMEDOUT'])
+  })
+
+  it('does not look again before the clock can tell the difference: the loop would never end', () => {
+    const delays: number[] = []
+    let look = (): void => {}
+    const clock = { now: 0.1, schedule: (after: number, call: () => void) => (delays.push(after), look = call, {}), cancel: () => {} }
+    new KeepAliveTimer(clock as unknown as Clock, { idle: 30_000, interval: 15_000, count: 3 }, { heardAt: 0.1 + 4e-12, busy: false, probe: () => {}, dead: () => {} })
+    clock.now = 30_000.1
+    look()
+    expect(delays).toEqual([30_000, 4])
   })
 
   it('says when there is room again, once, for a writer that filled the buffer', () => {
