@@ -24,6 +24,8 @@ export interface Router {
 }
 
 export interface WeightedService {
+  /** Its own, where it is one of several: "default-web-80@kubernetescrd". */
+  name?: string
   weight: number
   scheme: 'http' | 'https'
   passHost: boolean

@@ -235,13 +235,14 @@ function weigh(picture: Picture, services: readonly RouteService[], about: About
       return undefined
     }
     // a route's only service bears the route's name
-    const sticky = stickyOf(service.sticky, services.length === 1 && within.length === 0 ? about.key : `${normalize(`${of}-${service.name}-${service.port ?? ''}`)}@kubernetescrd`)
+    const own = services.length === 1 && within.length === 0 ? about.key : `${normalize(`${of}-${service.name}-${service.port ?? ''}`)}@kubernetescrd`
+    const sticky = stickyOf(service.sticky, own)
     const transport = service.serversTransport && protocol === 'TCP' && about.key !== '' ? transportOf(picture, of, service.serversTransport, dynamic) : undefined
     if (transport && 'error' in transport) {
       problem(`Cannot create service ${field('error', transport.error)}`)
       return undefined
     }
-    found.push({ ...made, ...(transport ? { transport } : {}), weight, passHost: service.passHostHeader ?? true, ...(service.scheme === 'https' ? { scheme: 'https' as const } : {}), ...(sticky ? { sticky } : {}) })
+    found.push({ ...made, ...(own === about.key ? {} : { name: own }), ...(transport ? { transport } : {}), weight, passHost: service.passHostHeader ?? true, ...(service.scheme === 'https' ? { scheme: 'https' as const } : {}), ...(sticky ? { sticky } : {}) })
   }
   return found
 }

@@ -15,6 +15,7 @@ import { Buckets, period } from './guards.ts'
 import { askForward } from './forward-auth.ts'
 import { caughtBy, pageTarget } from './error-pages.ts'
 import { applyMiddleware, flattened, redirected, sourceOf, withHeaders, type OwnAnswer, type Passing } from './middlewares.ts'
+import type { Metrics } from './metrics.ts'
 import type { Dynamic, Middleware, Mirror, Router, WeightedService } from './model.ts'
 import { requestHost } from './rules.ts'
 import { cookieOf, memberValue, serverValue, setCookie } from './sticky.ts'
@@ -33,7 +34,7 @@ export const NOT_FOUND = { status: 404, headers: ERROR_HEADERS, body: '404 page 
 export interface EntryPoint { name: string; tls: boolean; internal?: boolean; redirect?: Record<string, unknown> | undefined }
 
 type Own = (answer: { status: number; headers: Headers; body: string }, server?: string) => void
-interface Turn { number: number; startedAt: number; finish: (response: HttpResponse, length: number, server: string) => void; own: Own; respond: (response: HttpResponse) => void }
+interface Turn { number: number; startedAt: number; /** The answer has gone: it is counted. */ counted(code: number, sent: number): void; finish: (response: HttpResponse, length: number, server: string) => void; own: Own; respond: (response: HttpResponse) => void }
 
 /** Traefik's HTTP side: routers, middlewares, weighted round robin, Go's reverse proxy. */
 export class Proxy {
@@ -45,9 +46,11 @@ export class Proxy {
   #count = 0
 
   readonly #internal: (service: string, passing: Pick<Passing, 'target' | 'request'>) => GoAnswer
+  readonly #metrics: Metrics | undefined
 
   /** `internal`: what Traefik's own services say. */
-  constructor(process: Process, dynamic: () => { dynamic: Dynamic; routers: readonly Router[] }, access: (line: string) => void, internal: (service: string, passing: Pick<Passing, 'target' | 'request'>) => GoAnswer = () => NOT_FOUND) {
+  constructor(process: Process, dynamic: () => { dynamic: Dynamic; routers: readonly Router[] }, access: (line: string) => void, internal: (service: string, passing: Pick<Passing, 'target' | 'request'>) => GoAnswer = () => NOT_FOUND, metrics?: Metrics) {
+    this.#metrics = metrics
     this.#internal = internal
     this.#process = process
     this.#dynamic = dynamic
@@ -63,17 +66,25 @@ export class Proxy {
     const { path, query } = splitTarget(request.target)
     const url = { host: requestHost(request), path, query }
     const router = routers.find((r) => ((r.entryPoints.length === 0 && !entryPoint.internal) || r.entryPoints.includes(entryPoint.name)) && (!r.tls || request.tls !== undefined) && r.matches(request, url))
+    const redirect = entryPoint.redirect && redirected(entryPoint.redirect, request)
+    const counted = (code: number, sent: number): void => {
+      // what is Traefik's own is not counted (metrics.addInternals)
+      if (redirect || router?.service.endsWith('@internal')) return
+      const seconds = (clock.now - startedAt) / 1000
+      this.#metrics?.answered('entrypoint', { entrypoint: entryPoint.name }, request, { code, seconds, sent })
+      if (router) this.#metrics?.answered('router', { router: router.name, service: router.service }, request, { code, seconds, sent })
+    }
     const finish = (response: HttpResponse, length: number, server: string): void => {
+      counted(codeOf(request, response), length)
       this.#access(this.#logLine(request, response.status, length, number, router?.name ?? '-', server, startedAt))
       respond(response)
     }
     const own: Own = (answer, server = '-') => finish(goResponse(this.#process, request, answer), encodeUtf8(answer.body).length, server)
-    const redirect = entryPoint.redirect && redirected(entryPoint.redirect, request)
     if (redirect) return own(redirect)
     if (!router) return own(NOT_FOUND)
     const target = request.target.replace(/^https?:\/\/[^/]*/, '') || '/'
     const passing: Passing = { request, target, requestHeaders: [], responseHeaders: [], buckets: this.#buckets, wait: 0, tries: 1 }
-    this.#pass(flattened(router.middlewares, dynamic), router, dynamic, passing, { number, startedAt, finish, own, respond })
+    this.#pass(flattened(router.middlewares, dynamic), router, dynamic, passing, { number, startedAt, counted, finish, own, respond })
   }
 
   /** Through the middlewares, one after the other, and on to a server. */
@@ -148,6 +159,7 @@ export class Proxy {
     const authority = server.slice(server.indexOf('://') + 3)
     const headers = this.#headersFor(request, passing, service.passHost ? undefined : authority)
     for (const mirror of this.#mirrorsOf(service.mirrors ?? [])) this.#mirror(mirror, request, passing)
+    const served = this.#asking(service.name ?? router.service, request)
     askUpstream(this.#process, {
       ...endpoint,
       program: 'traefik',
@@ -158,14 +170,29 @@ export class Proxy {
       ...(service.scheme === 'https' ? { tls: this.#tlsTo(service, endpoint) } : {}),
     }, (outcome) => {
       if ('error' in outcome) {
+        const status = outcome.error === 'TLS' ? 500 : outcome.error === 'ETIMEDOUT' ? 504 : 502
+        served(status, reasonOf(status).length)
         // what has reached a server is not sent twice
         if (tried < passing.tries && outcome.phase === 'connect') return this.#forward(request, router, dynamic, passing, turn, tried + 1)
-        const status = outcome.error === 'TLS' ? 500 : outcome.error === 'ETIMEDOUT' ? 504 : 502
         return own({ status, headers: [...cookies, ...withHeaders([], passing.responseHeaders)], body: reasonOf(status) }, server)
       }
-      if ('tunnel' in outcome) return respond(switched(outcome, (bytes) => this.#access(this.#logLine(request, 101, bytes, number, router.name, server, startedAt))))
+      if ('tunnel' in outcome) {
+        return respond(switched(outcome, (bytes) => {
+          served(101, bytes)
+          turn.counted(101, bytes)
+          this.#access(this.#logLine(request, 101, bytes, number, router.name, server, startedAt))
+        }))
+      }
+      served(codeOf(request, outcome.head), request.method === 'HEAD' ? 0 : outcome.body.length)
       finish(passOn(request, outcome, passing.responseHeaders, cookies), request.method === 'HEAD' ? 0 : outcome.body.length, server)
     })
+  }
+
+  /** What to call with the answer of one of a service's servers. */
+  #asking(service: string, request: HttpRequest): (code: number, sent: number) => void {
+    const { clock } = this.#process
+    const askedAt = clock.now
+    return (code, sent) => this.#metrics?.answered('service', { service }, request, { code, seconds: (clock.now - askedAt) / 1000, sent })
   }
 
   #tlsTo({ transport }: WeightedService, { address }: Endpoint): NonNullable<UpstreamRequest['tls']> {
@@ -212,9 +239,10 @@ export class Proxy {
     if (!chosen) return
     const { service, endpoint } = chosen
     const server = serverValue(service, endpoint)
+    const served = this.#asking(service.name ?? name, request)
     const copy = body ? request : { ...request, body: new Uint8Array(0), headers: request.headers.filter(([n]) => n.toLowerCase() !== 'content-length') }
     const headers = this.#headersFor(copy, passing, service.passHost ? undefined : server.slice(server.indexOf('://') + 3))
-    askUpstream(this.#process, { ...endpoint, program: 'traefik', method: request.method, bytes: writeRequest(request.method, passing.target, headers, copy.body), connectTimeout: DIAL_TIMEOUT, readTimeout: READ_TIMEOUT, ...(service.scheme === 'https' ? { tls: {} } : {}) }, () => undefined)
+    askUpstream(this.#process, { ...endpoint, program: 'traefik', method: request.method, bytes: writeRequest(request.method, passing.target, headers, copy.body), connectTimeout: DIAL_TIMEOUT, readTimeout: READ_TIMEOUT, ...(service.scheme === 'https' ? { tls: {} } : {}) }, (outcome) => ('body' in outcome ? served(codeOf(request, outcome.head), outcome.body.length) : undefined))
   }
 
   /** Weighted round robin among the services of a route that have endpoints or not. */
@@ -268,8 +296,15 @@ export class Proxy {
   }
 }
 
-function withChanges({ status = 200, headers = [], body = '' }: GoAnswer, changes: Headers): { status: number; headers: Headers; body: string } {
-  return { status, headers: withHeaders(headers, changes), body: typeof body === 'string' ? body : decodeUtf8(body) }
+/** A status of HTTP, or of gRPC, where nobody said which: unknown. */
+function codeOf({ headers: asked }: HttpRequest, { status, headers }: { status: number; headers: Headers }): number {
+  if (!headerOf(asked, 'content-type')?.startsWith('application/grpc')) return status
+  const said = headerOf(headers, 'grpc-status') ?? ''
+  return /^[0-9]+$/.test(said) ? Number(said) : 2
+}
+
+function withChanges({ status = 200, headers = [], body = '', contentType }: GoAnswer, changes: Headers): { status: number; headers: Headers; body: string } {
+  return { status, headers: withHeaders(contentType === undefined ? headers : [['Content-Type', contentType], ...headers], changes), body: typeof body === 'string' ? body : decodeUtf8(body) }
 }
 
 /** `leave` hears of the answer, once. */

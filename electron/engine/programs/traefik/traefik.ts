@@ -1,3 +1,4 @@
+import { EXPOSITION_TYPE } from '../../prometheus.ts'
 import { accountOf, tellFailure } from '../account.ts'
 import { klogLine } from '../klog.ts'
 import { untilReached } from '../../kubernetes/connection.ts'
@@ -22,6 +23,7 @@ import { ALERTS, CIPHERS } from '../tls/wire.ts'
 import { matchingName, type Certificate } from '../tls/x509.ts'
 import type { SystemServices } from '../types.ts'
 import { apiAnswer, hasApi } from './api.ts'
+import { Metrics } from './metrics.ts'
 import { isSimulated } from './middlewares.ts'
 import type { CustomObject, Dynamic, Problem, Router, TcpRoute } from './model.ts'
 import { checkMiddlewares, mine, provide } from './providers.ts'
@@ -37,7 +39,7 @@ const THROTTLE = 2_000
 const DASHBOARD: GoAnswer = { status: 501, body: "podhop: not simulated: Traefik's dashboard (its API has the same: /api/overview, /api/http/routers, /api/http/services, /api/http/middlewares, /api/rawdata)\n" }
 const SERVICE_LABEL = 'kubernetes.io/service-name'
 /** Static configuration that means something here, or nothing that is to be seen. */
-const FLAGS = /^(entrypoints\.[a-z0-9_-]+\.(address|http\.tls|http\.redirections\.entrypoint\.(to|scheme|permanent))|providers\.(kubernetesingress|kubernetescrd)(\.(allowemptyservices|ingressendpoint\.publishedservice|allowcrossnamespace))?|ping|accesslog|log\.level|api(\.(dashboard|insecure))?|metrics\.prometheus(\.entrypoint)?|global\.(checknewversion|sendanonymoususage))$/
+const FLAGS = /^(entrypoints\.[a-z0-9_-]+\.(address|http\.tls|http\.redirections\.entrypoint\.(to|scheme|permanent))|providers\.(kubernetesingress|kubernetescrd)(\.(allowemptyservices|ingressendpoint\.publishedservice|allowcrossnamespace))?|ping|accesslog|log\.level|api(\.(dashboard|insecure))?|metrics\.prometheus(\.(entrypoint|addentrypointslabels|addrouterslabels|addserviceslabels))?|global\.(checknewversion|sendanonymoususage))$/
 
 export function traefik(services: SystemServices): Record<string, Program> {
   return {
@@ -125,6 +127,11 @@ class Traefik {
   #udpRoutes: Informer<CustomObject> | undefined
   #traefikServices: Informer<CustomObject> | undefined
   readonly #gates = new TcpGates()
+  readonly #metrics: Metrics | undefined
+  /** By name, those of HTTP. */
+  readonly #entries = new Map<string, HttpServer>()
+  /** Connections of routes of TCP, by entry point. */
+  readonly #passing = new Map<string, number>()
   #dynamic: Dynamic = { tcp: [], tcpMiddlewares: new Map(), udp: [], routers: [], services: new Map(), middlewares: new Map(), certificates: [], tlsOptions: new Map(), problems: [] }
   readonly #startedAt: number
   #routers: readonly Router[] = []
@@ -141,6 +148,7 @@ class Traefik {
     this.#informers = new InformerFactory(client)
     this.#queue = new WorkQueue(process.clock, () => this.#sync())
     this.#startedAt = process.clock.wall()
+    if (flags.has('metrics.prometheus')) this.#metrics = new Metrics(flags)
   }
 
   /** Why it cannot run. */
@@ -194,7 +202,7 @@ class Traefik {
 
   #listen(): string | undefined {
     const process = this.#process
-    const proxy = new Proxy(process, () => ({ dynamic: this.#dynamic, routers: this.#routers }), this.#access, (service, { target }) => this.#internal(service, target))
+    const proxy = new Proxy(process, () => ({ dynamic: this.#dynamic, routers: this.#routers }), this.#access, (service, { target }) => this.#internal(service, target), this.#metrics)
     const plain = new PlainProxy(process, (text) => this.#log('ERR', text))
     const reaches = (name: string) => ({ entryPoints }: { entryPoints: readonly string[] }): boolean => entryPoints.length === 0 || entryPoints.includes(name)
     for (const [flag, address] of this.#flags) {
@@ -205,7 +213,7 @@ class Traefik {
       const tls = this.#flags.get(`entrypoints.${name}.http.tls`) === 'true'
       try {
         if (address.endsWith('/udp')) this.#servers.push(plain.listen(at.port, () => this.#dynamic.udp.find(reaches(name))))
-        else if (name === 'metrics') this.#servers.push(serveGo(process, 'traefik', at.port, at.address, (r) => this.#inside(name, r.target) ?? GO_NOT_FOUND))
+        else if (name === 'metrics') this.#entered(name, serveGo(process, 'traefik', at.port, at.address, (r) => this.#inside(name, r.target) ?? GO_NOT_FOUND))
         else {
           const server: HttpServer = serveHttp(process, {
             port: at.port,
@@ -213,8 +221,8 @@ class Traefik {
             h2c: true,
             take: (connection) => routeTcp(connection, { name, secure: tls }, name === 'traefik' ? this.#named() : this.#dynamic, this.#routers, process.clock, {
               http: (own) => server.accept(own),
-              plain: (route, own) => this.#pass(plain, route, own),
-              ends: (route, own) => this.#pass(plain, route, new TlsServer(own, { random: process.clock.random, select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), cipher: CIPHERS.aes128, tickets: [122] })),
+              plain: (route, own) => this.#pass(plain, route, own, name),
+              ends: (route, own) => this.#pass(plain, route, new TlsServer(own, { random: process.clock.random, select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), cipher: CIPHERS.aes128, tickets: [122] }), name),
             }),
             handle: (request, respond) => {
               const inside = name === 'traefik' ? this.#inside(name, request.target) : undefined
@@ -225,7 +233,7 @@ class Traefik {
             refuse: (status) => ({ status, headers: [['Content-Type', 'text/plain; charset=utf-8'], ['Connection', 'close']], body: encodeUtf8('400 Bad Request') }),
             ...(tls ? { tls: { select: ({ serverName }) => this.#select(serverName), alpn: ['h2', 'http/1.1'], cipher: CIPHERS.aes128, tickets: [122], acknowledgesName: false, plain: () => this.#plain() } } : {}),
           })
-          this.#servers.push(server)
+          this.#entered(name, server)
         }
       } catch (error) {
         if ((error as { code?: string }).code !== 'EADDRINUSE') throw error
@@ -235,14 +243,23 @@ class Traefik {
     return undefined
   }
 
+  #entered(name: string, server: HttpServer): void {
+    this.#servers.push(server)
+    this.#entries.set(name, server)
+  }
+
   /** Through the route's MiddlewareTCPs; whom they keep out finds the connection closed. */
-  #pass(plain: PlainProxy, route: TcpRoute, connection: TcpConnection): void {
+  #pass(plain: PlainProxy, route: TcpRoute, connection: TcpConnection, entryPoint: string): void {
     const entered = this.#gates.enter(route, this.#dynamic.tcpMiddlewares, connection.remoteAddress)
     if (entered) {
       let left = false
+      const count = (by: number): void => void this.#passing.set(entryPoint, (this.#passing.get(entryPoint) ?? 0) + by)
+      count(1)
       return plain.tcp(route, connection, () => {
-        if (!left) entered.leave()
+        if (left) return
         left = true
+        entered.leave()
+        count(-1)
       })
     }
     connection.handlers = {}
@@ -264,7 +281,7 @@ class Traefik {
   #internal(service: string, target: string): GoAnswer {
     const { path, query } = splitTarget(target)
     if (service === 'ping@internal' && this.#flags.has('ping')) return { body: 'OK' }
-    if (service === 'prometheus@internal' && this.#flags.has('metrics.prometheus')) return { status: 501, body: "podhop: not simulated: Traefik's metrics (/api/overview counts its routers, kubectl logs tells of its requests)\n" }
+    if (service === 'prometheus@internal' && this.#metrics) return { body: this.#metrics.text(this.#open(), [this.#chainFor(undefined), ...this.#dynamic.certificates].flatMap(([own]) => own ?? [])), contentType: EXPOSITION_TYPE }
     if (service === 'noop@internal') return { status: 418, headers: [['Content-Type', 'text/plain; charset=utf-8'], ['X-Content-Type-Options', 'nosniff']], body: "I'm a teapot\n" }
     if ((service !== 'api@internal' && service !== 'dashboard@internal') || !hasApi(this.#flags)) return GO_NOT_FOUND
     if (path.startsWith('/api/')) {
@@ -273,6 +290,11 @@ class Traefik {
     const dashboard = this.#flags.get('api.dashboard') !== 'false'
     if (dashboard && path === '/') return { status: 302, headers: [['Location', '/dashboard/']] }
     return dashboard && path.startsWith('/dashboard/') ? DASHBOARD : GO_NOT_FOUND
+  }
+
+  /** Connections of each entry point. */
+  #open(): Record<string, number> {
+    return Object.fromEntries([...this.#entries].map(([name, server]) => [name, server.active + (this.#passing.get(name) ?? 0)]))
   }
 
   /** Without the TCP routes that name no entry point: they are not for Traefik's own. */
@@ -350,6 +372,8 @@ class Traefik {
     this.#asked = routers
     this.#routers = usable.routers
     this.#dynamic.tcp = tcp
+    const { services, middlewares, certificates, udp } = this.#dynamic
+    this.#metrics?.applied(JSON.stringify([routers, tcp, udp, [...services], [...middlewares], certificates.map(([own]) => own?.serial)], (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)), this.#process.clock.wall())
     for (const { level, text } of [...this.#dynamic.problems, ...problems, ...usable.problems]) this.#tell(level, text)
     for (const [name, { kind }] of this.#dynamic.middlewares) if (!isSimulated(kind)) this.#tell('WRN', `podhop: not simulated: middleware ${name} of kind ${kind} (its routers answer 501)`)
     this.#writeStatus()
