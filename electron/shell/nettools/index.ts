@@ -8,6 +8,7 @@ import { curl } from './curl/index.ts'
 import { dig } from './dns/dig.ts'
 import { dmesg } from './dmesg.ts'
 import { ethtool } from './ethtool.ts'
+import { fping } from './fping/index.ts'
 import { host } from './dns/host.ts'
 import { busyboxNslookup } from './dns/busybox-nslookup.ts'
 import { oldBusyboxNslookup } from './dns/busybox-nslookup-old.ts'
@@ -49,7 +50,7 @@ import { busyboxWget } from './wget/busybox.ts'
  * (machine/programs.ts); a name that images have and that is not here says itself that it is not simulated.
  */
 export function registerNettools(programs: ProgramTable): void {
-  const tools = { arp, arping, brctl, bridge, conntrack, curl, dig, dmesg, ethtool, host, ifconfig, ip, iperf3, ipset, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, ip6tables: iptables, 'ip6tables-restore': iptablesRestore, 'ip6tables-save': iptablesSave, ipvsadm, mtr, nc, ncat, netstat, nft, nmap, nslookup, openssl, ping, ping6: ping, route, socat, ss, websocat, wg, 'xtables-monitor': xtablesMonitor, sysctl, tc, tcpdump, telnet, tracepath, traceroute, traceroute6: traceroute, wget: gnuWget }
+  const tools = { arp, arping, brctl, bridge, conntrack, curl, dig, dmesg, ethtool, fping, host, ifconfig, ip, iperf3, ipset, iptables, 'iptables-restore': iptablesRestore, 'iptables-save': iptablesSave, ip6tables: iptables, 'ip6tables-restore': iptablesRestore, 'ip6tables-save': iptablesSave, ipvsadm, mtr, nc, ncat, netstat, nft, nmap, nslookup, openssl, ping, ping6: ping, route, socat, ss, websocat, wg, 'xtables-monitor': xtablesMonitor, sysctl, tc, tcpdump, telnet, tracepath, traceroute, traceroute6: traceroute, wget: gnuWget }
   for (const [name, program] of Object.entries(tools)) programs.register(name, program)
   const applets = { arp: busyboxArp, arping: busyboxArping, brctl: busyboxBrctl, ifconfig: busyboxIfconfig, ip: busyboxIp, nc: busyboxNc, netstat: busyboxNetstat, nslookup: busyboxNslookup, ping: busyboxPing, ping6: busyboxPing, route: busyboxRoute, telnet: busyboxTelnet, traceroute: busyboxTraceroute, traceroute6: busyboxTraceroute, wget: busyboxWget }
   for (const [name, program] of Object.entries(applets)) programs.register(`busybox:${name}`, program)
