@@ -204,4 +204,15 @@ describe("Traefik's TLS options", () => {
     expect(log).toContain('WRN podhop: not simulated: maxVersion VersionTLS12 of TLSOption default/mine (TLS 1.3 is spoken)\n')
     expect(log).toContain('ERR error="building TLS config: invalid clientAuthType: RequireAndVerifyClientCert, CAFiles is required" entryPointName=websecure routerName=default-cats-')
   })
+
+  it('hold for TLS that an IngressRouteTCP ends, too; options that nobody has made close the connection', () => {
+    const tcp = (name: string, options: string): object => ({ apiVersion: 'traefik.io/v1alpha1', kind: 'IngressRouteTCP', metadata: { name }, spec: { entryPoints: ['websecure'], routes: [{ match: `HostSNI(\`${name}.example.com\`)`, services: [{ name: 'web', port: 80 }] }], tls: { options: { name: options } } } })
+    const asked = { apiVersion: 'traefik.io/v1alpha1', kind: 'TLSOption', metadata: { name: 'asked' }, spec: { alpnProtocols: ['http/1.1'], clientAuth: { secretNames: ['client-ca'], clientAuthType: 'RequireAndVerifyClientCert' } } }
+    out('kubectl apply -f -; sleep 5', [asked, tcp('guarded', 'asked'), tcp('unmade', 'nowhere')].map((o) => JSON.stringify(o)).join('\n---\n'))
+    expect(curl('guarded.example.com', good)).toMatch(/^Hostname: web-/)
+    expect(curl('guarded.example.com')).toMatch(/^curl: \(56\) .*certificate required, errno 0\n$/)
+    expect(curl('guarded.example.com', bad)).toMatch(/^curl: \(56\) .*(bad|unknown) (certificate|ca), errno 0\n$/)
+    expect(curl('unmade.example.com', good)).toMatch(/^curl: \(35\) /)
+    expect(out('kubectl -n traefik logs deploy/traefik')).toContain('ERR error="unknown TLS options: default-nowhere@kubernetescrd" entryPointName=websecure routerName=default-unmade-')
+  })
 })

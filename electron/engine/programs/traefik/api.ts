@@ -98,9 +98,9 @@ function routers(protocol: 'http' | 'tcp' | 'udp', state: ApiState): Row[] {
   const { dynamic, flags } = state
   if (protocol !== 'http') {
     const routes: readonly (PlainRoute & Partial<TcpRoute>)[] = protocol === 'tcp' ? dynamic.tcp.concat([]) : dynamic.udp
-    return routes.map(({ name, entryPoints, rule, priority, middlewares = [], tls }) => {
+    return routes.map(({ name, entryPoints, rule, priority, middlewares = [], tls, tlsOptions }) => {
       const points = entryPoints.length > 0 ? [...entryPoints] : defaultPoints(state)
-      return { entryPoints: points, ...(middlewares.length > 0 ? { middlewares } : {}), service: name.slice(0, name.lastIndexOf('@')), ...(rule === undefined ? {} : { rule, priority }), ...(tls === undefined || tls === 'none' ? {} : { tls: { passthrough: tls === 'passes' } }), status: 'enabled', using: points, name, provider: providerOf(name) }
+      return { entryPoints: points, ...(middlewares.length > 0 ? { middlewares } : {}), service: name.slice(0, name.lastIndexOf('@')), ...(rule === undefined ? {} : { rule, priority }), ...(tls === undefined || tls === 'none' ? {} : { tls: { passthrough: tls === 'passes', ...(tlsOptions === undefined ? {} : { options: tlsOptions }) } }), status: 'enabled', using: points, name, provider: providerOf(name) }
     })
   }
   const own = dynamic.routers.map((router): Row => {

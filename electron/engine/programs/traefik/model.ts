@@ -58,6 +58,8 @@ export interface TcpRoute extends PlainRoute {
   /** HostSNI(`*`): HTTPS routes with a name of their own, and other routes, come first. */
   catchAll: boolean
   tls: 'none' | 'passes' | 'ends'
+  /** Name of its TLSOption; absent: default. */
+  tlsOptions?: string
   middlewares: readonly string[]
 }
 export interface TcpFacts { serverName: string; alpn: readonly string[]; remoteAddress: string }

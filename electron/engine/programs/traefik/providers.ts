@@ -281,7 +281,7 @@ function addTcpMiddlewares(objects: readonly CustomObject[], dynamic: Dynamic): 
   }
 }
 
-interface RouteTls { passthrough?: boolean; secretName?: string; certResolver?: string; options?: { name: string } }
+interface RouteTls { passthrough?: boolean; secretName?: string; certResolver?: string; options?: { name: string; namespace?: string } }
 
 /** kubernetes_tcp.go, and what pkg/server/router/tcp refuses. */
 function addTcpRoute(picture: Picture, { metadata: { namespace, name }, spec }: CustomObject, dynamic: Dynamic): void {
@@ -290,7 +290,7 @@ function addTcpRoute(picture: Picture, { metadata: { namespace, name }, spec }: 
   const problem = (text: string): void => void dynamic.problems.push({ level: 'ERR', text: `${text} ingress=${name} namespace=${namespace} providerName=kubernetescrd` })
   if (tls?.secretName && !tls.passthrough) addCertificate(picture, namespace, tls.secretName, dynamic, (error) => problem(`Error configuring TLS ${field('error', error)}`))
   if (tls?.certResolver) missing('certResolver', 'use secretName')
-  if (tls?.options) missing('TLS options', 'TLS is served with Traefik\'s defaults')
+  const options = !tls?.options || tls.options.name === DEFAULT_OPTION ? undefined : `${tls.options.namespace || namespace}-${tls.options.name}@kubernetescrd`
   for (const { match = '', priority, middlewares = [], services = [] } of routes) {
     if (match === '') {
       problem('Empty match rule')
@@ -313,7 +313,7 @@ function addTcpRoute(picture: Picture, { metadata: { namespace, name }, spec }: 
     }
     const catchAll = /^\s*HostSNI\(\s*[`"]\*[`"]\s*\)\s*$/.test(match)
     dynamic.tcp.push({
-      name: key, rule: match, matches: parsed.matches, catchAll, tls: !tls ? 'none' : tls.passthrough ? 'passes' : 'ends', priority: priority || (catchAll ? -1 : match.length), entryPoints, services: found,
+      name: key, rule: match, matches: parsed.matches, catchAll, tls: !tls ? 'none' : tls.passthrough ? 'passes' : 'ends', priority: priority || (catchAll ? -1 : match.length), entryPoints, services: found, ...(options === undefined ? {} : { tlsOptions: options }),
       middlewares: middlewares.map((m) => (m.name.includes('@') ? m.name : `${m.namespace ?? namespace}-${m.name}@kubernetescrd`)),
     })
   }

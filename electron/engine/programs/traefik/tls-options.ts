@@ -5,7 +5,7 @@ import { authoritiesOf, goRefusal, namesOf } from '../tls/client-auth.ts'
 import type { ClientAuth } from '../tls/socket.ts'
 import { ALERTS } from '../tls/wire.ts'
 import type { Certificate } from '../tls/x509.ts'
-import { field, type CustomObject, type Dynamic, type Problem, type Router } from './model.ts'
+import { field, type CustomObject, type Dynamic, type Problem, type Router, type TcpRoute } from './model.ts'
 
 /** TLSOption (buildTLSOptions of pkg/provider/kubernetes/crd, and pkg/tls/tlsmanager.go). */
 export interface TlsOption {
@@ -89,6 +89,14 @@ export function checkTlsOptions(routers: readonly Router[], dynamic: Pick<Dynami
   })
   for (const [host, options] of byHost) if (options.size > 1) problems.push({ level: 'WRN', text: `Found different TLS options for routers on the same host ${host}, so using the default TLS options instead for these routers: []string{${[...options.values()].map((n) => JSON.stringify(n)).join(', ')}} entryPointName=websecure` })
   return { routers: whole, problems }
+}
+
+/** What is said of routes of TCP whose options are not to be had: whoever comes finds the connection closed (brokenTLSRouter). */
+export function checkTcpOptions(routes: readonly TcpRoute[], dynamic: Pick<Dynamic, 'tlsOptions'>): Problem[] {
+  return routes.flatMap(({ name, tls, entryPoints, tlsOptions: wanted = DEFAULT_OPTION }) => {
+    const error = tls === 'ends' ? optionProblem(wanted, dynamic) : undefined
+    return error === undefined ? [] : (entryPoints.length > 0 ? entryPoints : ['websecure']).map((entryPoint): Problem => ({ level: 'ERR', text: `${field('error', error)} entryPointName=${entryPoint} ${field('routerName', name)}` }))
+  })
 }
 
 /** Who asks for one name in the handshake and for another in the request, where other options would have been for it (pkg/middlewares/snicheck). */

@@ -30,7 +30,7 @@ import { checkMiddlewares, mine, provide } from './providers.ts'
 import { PlainProxy } from './plain.ts'
 import { NOT_FOUND, Proxy } from './proxy.ts'
 import { routeTcp, TcpGates } from './tcp.ts'
-import { checkTlsOptions, isFronting, optionFor, optionProblem } from './tls-options.ts'
+import { checkTcpOptions, checkTlsOptions, DEFAULT_OPTION, isFronting, optionFor, optionProblem } from './tls-options.ts'
 import { VERSION_NAMES } from './version.ts'
 
 const { version: VERSION, codename: CODENAME } = VERSION_NAMES
@@ -222,7 +222,7 @@ class Traefik {
             take: (connection) => routeTcp(connection, { name, secure: tls }, name === 'traefik' ? this.#named() : this.#dynamic, this.#routers, process.clock, {
               http: (own) => server.accept(own),
               plain: (route, own) => this.#pass(plain, route, own, name),
-              ends: (route, own) => this.#pass(plain, route, new TlsServer(own, { random: process.clock.random, select: ({ serverName }) => ({ chain: this.#chainFor(serverName) }), cipher: CIPHERS.aes128, tickets: [122] }), name),
+              ends: (route, own) => this.#pass(plain, route, new TlsServer(own, { random: process.clock.random, select: ({ serverName }) => this.#shown(route.tlsOptions ?? DEFAULT_OPTION, serverName), cipher: CIPHERS.aes128, tickets: [122] }), name),
             }),
             handle: (request, respond) => {
               const inside = name === 'traefik' ? this.#inside(name, request.target) : undefined
@@ -326,7 +326,10 @@ class Traefik {
 
   /** With the TLS options of the name's routers. */
   #select(name: string | undefined): ReturnType<TlsServerOptions['select']> {
-    const wanted = optionFor(name, this.#asked)
+    return this.#shown(optionFor(name, this.#asked), name)
+  }
+
+  #shown(wanted: string, name: string | undefined): ReturnType<TlsServerOptions['select']> {
     const option = this.#dynamic.tlsOptions.get(wanted)
     if (optionProblem(wanted, this.#dynamic) !== undefined) return { alert: undefined }
     if (option?.strict && !this.#certified(name)) return { alert: ALERTS.unrecognizedName }
@@ -374,7 +377,7 @@ class Traefik {
     this.#dynamic.tcp = tcp
     const { services, middlewares, certificates, udp } = this.#dynamic
     this.#metrics?.applied(JSON.stringify([routers, tcp, udp, [...services], [...middlewares], certificates.map(([own]) => own?.serial)], (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)), this.#process.clock.wall())
-    for (const { level, text } of [...this.#dynamic.problems, ...problems, ...usable.problems]) this.#tell(level, text)
+    for (const { level, text } of [...this.#dynamic.problems, ...problems, ...usable.problems, ...checkTcpOptions(tcp, this.#dynamic)]) this.#tell(level, text)
     for (const [name, { kind }] of this.#dynamic.middlewares) if (!isSimulated(kind)) this.#tell('WRN', `podhop: not simulated: middleware ${name} of kind ${kind} (its routers answer 501)`)
     this.#writeStatus()
     return THROTTLE
