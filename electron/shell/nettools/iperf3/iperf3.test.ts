@@ -112,6 +112,14 @@ $`))
     expect(run('iperf3 -c 172.18.0.3 -t 1 -b 1M')).toContain('[  5]   0.00-1.00   sec   128 KBytes  1.05 Mbits/sec    0 ')
   })
 
+  test('loopback has long segments, and the same line', () => {
+    const { one, run } = lab()
+    one.start('iperf3 -s')
+    const local = rate(run('iperf3 -c 127.0.0.1 -t 2'))
+    expect(local).toBeGreaterThan(9.5e9)
+    expect(local).toBeLessThan(10.1e9)
+  })
+
   test('-J: the same as JSON', () => {
     const { two, run } = lab()
     two.start('iperf3 -s')

@@ -157,7 +157,9 @@ export class TcpSender extends TcpFlow {
     const rest = end - clock.now
     if (rest <= 0 || permitted <= budget) return
     const sample = { bytes: this.#written - this.connection.unsent - acknowledged, ms: clock.now - from }
-    const more = this.#more(sample, rest, permitted - budget)
+    // where segments are long, as on lo, the sample was faster than the line
+    const room = Math.max(0, (lineOf(segment) / this.#load.share) * (end - from) - budget)
+    const more = this.#more(sample, rest, Math.min(permitted - budget, room))
     const after = this.info()
     if (after && sample.bytes > 0) this.moreRetransmits += ((after.retransmitted - retransmitted) * more.bytes) / sample.bytes
     const record = new Uint8Array(RECORD)
