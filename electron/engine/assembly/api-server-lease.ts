@@ -5,6 +5,7 @@ import { ifReached } from '../kubernetes/controllers/reach.ts'
 import { microTimestamp } from '../kubernetes/human-duration.ts'
 import type { Draft } from '../kubernetes/rbac/default-objects.ts'
 import type { KubeObject } from '../kubernetes/types.ts'
+import { tried } from './system-namespaces.ts'
 import { base32, sha256 } from '../sha256.ts'
 import { encodeUtf8 } from '../text.ts'
 
@@ -48,7 +49,7 @@ export function renewApiServerLease(clock: Clock, client: KubernetesClient, host
       const made = apiServerLease(host, clock.wall(), identity)
       const present = client.list<Lease>('leases', { namespace: 'kube-system' }).items.find((lease) => lease.metadata.name === name)
       if (present) client.update('leases', 'kube-system', name, { ...present, spec: { ...present.spec, ...made.spec } }, AGENT_WRITE)
-      else client.create('leases', 'kube-system', made, AGENT_WRITE)
+      else tried(() => client.create('leases', 'kube-system', made, AGENT_WRITE))
     })
   }
   if (n > 0) renew()

@@ -9,6 +9,7 @@ import { LeaderElection } from '../kubernetes/leader-election.ts'
 import { Scheduler } from '../kubernetes/scheduler/scheduler.ts'
 import type { ControlPlane, ControlPlanePart, PartName } from '../programs/types.ts'
 import { renewApiServerLease } from './api-server-lease.ts'
+import { keepSystemNamespaces } from './system-namespaces.ts'
 import { commandsOf } from './control-plane.ts'
 
 /** What the parts of the control plane do to the cluster. */
@@ -79,9 +80,11 @@ export class ControlPlaneParts implements ControlPlane {
     if (name === 'etcd' || name === 'kube-apiserver') {
       unblockApi(name)
       const lease = name === 'kube-apiserver' ? renewApiServerLease(clock, client, host, this.#apiServers++) : undefined
+      const namespaces = name === 'kube-apiserver' ? keepSystemNamespaces(clock, client) : undefined
       return {
         stop: () => {
           lease?.stop()
+          namespaces?.stop()
           blockApi(name)
         },
       }

@@ -75,6 +75,37 @@ it('what lies in etcd is the bytes of the objects: a Secret can be read there', 
   expect(run(on(`etcdctl ${ACCESS} get /registry/services/specs/ --prefix --count-only -w fields | tail -1`)).output).toBe('"Count" : 2\n')
 })
 
+it('what is deleted in etcd is gone, whatever its finalizers say, and everybody who watches hears of it', () => {
+  const { run } = house({ nodes: 2 })
+  run('kubectl create deployment web --image=nginx:1.27.5; kubectl create configmap held --from-literal=a=b; kubectl create configmap other --from-literal=a=b; sleep 20')
+  run(`kubectl patch configmap held -p '{"metadata":{"finalizers":["example.com/never"]}}'; kubectl delete configmap held --wait=false`)
+  expect(run('kubectl get cm held -o name').output).toBe('configmap/held\n')
+  const etcdctl = (line: string): { output: string; code: number | undefined } => run(on(`etcdctl ${ACCESS} ${line}`))
+  expect(etcdctl('del /registry/configmaps/default/held')).toEqual({ code: 0, output: '1\n' })
+  expect(run('kubectl get cm held').output).toBe('Error from server (NotFound): configmaps "held" not found\n')
+  expect(etcdctl('del /registry/configmaps/default/held')).toEqual({ code: 0, output: '0\n' })
+  expect(etcdctl('del /registry/configmaps/default/other --prev-kv').output).toMatch(/^1\n\/registry\/configmaps\/default\/other\nk8s\0/)
+  // the kubelet ends the containers of a Pod that is no more, and its ReplicaSet has another one made
+  const [old = ''] = run('kubectl get pods -o name').output.split('\n')
+  expect(run(`kubectl get pods -w > watched & sleep 1; ${on(`etcdctl ${ACCESS} del /registry/pods/default/ --prefix`)}; sleep 60; kill %1; grep -c ${old.slice(4)} watched`).output).toMatch(/^1\n(.*\n)*?[2-9]\n$/)
+  const [next = ''] = run('kubectl get pods -o name').output.split('\n')
+  expect([next === old, run('kubectl wait --for=condition=ready pod --all --timeout=5s').code]).toEqual([false, 0])
+  expect(run('hop node worker-1 -- crictl ps | grep -c nginx').output).toBe('1\n')
+  // the API server makes its own namespaces again
+  expect(etcdctl('del /registry/namespaces/kube-system').output).toBe('1\n')
+  expect(run('kubectl get ns kube-system; sleep 61; kubectl get ns kube-system -o name').output).toBe('Error from server (NotFound): namespaces "kube-system" not found\nnamespace/kube-system\n')
+  expect(etcdctl('del')).toEqual({ code: 128, output: 'Error: del command needs one argument as key and an optional argument as range_end\n' })
+  expect(etcdctl('del a b --prefix')).toEqual({ code: 128, output: 'Error: too many arguments, only accept one argument when `--prefix` or `--from-key` is set\n' })
+  expect(etcdctl('del a --prefix --from-key')).toEqual({ code: 128, output: 'Error: `--prefix` and `--from-key` cannot be set at the same time, choose one\n' })
+})
+
+it('a cluster of which everything was deleted in etcd is empty, and goes on', () => {
+  const { run } = house({ nodes: 2 })
+  expect(run(on(`etcdctl ${ACCESS} del "" --prefix`)).output).toMatch(/^\d{3}\n$/)
+  expect(run('kubectl get pods,nodes -A').output).toBe('No resources found\n')
+  expect(run('sleep 120; kubectl get ns -o name; kubectl get nodes').output).toBe('namespace/default\nnamespace/kube-node-lease\nnamespace/kube-public\nnamespace/kube-system\nNo resources found\n')
+})
+
 it('snapshots that are none, and data directories that are not empty, are refused', () => {
   const { run } = house({ nodes: 1 })
   run(on(`etcdctl ${ACCESS} snapshot save /opt/s.db`))

@@ -89,6 +89,11 @@ export class NodeStatus {
         return undefined
       }
       if (later && error instanceof StatusError && error.status.code === 409) return false
+      if (what === 'lease' && error instanceof StatusError && error.status.code === 404) {
+        // the Lease is gone, and its namespace, too
+        this.#facts.log?.line('E', 'controller.go:145', () => `"Failed to ensure lease exists, will retry" err=${JSON.stringify(error.message)} interval="200ms"`)
+        return false
+      }
       if (!(error instanceof ConnectionError)) throw error
       if (what) this.#logBreak(error.message, what)
       return false

@@ -36,17 +36,26 @@ export interface EtcdHeader { clusterId: string; memberId: string; revision: num
 export interface EtcdRange { header: EtcdHeader; count: number; kvs: { key: string; /** Base64. */ value?: string }[] }
 export interface EtcdStatus { header: EtcdHeader; version: string; dbSize: number; raftTerm: number; raftIndex: number }
 export interface EtcdMembers { header: EtcdHeader; members: { id: string; name: string; peerUrls: string; clientUrls: string }[] }
+export interface EtcdDeleted { header: EtcdHeader; deleted: number; prevKvs: EtcdRange['kvs'] }
+export interface EtcdDeleteRequest { key: string; end?: string | undefined; prevKv?: boolean }
 export interface EtcdRangeRequest { key: string; end?: string | undefined; limit?: number; keysOnly?: boolean; countOnly?: boolean }
 
+/** What it keeps. */
+export interface EtcdContents {
+  now(): Database
+  /** Whoever watches hears of it; nobody is asked. */
+  remove(resource: string, object: KubeObject): void
+}
+
 /** Throws SystemError with the place where it cannot listen. */
-export function serveEtcd(process: Process, flags: ReadonlyMap<string, string>, member: Member, now: () => Database): void {
+export function serveEtcd(process: Process, flags: ReadonlyMap<string, string>, member: Member, contents: EtcdContents): void {
   const read = (flag: string): Certificate[] => readCertificates(process.fs.readText(flags.get(flag) ?? ''))
   for (const { address, port } of placesOf(flags.get('listen-peer-urls') ?? '')) listen(process, address, port, () => GO_NOT_FOUND, { select: () => ({ alert: ALERTS.certificateRequired }) })
   for (const { address, port } of placesOf(flags.get('listen-client-urls') ?? '')) {
     listen(process, address, port, ({ method, target, body }) => {
       const { path } = splitTarget(target)
       if (method !== 'POST') return path === '/version' ? { body: `{"etcdserver":"${VERSION}","etcdcluster":"3.5.0"}`, contentType: 'application/json' } : path === '/health' ? HEALTH : path === '/metrics' ? NO_METRICS : GO_NOT_FOUND
-      return answer(path, decodeUtf8(body), flags, member, now())
+      return answer(path, decodeUtf8(body), flags, member, contents)
     }, {
       select: () => {
         try {
@@ -82,12 +91,20 @@ function listen(process: Process, address: string, port: number, ...rest: [Param
 }
 
 /** Its gRPC services, as far as etcdctl asks them: within TLS nobody sees that JSON is spoken instead of protobuf. */
-function answer(path: string, body: string, flags: ReadonlyMap<string, string>, member: Member, database: Database): GoAnswer {
+function answer(path: string, body: string, flags: ReadonlyMap<string, string>, member: Member, contents: EtcdContents): GoAnswer {
+  const database = contents.now()
   const memberId = memberIdOf(member)
   const header: EtcdHeader = { memberId, clusterId: clusterIdOf(memberId), revision: database.revision }
   const json = (value: unknown): GoAnswer => ({ body: JSON.stringify(value), contentType: 'application/grpc' })
   switch (path) {
     case '/etcdserverpb.KV/Range': return json(range(JSON.parse(body) as EtcdRangeRequest, database, header))
+    case '/etcdserverpb.KV/DeleteRange': {
+      const { key, end, prevKv } = JSON.parse(body) as EtcdDeleteRequest
+      const gone = within(key, end, database)
+      for (const { resource, object } of gone) contents.remove(resource, object)
+      const deleted: EtcdDeleted = { header: { ...header, revision: database.revision + gone.length }, deleted: gone.length, prevKvs: prevKv ? gone.map(({ at, object }) => ({ key: at, value: encodeBase64(valueOf(object)) })) : [] }
+      return json(deleted)
+    }
     case '/etcdserverpb.Maintenance/Snapshot': return { body: encodeDatabase(database), contentType: 'application/grpc' }
     case '/etcdserverpb.Maintenance/Status': {
       const status: EtcdStatus = { header, version: VERSION, dbSize: encodeUtf8(encodeDatabase(database)).length, raftTerm: RAFT_TERM, raftIndex: database.revision + 4 }
@@ -101,17 +118,22 @@ function answer(path: string, body: string, flags: ReadonlyMap<string, string>, 
   }
 }
 
-function range({ key, end, limit = 0, keysOnly, countOnly }: EtcdRangeRequest, { contents }: Database, header: EtcdHeader): EtcdRange {
-  const found: [key: string, object: KubeObject][] = []
+function range({ key, end, limit = 0, keysOnly, countOnly }: EtcdRangeRequest, database: Database, header: EtcdHeader): EtcdRange {
+  const found = within(key, end, database)
+  const chosen = countOnly ? [] : limit > 0 ? found.slice(0, limit) : found
+  return { header, count: found.length, kvs: chosen.map(({ at, object }) => ({ key: at, ...(keysOnly ? {} : { value: encodeBase64(valueOf(object)) }) })) }
+}
+
+/** Without an end the key alone; an end of "\0" is that of all. */
+function within(key: string, end: string | undefined, { contents }: Database): { at: string; resource: string; object: KubeObject }[] {
+  const found: { at: string; resource: string; object: KubeObject }[] = []
   for (const [resource, objects] of contents) {
     for (const object of objects) {
       const at = registryKey(resource, object)
-      if (end === undefined ? at === key : at >= key && (end === '\0' || at < end)) found.push([at, object])
+      if (end === undefined ? at === key : at >= key && (end === '\0' || at < end)) found.push({ at, resource, object })
     }
   }
-  found.sort(([a], [b]) => compareStrings(a, b))
-  const chosen = countOnly ? [] : limit > 0 ? found.slice(0, limit) : found
-  return { header, count: found.length, kvs: chosen.map(([at, object]) => ({ key: at, ...(keysOnly ? {} : { value: encodeBase64(valueOf(object)) }) })) }
+  return found.sort((a, b) => compareStrings(a.at, b.at))
 }
 
 /** The resourceVersion is not kept: it is etcd's own revision. Custom resources are JSON, as Go writes maps. */

@@ -1,7 +1,7 @@
 import { capture, DATABASE, type Database, decodeDatabase, encodeDatabase, load, type Member } from '../../kubernetes/etcd/database.ts'
 import type { ServiceAllocator } from '../../kubernetes/service-allocator.ts'
 import type { Store } from '../../kubernetes/store.ts'
-import type { Service } from '../../kubernetes/types.ts'
+import type { KubeObject, Service } from '../../kubernetes/types.ts'
 import type { MemoryFilesystem } from '../../machine/filesystem.ts'
 import { encodeUtf8 } from '../../text.ts'
 
@@ -56,6 +56,11 @@ export class EtcdStorage {
 
   now(member?: Member): Database {
     return capture(this.#store, member)
+  }
+
+  /** A key is deleted: the object is gone, whoever holds on to it with a finalizer. */
+  remove(resource: string, { metadata: { namespace, name } }: KubeObject): void {
+    this.#store.remove(resource, namespace ?? '', name)
   }
 
   #load(database: Database): void {

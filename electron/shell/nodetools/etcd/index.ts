@@ -1,5 +1,5 @@
 import type { Process, Program, Task } from '../../../engine/cluster.ts'
-import { RAFT_TERM, VERSION, type EtcdMembers, type EtcdRange, type EtcdRangeRequest, type EtcdStatus } from '../../../engine/programs/etcd/server.ts'
+import { RAFT_TERM, VERSION, type EtcdDeleted, type EtcdDeleteRequest, type EtcdMembers, type EtcdRange, type EtcdRangeRequest, type EtcdStatus } from '../../../engine/programs/etcd/server.ts'
 import { decodeBase64 } from '../../../engine/kubernetes/base64.ts'
 import { concatBytes, encodeUtf8 } from '../../../engine/text.ts'
 import { FlagError, FlagSet, flags } from '../../kubectl/flags.ts'
@@ -40,6 +40,11 @@ const GET_FLAGS = `
   --count-only bool
   --print-value-only bool
 `
+const DEL_FLAGS = `
+  --prefix bool
+  --from-key bool
+  --prev-kv bool
+`
 type Command = (process: Process, given: FlagSet, names: readonly string[]) => Task<void>
 interface Entry { flags?: string; run: Command }
 
@@ -49,6 +54,7 @@ const ETCDCTL: Readonly<Record<string, Entry>> = {
   'snapshot status': { run: deprecated('status', status) },
   'snapshot restore': { flags: RESTORE_FLAGS, run: deprecated('restore', restore) },
   get: { flags: GET_FLAGS, run: get },
+  del: { flags: DEL_FLAGS, run: del },
   'endpoint health': { flags: '--cluster bool', run: health },
   'endpoint status': { flags: '--cluster bool', run: endpointStatus },
   'member list': { run: members },
@@ -59,7 +65,7 @@ const ETCDUTL: Readonly<Record<string, Entry>> = {
   'snapshot restore': { flags: RESTORE_FLAGS, run: restore },
 }
 /** Their other commands. */
-const OTHERS = /^(alarm|auth|check|compaction|completion|defrag|del|downgrade|elect|endpoint hashkv|hashkv|lease|lock|make-mirror|member|move-leader|put|role|txn|user|watch|backup|migrate)\b/
+const OTHERS = /^(alarm|auth|check|compaction|completion|defrag|downgrade|elect|endpoint hashkv|hashkv|lease|lock|make-mirror|member|move-leader|put|role|txn|user|watch|backup|migrate)\b/
 
 function deprecated(verb: string, run: Command): Command {
   return function* (process, given, names) {
@@ -112,7 +118,7 @@ function* run(process: Process, name: string, commands: Readonly<Record<string, 
 
 /** cobra's way to a command: its words come first among the arguments; a beginning of them is enough where it is the only one. */
 function commandIn(words: readonly string[], commands: Readonly<Record<string, Entry>>, global: string): { entry: Entry; length: number } | undefined {
-  const all = new FlagSet(flags(global, RESTORE_FLAGS, GET_FLAGS, '--cluster bool'))
+  const all = new FlagSet(flags(global, RESTORE_FLAGS, GET_FLAGS, '--cluster bool', '--prev-kv bool'))
   all.parse(words)
   const matches = Object.entries(commands).filter(([line]) => line.split(' ').every((word, i) => all.args[i] !== undefined && all.args[i] !== '' && word.startsWith(all.args[i]!)))
   const exact = matches.find(([line]) => line.split(' ').every((word, i) => word === all.args[i]))
@@ -132,24 +138,51 @@ function fromEnvironment(process: Process, words: readonly string[]): string[] {
 function* get(process: Process, given: FlagSet, [key = '', end, ...more]: readonly string[]): Task<void> {
   if (given.args.length < 2) throw new EtcdError('get command needs one argument as key and an optional argument as range_end', BAD_ARGUMENTS)
   const [prefix, fromKey, keysOnly, countOnly] = ['prefix', 'from-key', 'keys-only', 'count-only'].map((name) => given.bool(name)) as [boolean, boolean, boolean, boolean]
-  if (prefix && fromKey) throw new EtcdError('`--prefix` and `--from-key` cannot be set at the same time, choose one', BAD_ARGUMENTS)
+  if (prefix && fromKey) throw new EtcdError(ONE_OF, BAD_ARGUMENTS)
   if (keysOnly && countOnly) throw new EtcdError('`--keys-only` and `--count-only` cannot be set at the same time, choose one', BAD_ARGUMENTS)
   if (!['s', 'l'].includes(given.string('consistency'))) throw new EtcdError(`unknown consistency flag ${JSON.stringify(given.string('consistency'))}`, BAD_FEATURE)
-  if (end !== undefined && (prefix || fromKey)) throw new EtcdError('too many arguments, only accept one argument when `--prefix` or `--from-key` is set', BAD_ARGUMENTS)
+  if (end !== undefined && (prefix || fromKey)) throw new EtcdError(TOO_MANY, BAD_ARGUMENTS)
   for (const name of ['order', 'sort-by', 'rev', 'hex']) if (given.changed(name)) throw new NotSimulated(`etcdctl get --${name} (use it without)`)
   if (more.length > 0) throw new NotSimulated('etcdctl get with more than a key and the end of a range')
   const format = given.string('write-out')
-  const request: EtcdRangeRequest = { key: key === '' ? '\0' : key, end: fromKey || (prefix && key === '') ? '\0' : prefix ? after(key) : end, limit: given.int('limit'), keysOnly, countOnly }
+  const request: EtcdRangeRequest = { ...rangeOf(given, key, end), limit: given.int('limit'), keysOnly, countOnly }
   const { header, kvs, count } = yield* unary<EtcdRange>(process, accessOf(process, given), 'KV/Range', request)
   if (format === 'fields' && countOnly) return yield* process.print(`"ClusterID" : ${BigInt(`0x${header.clusterId}`)}\n"MemberID" : ${BigInt(`0x${header.memberId}`)}\n"Revision" : ${header.revision}\n"RaftTerm" : ${RAFT_TERM}\n"More" : false\n"Count" : ${count}\n`)
   if (format !== 'simple') throw new NotSimulated(`etcdctl get -w ${format} (-w simple, and -w fields with --count-only, are)`)
   if (countOnly) throw new EtcdError('--count-only is only for `--write-out=fields`', BAD_ARGUMENTS)
+  yield* printPairs(process, kvs, given.bool('print-value-only'))
+}
+
+const ONE_OF = '`--prefix` and `--from-key` cannot be set at the same time, choose one'
+const TOO_MANY = 'too many arguments, only accept one argument when `--prefix` or `--from-key` is set'
+
+function* printPairs(process: Process, kvs: EtcdRange['kvs'], valuesOnly = false): Task<void> {
   const newline = encodeUtf8('\n')
   for (const kv of kvs) {
     const value = decodeBase64(kv.value ?? '')
     const parts = [typeof value === 'number' ? new Uint8Array(0) : value, newline]
-    yield* process.print(concatBytes(given.bool('print-value-only') ? parts : [encodeUtf8(`${kv.key}\n`), ...parts]))
+    yield* process.print(concatBytes(valuesOnly ? parts : [encodeUtf8(`${kv.key}\n`), ...parts]))
   }
+}
+
+/** Says how many keys are gone: ctlv3/command/del_command.go. */
+function* del(process: Process, given: FlagSet, names: readonly string[]): Task<void> {
+  if (names.length === 0 || names.length > 2) throw new EtcdError('del command needs one argument as key and an optional argument as range_end', BAD_ARGUMENTS)
+  const [key = '', end] = names
+  const [prefix, fromKey] = [given.bool('prefix'), given.bool('from-key')]
+  if (prefix && fromKey) throw new EtcdError(ONE_OF, BAD_ARGUMENTS)
+  if (end !== undefined && (prefix || fromKey)) throw new EtcdError(TOO_MANY, BAD_ARGUMENTS)
+  if (given.string('write-out') !== 'simple' || given.changed('hex')) throw new NotSimulated('etcdctl del -w … or --hex (use it without)')
+  if (key === '' && !prefix && !fromKey) throw new EtcdError('etcdserver: key is not provided')
+  const request: EtcdDeleteRequest = { ...rangeOf(given, key, end), prevKv: given.bool('prev-kv') }
+  const { deleted, prevKvs } = yield* unary<EtcdDeleted>(process, accessOf(process, given), 'KV/DeleteRange', request)
+  yield* process.print(`${deleted}\n`)
+  yield* printPairs(process, prevKvs)
+}
+
+function rangeOf(given: FlagSet, key: string, end: string | undefined): { key: string; end: string | undefined } {
+  const [prefix, fromKey] = [given.bool('prefix'), given.bool('from-key')]
+  return { key: key === '' ? '\0' : key, end: fromKey || (prefix && key === '') ? '\0' : prefix ? after(key) : end }
 }
 
 /** clientv3.GetPrefixRangeEnd: the first key after all that begin so. */
