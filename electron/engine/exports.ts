@@ -31,6 +31,7 @@ export { CHECKER, isBackground } from './journey/whose.ts'
 export * from './network/wire/dns.ts'
 
 export { SERVICES, type ContainerView, type JournalEntry, type NodeView, type SandboxView, type Service as NodeService, type ServiceName } from './node/index.ts'
+export { SSH_IDENTIFICATION } from './node/sshd.ts'
 export { criLog } from './node/files.ts'
 export { networkInode } from './machine/namespaces.ts'
 export { PullError } from './kubernetes/kubelet/image-manager.ts'

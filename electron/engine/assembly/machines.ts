@@ -17,7 +17,7 @@ import { Bgpd } from '../programs/frr/bgpd.ts'
 import { vtysh } from '../programs/frr/vtysh.ts'
 import { encodeUtf8 } from '../text.ts'
 import { BALANCER, BALANCER6, nodeIps, UNDERLAY, UNDERLAY6, type ClusterConfig } from '../config.ts'
-import { LAPTOP_FILES, LAPTOP_KUBECONFIG, LAPTOP_TOOLS, NODE_TOOLS, STUDENT } from './files.ts'
+import { LAPTOP_FILES, LAPTOP_KUBECONFIG, LAPTOP_SSH_CONFIG, LAPTOP_TOOLS, NODE_TOOLS, sshConfig, STUDENT } from './files.ts'
 
 /**
  * The machines of a cluster's world. The nodes stand on one wire, the underlay. Its first address is a router, behind
@@ -74,7 +74,7 @@ export function buildMachines(clock: Clock, network: Network, programs: ProgramT
 
   const laptop = machine(clock, programs, outer('laptop', 'laptop', HOSTS.laptop), 'laptop', {
     hostname: 'podhop', resolver, user: STUDENT, tools: LAPTOP_TOOLS, files: LAPTOP_FILES,
-    late: { [LAPTOP_KUBECONFIG]: () => kubeadmConfig('admin', { apiServer: nodes.find((n) => n.role === 'control-plane')?.ip ?? nodes[0]!.ip, seed, born: clock.epoch }) },
+    late: { [LAPTOP_KUBECONFIG]: () => kubeadmConfig('admin', { apiServer: nodes.find((n) => n.role === 'control-plane')?.ip ?? nodes[0]!.ip, seed, born: clock.epoch }), [LAPTOP_SSH_CONFIG]: () => sshConfig(nodes) },
   })
   const external = machine(clock, programs, outer('external', 'outside', HOSTS.external), 'node', { hostname: 'external', resolver, tools: NODE_TOOLS })
   const internet = machine(clock, programs, outer('internet', 'outside', HOSTS.internet), 'node', { hostname: 'internet', resolver: 'nameserver 127.0.0.1\n', tools: [] })

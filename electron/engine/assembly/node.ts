@@ -7,6 +7,7 @@ import type { Machine } from '../machine/types.ts'
 import type { Namespace } from '../network/namespace.ts'
 import type { Nic } from '../network/switch.ts'
 import type { NodeView } from '../node/index.ts'
+import { serveSsh } from '../node/sshd.ts'
 import { configureNode } from './machines.ts'
 
 /** Chains that the kernel itself has. */
@@ -23,6 +24,7 @@ export class SimulatedNode implements FaultNode {
   readonly #plugin: CniPlugin
   #agent: Agent | undefined
   #agentWanted = true
+  #endSsh: () => void
 
   constructor(context: NodeContext, config: NodeConfig, plugin: CniPlugin, kubelet: Kubelet, view: NodeView) {
     this.name = context.name
@@ -32,6 +34,7 @@ export class SimulatedNode implements FaultNode {
     this.#context = context
     this.#ips = nodeIps(config)
     this.#plugin = plugin
+    this.#endSsh = serveSsh(this.machine)
     this.#runAgent()
   }
 
@@ -68,6 +71,7 @@ export class SimulatedNode implements FaultNode {
     // first of all: who is cut off in the middle of a sentence says no goodbye
     for (const link of network.links.values()) if (link.kind === 'nic') network.setUp(link.name, false)
     this.#endAgent()
+    this.#endSsh()
     this.kubelet.powerOff()
     machine.halt()
     this.#forget()
@@ -81,6 +85,7 @@ export class SimulatedNode implements FaultNode {
     network.setUp(this.nic.name, true)
     configureNode(network, this.nic.name, this.#ips)
     readSysctlFiles(this.machine, network)
+    this.#endSsh = serveSsh(this.machine)
     this.#runAgent()
     this.view.services.boot()
     network.changed()

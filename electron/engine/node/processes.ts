@@ -1,6 +1,7 @@
 import { entryOf } from '../machine/machine.ts'
 import type { Machine, Process, ProcessEntry, SignalName } from '../machine/types.ts'
 import type { NodeRuntime } from './runtime.ts'
+import { SSHD_PID } from './sshd.ts'
 
 /** What systemd starts on a node besides what Podhop simulates. */
 const SYSTEM: readonly { pid: number; argv: readonly string[]; user?: string }[] = [
@@ -11,7 +12,7 @@ const SYSTEM: readonly { pid: number; argv: readonly string[]; user?: string }[]
   { pid: 391, argv: ['/usr/sbin/cron', '-f'] },
   { pid: 392, argv: ['/usr/bin/dbus-daemon', '--system', '--address=systemd:', '--nofork', '--nopidfile', '--systemd-activation', '--syslog-only'], user: 'message+' },
   { pid: 397, argv: ['/lib/systemd/systemd-logind'] },
-  { pid: 458, argv: ['sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups'] },
+  { pid: SSHD_PID, argv: ['sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups'] },
 ]
 
 /** A service of the node that has a process: kubelet, containerd. */

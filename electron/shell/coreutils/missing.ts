@@ -6,6 +6,7 @@ const NOT_SIMULATED = [
   ['dir', 'ls -C'], ['vdir', 'ls -l'], ['diff3', 'diff'], ['sdiff', 'diff -u'], ['zgrep', 'grep'], ['mount', 'cat /proc/mounts'], ['perl', 'sed, awk'],
   ['nstat', 'netstat -s'], ['lnstat', 'conntrack -S'], ['rtmon', 'ip monitor'], ['lsof', 'ss -tulnp'], ['tshark', 'tcpdump'],
   ['iptables-legacy', 'iptables'], ['ip6tables-legacy', 'ip6tables'], ['iptables-legacy-save', 'iptables-save'], ['ip6tables-legacy-save', 'ip6tables-save'], ['ebtables', 'nft, bridge'], ['arptables', 'nft'],
+  ['scp', 'ssh NODE cat FILE > FILE'], ['sftp', 'ssh NODE cat FILE > FILE'], ['ssh-keygen', "ssh, for which the laptop's key is known"], ['ssh-copy-id', "ssh, for which the laptop's key is known"],
   ...['gzip', 'gunzip', 'zcat', 'bzip2', 'bunzip2', 'bzcat', 'xz', 'unxz', 'xzcat'].map((name) => [name, 'files as they are; tar without -z, -j or -J'] as const),
 ] as const
 

@@ -8,6 +8,7 @@ import { journalctl } from './journalctl.ts'
 import { kubeadm } from './kubeadm/index.ts'
 import { lsns, nsenter } from './nsenter.ts'
 import { pstree } from './pstree.ts'
+import { ssh } from './ssh/index.ts'
 import { systemctl } from './systemctl.ts'
 
 /** Registers what an administrator uses on a node besides the network tools. */
@@ -22,6 +23,7 @@ export function registerNodeTools(cluster: Cluster): void {
   programs.register('hostnamectl', hostnamectl(cluster))
   programs.register('journalctl', journalctl(cluster))
   programs.register('pstree', pstree)
+  programs.register('ssh', ssh(cluster))
   programs.register('systemctl', systemctl(cluster))
   programs.register('kubeadm', kubeadm(cluster))
   programs.register('kubelet', kubelet)

@@ -37,6 +37,8 @@ export function normalReport(host: Host, options: Options, date: (ms: number) =>
   if (options.verbose > 1 && host.ports) text += `Scanned at ${date(host.startedAt)} UTC for ${Math.round((host.endedAt - host.startedAt) / 1000)}s\n`
   if (host.ports) text += table(host, options)
   if (host.mac !== undefined) text += `MAC Address: ${host.mac.toUpperCase()} (Unknown)\n`
+  const os = options.versions ? host.ports?.find((p) => p.service?.os)?.service?.os : undefined
+  if (os) text += `Service Info: OS: ${os.name}; CPE: ${os.cpe}\n`
   return host.ports ? `${text}\n` : text
 }
 
@@ -115,9 +117,9 @@ function xmlService(port: Port): string {
   const name = service?.name ?? portName(port.number, port.protocol)
   if (name === undefined) return ''
   if (!service || service.unsure) return `<service name="${name}" method="table" conf="3"/>`
-  const attributes = [['product', service.product], ['version', service.version], ['extrainfo', service.extra], ['tunnel', service.tunnel]] as const
+  const attributes = [['product', service.product], ['version', service.version], ['extrainfo', service.extra], ['ostype', service.os?.name], ['tunnel', service.tunnel]] as const
   const head = `<service name="${name}"${attributes.map(([key, value]) => (value === undefined ? '' : ` ${key}="${xmlText(value)}"`)).join('')} method="probed" conf="10"`
-  return service.cpe === undefined ? `${head}/>` : `${head}><cpe>${service.cpe}</cpe></service>`
+  return service.cpe === undefined ? `${head}/>` : `${head}>${[service.cpe, ...(service.os ? [service.os.cpe] : [])].map((cpe) => `<cpe>${cpe}</cpe>`).join('')}</service>`
 }
 
 /** RFC 6298's figures after one measurement, in µs; a probe is waited for at least a tenth of a second. */

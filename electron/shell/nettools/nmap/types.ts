@@ -6,7 +6,7 @@ export type PortState = 'open' | 'closed' | 'filtered' | 'open|filtered' | 'unfi
 export interface Port { readonly number: number; readonly protocol: 'tcp' | 'udp'; state: PortState; /** "syn-ack", "no-response" */ reason: string; ttl?: number | undefined; service?: Service }
 
 /** What -sV found behind an open port. `unsure`: nothing that it knows. */
-export interface Service { name: string; product?: string; version?: string; extra?: string; tunnel?: 'ssl'; cpe?: string; unsure?: boolean }
+export interface Service { name: string; product?: string; version?: string; extra?: string; tunnel?: 'ssl'; cpe?: string; /** The operating system that the service gives away, and its CPE. */ os?: { name: string; cpe: string }; unsure?: boolean }
 
 export interface Target { readonly address: string; readonly name?: string }
 

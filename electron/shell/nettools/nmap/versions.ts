@@ -62,8 +62,10 @@ function ofGreeting(text: string): Service | undefined {
     const maria = /^(?:5\.5\.5-)?(\d[\d.]*)-MariaDB/.exec(mysql)?.[1]
     return maria === undefined ? { name: 'mysql', product: 'MySQL', version: mysql, cpe: `cpe:/a:mysql:mysql:${mysql}` } : { name: 'mysql', product: 'MySQL', version: mysql, cpe: `cpe:/a:mysql:mysql:${mysql}` }
   }
-  const ssh = /^SSH-([\d.]+)-OpenSSH_(\S+)/.exec(text)
-  return ssh ? { name: 'ssh', product: 'OpenSSH', version: ssh[2]!, extra: `protocol ${ssh[1]!}` } : undefined
+  const ssh = /^SSH-([\d.]+)-OpenSSH_([\w.]+)(?: Debian-(\S+))?/.exec(text)
+  if (!ssh) return undefined
+  const [, protocol, version, debian] = ssh
+  return { name: 'ssh', product: 'OpenSSH', version: debian === undefined ? version! : `${version} Debian ${debian}`, extra: `protocol ${protocol}`, cpe: `cpe:/a:openbsd:openssh:${version}`, ...(debian === undefined ? {} : { os: { name: 'Linux', cpe: 'cpe:/o:linux:linux_kernel' } }) }
 }
 
 function ofHttp(text: string): Service | undefined {
