@@ -80,8 +80,8 @@ function plain(text: string): string[] {
   const lines = text.split('\n').filter((line) => line.trim() !== '').map((line) => line
     .replace(/(trace id |PACKET: \d+ |TRACE: \d+ )([0-9a-f]{8})/, (_, before: string, id: string) => before + named('id', id))
     
-    .replace(/(ip id |ID=)\d+/, '$1N').replace(/(sport |SPORT=)(?!80)\d+/, '$1P').replace(/(window )\d+/, '$1W')
-    .replace(/dport (?!80|5[3-6])\d+|DPORT=(?!80|5[3-6])\d+/, 'dport P').replace(/icmp id \d+/, 'icmp id N').replace(/@th,64,96 0x[0-9a-f]+/, 'DATA').replace(/rule:0x[0-9a-f]+/, 'rule:H').replace(/counter packets \d+ bytes \d+/, 'counter'))
+    .replace(/(ip id |ID=)\d+/, '$1N').replace(/(sport |SPORT=)(?!80\b)\d+/, '$1P').replace(/(window )\d+/, '$1W')
+    .replace(/dport (?!(?:80|5[3-6])\b)\d+|DPORT=(?!(?:80|5[3-6])\b)\d+/, 'dport P').replace(/icmp id \d+/, 'icmp id N').replace(/@th,64,96 0x[0-9a-f]+/, 'DATA').replace(/rule:0x[0-9a-f]+/, 'rule:H').replace(/counter packets \d+ bytes \d+/, 'counter'))
   for (const line of lines) {
     at = /\bid\d+/.exec(line)?.[0] ?? at
     order.set(at, [...(order.get(at) ?? []), line])

@@ -46,7 +46,7 @@ describe.each(['iptables', 'ipvs'])('a HostEndpoint, kube-proxy in mode %s', (pr
     w.make('HostEndpoint', 'worker-1-eth0', { node: 'worker-1', interfaceName: 'eth0' }, { role: 'worker' })
     expect(w.verdict(w.node, 80)).toBe('dropped')
     expect(w.text).toContain('No policy selects the HostEndpoint worker-1-eth0, and it has no profile that allows the packet.')
-    expect(w.verdict(w.node, 22)).toBe('refused')
+    expect(w.verdict(w.node, 22)).toBe('delivered')
     expect([w.verdict(w.node, w.port), w.verdict('172.18.0.2', 10250)]).toEqual(['delivered', 'delivered'])
     // nor may the node speak to whom no policy names
     const node = w.cluster.nodes.get('worker-1')!.network
@@ -130,7 +130,7 @@ test('Felix hears its environment before FelixConfigurations, a node\'s before t
 test('a FelixConfiguration without failsafe ports leaves nothing open', () => {
   const w = world()
   w.make('HostEndpoint', 'worker-1-eth0', { node: 'worker-1', interfaceName: 'eth0' })
-  expect(w.verdict(w.node, 22)).toBe('refused')
+  expect(w.verdict(w.node, 22)).toBe('delivered')
   w.cluster.client.patch('felixconfigurations.crd.projectcalico.org', undefined, 'default', 'application/merge-patch+json', { spec: { failsafeInboundHostPorts: [] } })
   w.cluster.clock.runFor(1_000)
   expect(w.verdict(w.node, 22)).toBe('dropped')

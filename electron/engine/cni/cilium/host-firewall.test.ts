@@ -11,7 +11,7 @@ beforeEach(() => {
   w = new World({ cni: { plugin: 'cilium', hostFirewall: true } })
   w.pod('one', 'worker-1', { app: 'one' })
   w.pod('two', 'worker-2', { app: 'two' })
-  for (const port of [22, 2379, 8080]) w.node('worker-1').sockets.listen({ port }, () => undefined)
+  for (const port of [2379, 8080]) w.node('worker-1').sockets.listen({ port }, () => undefined)
   w.node('worker-2').sockets.listen({ port: 8080 }, () => undefined)
   w.cluster.client.patch('nodes', undefined, 'worker-1', 'application/merge-patch+json', { metadata: { labels: { 'node-access': 'ssh' } } })
   w.cluster.settle()
