@@ -22,6 +22,7 @@ import type { MemoryFilesystem } from '../machine/filesystem.ts'
 import type { Machine, Process, ProgramTable } from '../machine/types.ts'
 import { NodeView } from '../node/index.ts'
 import { installControlPlaneFiles } from '../node/files.ts'
+import { clientCredentials } from '../node/pki.ts'
 import { Journal } from '../node/journal.ts'
 import { KubeletLog } from '../node/kubelet-log.ts'
 import { FIRST_PIDS } from '../node/services.ts'
@@ -99,7 +100,7 @@ export class SimulatedCluster implements Cluster {
     this.journeys = this.#network.journeys
     this.#world = buildMachines(this.clock, this.#network, this.programs, config)
     const controlPlane = config.nodes.find((n) => n.role === 'control-plane') ?? config.nodes[0]!
-    this.client = new ApiServer(this.clock, { serviceCIDR: config.serviceCIDR, nodePortRange: config.nodePortRange, advertiseAddress: controlPlane.ip, seeds: kubeadmObjects(this.clock, config, controlPlane) })
+    this.client = new ApiServer(this.clock, { serviceCIDR: config.serviceCIDR, nodePortRange: config.nodePortRange, advertiseAddress: controlPlane.ip, seeds: kubeadmObjects(this.clock, config, controlPlane), administrator: () => clientCredentials('admin', config.seed, this.clock.epoch).certificate })
     const address = `${controlPlane.ip.includes(':') ? `[${controlPlane.ip}]` : controlPlane.ip}:6443`
     for (const name of [...config.nodes.map((n) => n.name), IN_PODS]) this.#connections.set(name, new ApiConnection(this.clock, this.client, { address, kind: 'agent' }))
     this.connection = new ApiConnection(this.clock, this.client, { address, kind: 'user' })

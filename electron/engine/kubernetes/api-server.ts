@@ -71,6 +71,8 @@ export interface ApiServerOptions extends Partial<ServiceRanges> {
   watchList?: boolean
   /** Whether metadata.managedFields is kept, as it is by default. */
   managedFields?: boolean
+  /** The client certificate of the administrator's kubeconfig, PEM: made when somebody asks. */
+  administrator?: () => string
   /** Freezes every object that is stored: for tests, which so find who changes one in place. */
   freeze?: boolean
 }
@@ -90,6 +92,7 @@ export class ApiServer implements KubernetesClient, Server {
   readonly watchList: boolean
   readonly requests: Requests
   readonly advertiseAddress: string | undefined
+  readonly #administrator: (() => string) | undefined
   nodeAgents: NodeAgents | undefined
   /** Every stream of chance that a request may use. */
   readonly #streams: readonly Random[]
@@ -105,6 +108,7 @@ export class ApiServer implements KubernetesClient, Server {
     this.clock = clock
     this.requests = new Requests(clock)
     this.advertiseAddress = options.advertiseAddress
+    this.#administrator = options.administrator
     this.store = new Store(clock, options.watchWindow === undefined ? {} : { window: options.watchWindow })
     this.names = clock.random.fork('kubernetes/names')
     this.uids = clock.random.fork('kubernetes/uids')
@@ -190,7 +194,7 @@ export class ApiServer implements KubernetesClient, Server {
   }
 
   context(dryRun: boolean): Context {
-    return { clock: this.clock, random: this.names, store: this.store, services: this.services, dryRun }
+    return { clock: this.clock, random: this.names, store: this.store, services: this.services, dryRun, administrator: this.#administrator }
   }
 
   commit(kind: Kind, object: KubeObject): KubeObject {

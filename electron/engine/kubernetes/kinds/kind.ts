@@ -17,6 +17,8 @@ export interface Context {
   readonly store: Store
   readonly services: ServiceAllocator
   readonly dryRun: boolean
+  /** The client certificate of the administrator's kubeconfig, PEM. */
+  readonly administrator: (() => string) | undefined
 }
 
 export interface Column<T> {

@@ -1,6 +1,7 @@
 import type { PolicyRule } from 'kubernetes-types/rbac/v1'
+import { readCertificates } from '../../programs/tls/x509.ts'
 import { FieldErrors, GoValue } from '../field-errors.ts'
-import { holderOf } from '../rbac/authenticate.ts'
+import { credentialOf, holderOf } from '../rbac/authenticate.ts'
 import { ADMIN, authorize, rbacIn, rulesFor, type Attributes, type User } from '../rbac/authorizer.ts'
 import { badRequest, invalid } from '../status.ts'
 import type { Store } from '../store.ts'
@@ -97,8 +98,10 @@ export const selfSubjectRulesReview: Kind<Review<{ namespace?: string }, RulesSt
 
 export const selfSubjectReview: Kind<KubeObject & { status: object }> = {
   ...review('SelfSubjectReview', 'selfsubjectreviews', 'authentication.k8s.io'),
-  answer(object, { store }, user) {
-    const extra = user.extra ?? (user === ADMIN ? { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${certificateHash(store)}`] } : undefined)
+  answer(object, { administrator }, user) {
+    // who is let in as the administrator without a certificate (by the token of podhop serve) is who has his kubeconfig
+    const certificate = user === ADMIN && !user.extra ? administrator?.() : undefined
+    const extra = user.extra ?? (certificate === undefined ? undefined : credentialOf(readCertificates(certificate)[0]!))
     object.status = { userInfo: userInfo({ ...user, ...(extra ? { extra } : {}) }) }
     return object
   },
@@ -116,9 +119,4 @@ export const tokenReview: Kind<Review<{ token?: string; audiences?: string[] }, 
     object.status = holder ? { authenticated: true, user: userInfo(holder.user), audiences: holder.audiences } : { user: {}, error: 'invalid bearer token' }
     return object
   },
-}
-
-/** Of an administrator who comes with the token of podhop serve the server is not shown a certificate: 64 digits that are each cluster's own. */
-function certificateHash(store: Store): string {
-  return ['kube-system', 'kube-public'].map((name) => (store.get('namespaces', '', name)?.metadata.uid ?? '').replaceAll('-', '')).join('')
 }

@@ -40,8 +40,11 @@ function userIn(certificate: Certificate): User | undefined {
   if (!isIssuedBy(certificate, authority()) || (purposes && !isForClients(purposes.value))) return undefined
   const of = (wanted: string): string[] => subject.filter(([type]) => type === wanted).map(([, value]) => value)
   const name = of('CN').at(-1) ?? ''
-  return name === '' ? ANONYMOUS : { name, groups: [...of('O'), 'system:authenticated'], extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${hex(sha256(certificate.der))}`] } }
+  return name === '' ? ANONYMOUS : { name, groups: [...of('O'), 'system:authenticated'], extra: credentialOf(certificate) }
 }
+
+/** By what a certificate is known in the audit log and in `kubectl auth whoami`. */
+export const credentialOf = (certificate: Certificate): NonNullable<User['extra']> => ({ 'authentication.kubernetes.io/credential-id': [`X509SHA256=${hex(sha256(certificate.der))}`] })
 
 let ca: Certificate | undefined
 const authority = (): Certificate => (ca ??= readCertificates(CLUSTER_CA)[0]!)
