@@ -92,7 +92,7 @@ export class ApiServer implements KubernetesClient, Server {
   readonly watchList: boolean
   readonly requests: Requests
   readonly advertiseAddress: string | undefined
-  readonly #administrator: (() => string) | undefined
+  readonly administrator: (() => string) | undefined
   nodeAgents: NodeAgents | undefined
   /** Every stream of chance that a request may use. */
   readonly #streams: readonly Random[]
@@ -108,7 +108,7 @@ export class ApiServer implements KubernetesClient, Server {
     this.clock = clock
     this.requests = new Requests(clock)
     this.advertiseAddress = options.advertiseAddress
-    this.#administrator = options.administrator
+    this.administrator = options.administrator
     this.store = new Store(clock, options.watchWindow === undefined ? {} : { window: options.watchWindow })
     this.names = clock.random.fork('kubernetes/names')
     this.uids = clock.random.fork('kubernetes/uids')
@@ -194,7 +194,7 @@ export class ApiServer implements KubernetesClient, Server {
   }
 
   context(dryRun: boolean): Context {
-    return { clock: this.clock, random: this.names, store: this.store, services: this.services, dryRun, administrator: this.#administrator }
+    return { clock: this.clock, random: this.names, store: this.store, services: this.services, dryRun, administrator: this.administrator }
   }
 
   commit(kind: Kind, object: KubeObject): KubeObject {
