@@ -1,7 +1,8 @@
 import type { Clock, Timer } from '../clock.ts'
 import { get, targetOf } from '../kubernetes/kubelet/http-probe.ts'
 import { cidrContains, nthAddress } from '../network/address.ts'
-import type { Namespace, Steering } from '../network/namespace.ts'
+import type { Namespace } from '../network/namespace.ts'
+import type { Steering } from '../network/steering.ts'
 import type { Cidr, Ip, IpPacket } from '../network/types.ts'
 
 /**

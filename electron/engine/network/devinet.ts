@@ -1,8 +1,8 @@
 import { SystemError } from '../machine/errors.ts'
-import { cidrContains, isLoopbackIp, type Prefix } from './address.ts'
+import { cidrContains, isLoopbackIp, tryParseCidr, type Prefix } from './address.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
-import type { AddressOptions, LinkAddress } from './types.ts'
+import type { AddressOptions, Cidr, LinkAddress } from './types.ts'
 
 /** Addresses of links: in what order those of IPv4 stand (net/ipv4/devinet.c), and how long those of both families last. */
 
@@ -61,4 +61,18 @@ export function changeAddress(namespace: Namespace, link: BaseLink, prefix: Pref
   if ((before.metric ?? 0) !== (after.metric ?? 0)) namespace.routes.metricChanged(link, after)
   age(namespace, link, after)
   namespace.changed()
+}
+
+/** Removing a primary address removes its secondaries, as long as promote_secondaries is off. Throws SystemError EADDRNOTAVAIL. */
+export function removeAddress(namespace: Namespace, link: BaseLink, cidr: Cidr): void {
+  const prefix = tryParseCidr(cidr)
+  const address = link.addresses.find((a) => a.address === prefix?.address && (!cidr.includes('/') || a.prefixLength === prefix.length))
+  if (!address) throw new SystemError('EADDRNOTAVAIL')
+  namespace.late?.forLink(link.name)
+  const network = `${address.peer ?? address.address}/${address.prefixLength}`
+  const gone = address.secondary
+    ? [address]
+    : link.addresses.filter((a) => a === address || (a.secondary && a.prefixLength === address.prefixLength && cidrContains(network, a.peer ?? a.address)))
+  link.addresses = link.addresses.filter((a) => !gone.includes(a))
+  for (const a of gone) namespace.routes.addressRemoved(link, a, link.addresses)
 }

@@ -7,11 +7,11 @@ import { countIcmp } from './counters.ts'
 import { fragmentPacket, Reassembly } from './fragments.ts'
 import { receiveIpip } from './ipip.ts'
 import type { BaseLink } from './link.ts'
-import type { Namespace, Steering } from './namespace.ts'
+import type { Namespace } from './namespace.ts'
 import { ipLength, isGroupMac, tunnels } from './packets.ts'
 import { leadsHere, leadsTo, passedOn, staysHere } from './route-hops.ts'
 import type { RouteEntry } from './fib.ts'
-import { steeredRoute } from './steering.ts'
+import { steeredRoute, type Steering } from './steering.ts'
 import type { Frame, Ip, IpPacket } from './types.ts'
 
 /** RFC 1191: what was learned of a path's MTU is forgotten after ten minutes (net.ipv4.route.mtu_expires). */

@@ -3,30 +3,34 @@ import type { JourneyRecorder } from '../journey/recorder.ts'
 import { SystemError } from '../machine/errors.ts'
 import type { ErrorCode } from '../machine/errors.ts'
 import type { Random } from '../random.ts'
-import { SparseMap, SparseSet } from '../sparse.ts'
+import { SparseSet } from '../sparse.ts'
 import { Addrconf } from './addrconf.ts'
-import { cidrContains, tryParseCidr } from './address.ts'
+import { tryParseCidr } from './address.ts'
 import { Counters } from './counters.ts'
-import { addIpv4Address, age, changeAddress } from './devinet.ts'
+import { addIpv4Address, age, changeAddress, removeAddress } from './devinet.ts'
+import { moveLink, removeLink, renameLink, setUp } from './device.ts'
 import { Icmp } from './icmp.ts'
 import { IpLayer } from './ip.ts'
 import { Ip6Layer } from './ip6.ts'
 import type { Layers, TcpLayer } from './layers.ts'
 import type { SocketPrograms } from './programs.ts'
+import { KernelLog, type KernelMessage } from './kernel-log.ts'
 import type { BaseLink } from './link.ts'
 import { Loopback } from './link.ts'
 import { LateTables, type LateRows } from './late-tables.ts'
 import { Neighbours } from './neighbours.ts'
 import { ZERO_MAC } from './packets.ts'
-import { RawSockets } from './raw.ts'
+import type { RawSockets } from './raw.ts'
 import { Routes } from './routes.ts'
 import { SctpStack } from './sctp/stack.ts'
+import { socketsOf } from './sockets.ts'
+import type { Steering } from './steering.ts'
 import { Sysctls } from './sysctl.ts'
+import { Taps } from './taps.ts'
 import type {
   AddressOptions, CapturedFrame, Cidr, Frame, Ip, IpPacket, Netfilter, NetworkNamespace, NewLink, Sockets, StackHost,
 } from './types.ts'
 import { Udp } from './udp.ts'
-import { Veth } from './veth.ts'
 import type { Vxlan } from './vxlan.ts'
 
 export interface NamespaceOptions {
@@ -46,11 +50,7 @@ export interface NamespaceOptions {
   onDestroy?: () => void
 }
 
-/** Where a machine that is more than a router sends a packet: to a next hop, or nowhere. */
-export type Steering = { via: Ip; device: string; text: string } | { drop: 'drop-load-balancer' | 'drop-no-healthy-node'; text: string }
-
 /** One network namespace: its interfaces, tables and sockets. The way of packets through it is in ip.ts. */
-/** RT_SCOPE_* */
 export class Namespace implements NetworkNamespace, StackHost {
   readonly clock: Clock
   readonly recorder: JourneyRecorder
@@ -84,7 +84,7 @@ export class Namespace implements NetworkNamespace, StackHost {
   destroyed = false
   /** The machine is switched off. */
   off = false
-  #kernelLog: { at: number; text: string }[] | undefined
+  #kernelLog: KernelLog | undefined
   /** Decides before the routing table, for packets to forward. */
   steer: ((packet: IpPacket) => Steering | undefined) | undefined
   socketPrograms: SocketPrograms | undefined
@@ -92,7 +92,7 @@ export class Namespace implements NetworkNamespace, StackHost {
   late: LateTables | undefined
   /** Whether anybody captures anywhere here. */
   tapped = false
-  readonly #taps = new SparseMap<string, Set<(frame: CapturedFrame) => void>>()
+  readonly #taps = new Taps()
   readonly #listeners = new SparseSet<() => void>()
   #nextIndex = 1
   readonly #createLink: NamespaceOptions['createLink']
@@ -117,20 +117,8 @@ export class Namespace implements NetworkNamespace, StackHost {
     this.udp = new Udp(this)
     this.icmp = new Icmp(this)
     this.netfilter = options.layers.netfilter(this)
-    const tcp = (this.tcp = options.layers.tcp(this))
-    const { udp, icmp } = this
-    const speaksSctp = (): SctpStack => this.sctp
-    this.#sockets = {
-      get sctp() {
-        return speaksSctp()
-      },
-      listen: (o, onConnection) => tcp.listen(o, onConnection),
-      connect: (o, handlers) => tcp.connect(o, handlers),
-      udp: (o) => udp.open(o),
-      ping: (o) => icmp.open(o?.owner),
-      raw: (o) => (this.raw ??= new RawSockets(this)).open(o?.owner),
-      list: () => [...tcp.list(), ...udp.list(), ...(this.#sctp?.list() ?? [])],
-    }
+    this.tcp = options.layers.tcp(this)
+    this.#sockets = socketsOf(this)
     this.addLink(new Loopback(this, { name: 'lo', index: this.nextIndex(), mac: ZERO_MAC, mtu: 65536 }))
     this.setUp('lo', true)
     this.addAddress('lo', '127.0.0.1/8', { scope: 'host' })
@@ -231,6 +219,10 @@ export class Namespace implements NetworkNamespace, StackHost {
     return this.settings.keys()
   }
 
+  get speaksSctp(): boolean {
+    return this.#sctp !== undefined
+  }
+
   /** Made when somebody speaks SCTP here. */
   get sctp(): SctpStack {
     return (this.#sctp ??= new SctpStack(this))
@@ -244,6 +236,11 @@ export class Namespace implements NetworkNamespace, StackHost {
   /** Every network namespace counts its own interfaces. */
   nextIndex(): number {
     return this.#nextIndex++
+  }
+
+  /** A link has come with a number of its own. */
+  indexTaken(index: number): void {
+    this.#nextIndex = Math.max(this.#nextIndex, index + 1)
   }
 
   /** Takes in a link that was made for this namespace. Throws SystemError EEXIST when the name is taken. */
@@ -276,35 +273,11 @@ export class Namespace implements NetworkNamespace, StackHost {
 
   /** Removing a primary address removes its secondaries, as long as promote_secondaries is off. */
   removeAddress(name: string, cidr: Cidr): void {
-    const link = this.link(name)
-    const prefix = tryParseCidr(cidr)
-    const address = link.addresses.find((a) => a.address === prefix?.address && (!cidr.includes('/') || a.prefixLength === prefix.length))
-    if (!address) throw new SystemError('EADDRNOTAVAIL')
-    this.late?.forLink(name)
-    const network = `${address.peer ?? address.address}/${address.prefixLength}`
-    const gone = address.secondary
-      ? [address]
-      : link.addresses.filter((a) => a === address || (a.secondary && a.prefixLength === address.prefixLength && cidrContains(network, a.peer ?? a.address)))
-    link.addresses = link.addresses.filter((a) => !gone.includes(a))
-    for (const a of gone) this.routes.addressRemoved(link, a, link.addresses)
+    removeAddress(this, this.link(name), cidr)
   }
 
   setUp(name: string, up: boolean): void {
-    const link = this.link(name)
-    if (link.up === up) return
-    this.late?.forLink(name)
-    link.up = up
-    if (up) {
-      this.routes.linkUp(link)
-      this.addrconf.linkUp(link)
-    } else {
-      this.routes.linkDown(link)
-      this.addrconf.linkDown(link)
-      this.neighbours.flush(link)
-    }
-    link.stateChanged()
-    link.master?.portChanged(link)
-    this.changed()
+    setUp(this, this.link(name), up)
   }
 
   /** The other end of a link came or went. */
@@ -320,51 +293,17 @@ export class Namespace implements NetworkNamespace, StackHost {
   }
 
   removeLink(name: string): void {
-    const link = this.link(name)
-    if (link.kind === 'loopback' && !this.destroyed) throw new SystemError('EPERM')
-    this.late?.forLink(name)
-    link.removed = true
-    link.up = false
-    link.unlink()
-    this.links.delete(name)
-    this.routes.linkRemoved(link)
-    this.addrconf.linkDown(link)
-    this.neighbours.flush(link)
-    this.settings.removeLink(name)
-    this.changed()
+    removeLink(this, this.link(name))
   }
 
-  /** `ip link set NAME name`: its settings go along. Throws SystemError EEXIST; EBUSY while it is up (dev_change_name of Linux 6.1). */
+  /** `ip link set NAME name`. Throws SystemError ENODEV, EEXIST; EBUSY while it is up. */
   renameLink(name: string, to: string): void {
-    const link = this.link(name)
-    if (to === name) return
-    if (link.up) throw new SystemError('EBUSY')
-    if (this.links.has(to)) throw new SystemError('EEXIST')
-    this.late?.forLink(name)
-    // its own addresses are local while it is down, too
-    for (const address of link.addresses) this.routes.addressRemoved(link, address, [])
-    this.links.delete(name)
-    link.name = to
-    this.links.set(to, link)
-    this.settings.renameLink(name, to)
-    for (const address of link.addresses) this.routes.addressAdded(link, address)
-    this.changed()
+    renameLink(this, this.link(name), to)
   }
 
-  /** `ip link set NAME netns`: addresses and routes stay behind, the number goes along if it is free. Throws SystemError EEXIST; EINVAL for what stays where it is. */
+  /** `ip link set NAME netns`. Throws SystemError ENODEV, EEXIST; EINVAL for what stays where it is. */
   moveLink(name: string, to: NetworkNamespace): void {
-    const link = this.link(name)
-    const target = to as Namespace
-    if (link.kind !== 'veth') throw new SystemError('EINVAL')
-    if (target === this) return
-    if (target.links.has(name)) throw new SystemError('EEXIST')
-    const index = [...target.links.values()].some((l) => l.index === link.index) ? target.nextIndex() : link.index
-    const peer = (link as Veth).detach()
-    this.removeLink(name)
-    const moved = new Veth(target, { name, index, mac: link.mac, mtu: link.mtu })
-    if (peer) Veth.pair(moved, peer)
-    target.addLink(moved)
-    target.#nextIndex = Math.max(target.#nextIndex, index + 1)
+    moveLink(this, this.link(name), to as Namespace)
   }
 
   isLocal(address: Ip): boolean {
@@ -405,13 +344,10 @@ export class Namespace implements NetworkNamespace, StackHost {
 
   capture(link: string, listener: (frame: CapturedFrame) => void): () => void {
     if (link !== 'any') this.link(link)
-    let taps = this.#taps.get(link)
-    if (!taps) this.#taps.set(link, (taps = new Set()))
-    taps.add(listener)
+    this.#taps.add(link, listener)
     this.tapped = true
     return () => {
-      taps.delete(listener)
-      if (taps.size === 0 && this.#taps.get(link) === taps) this.#taps.delete(link)
+      this.#taps.remove(link, listener)
       this.tapped = this.#taps.size > 0
     }
   }
@@ -424,9 +360,7 @@ export class Namespace implements NetworkNamespace, StackHost {
   /** Listeners see the live frame: one that keeps it copies it. What lo sends is seen once, when it comes back. */
   tap(link: BaseLink, direction: 'in' | 'out', frame: Frame): void {
     if (link.kind === 'loopback' && direction === 'out') return
-    for (const key of [link.name, 'any']) {
-      for (const listener of this.#taps.get(key) ?? []) listener({ at: this.clock.now, interface: link.name, direction, frame })
-    }
+    this.#taps.tell(link.name, direction, frame, this.clock.now)
   }
 
   addLate(rows: LateRows): void {
@@ -449,17 +383,13 @@ export class Namespace implements NetworkNamespace, StackHost {
   }
 
   /** The kernel's messages, as dmesg(1) shows them: virtual ms and text. */
-  get kernelLog(): readonly { at: number; text: string }[] {
-    return this.#kernelLog ?? []
+  get kernelLog(): readonly KernelMessage[] {
+    return this.#kernelLog?.messages ?? []
   }
 
   /** A message of the kernel; of those that packets cause it writes ten in five seconds (net_ratelimit). */
   printk(text: string, options?: { limited?: boolean }): void {
-    const { now } = this.clock
-    const log = (this.#kernelLog ??= [])
-    if (options?.limited && log.filter((m) => m.text === text && m.at > now - 5000).length >= 10) return
-    log.push({ at: now, text })
-    if (log.length > 1000) log.shift()
+    ;(this.#kernelLog ??= new KernelLog(this.clock)).print(text, options)
   }
 
   /** What a machine that is switched off has forgotten when it starts again. */
