@@ -1,12 +1,14 @@
 import type { Clock } from '../clock.ts'
 import { EPOCH } from '../clock.ts'
-import { SparseMap, SparseSet } from '../sparse.ts'
+import { SparseSet } from '../sparse.ts'
 import { decodeUtf8, encodeUtf8 } from '../text.ts'
 import { SystemError } from './errors.ts'
+import { sizeOf, statOf } from './file-stat.ts'
 import {
   appendContent, contentOf, copyNode, entryOf, LateFile, makeDevice, makeDirectory, makeFile, makeSymlink, namesOf, setContent, snapshotOf, writeAt,
   type DeviceName, type DirectoryNode, type FileNode, type Node, type NodeBase,
 } from './inode.ts'
+import { Mounts } from './mounts.ts'
 import type { FileStat, Filesystem } from './types.ts'
 import { nodeAt, walk, type Own, type Place } from './walk.ts'
 
@@ -36,12 +38,7 @@ export class MemoryFilesystem implements Filesystem {
   #nextInode: number
   #used = 0
   readonly #listeners = new SparseSet<(path: string) => void>()
-  /** Filesystems of which parts are mounted here, and whether only for reading. */
-  readonly #mounted = new SparseMap<object, boolean>()
-  /** What lies in another filesystem is told to its listeners, too (inotify looks at inodes). */
-  readonly #mounts: { at: string; from: MemoryFilesystem; source: string; readOnly: boolean }[] = []
-  /** Parts of one filesystem are mounted for reading only and others are not: the place decides. */
-  #mixed = false
+  #mounts: Mounts | undefined
 
   constructor(options: FilesystemOptions = {}) {
     this.#clock = options.clock
@@ -93,7 +90,7 @@ export class MemoryFilesystem implements Filesystem {
     const { inode, links, mode, uid, gid } = place.node ?? this.#born(place, 0o666 & ~this.umask)
     if (place.node?.owner === this) this.#charge(-place.node.size)
     this.#put(place, new LateFile({ owner: this, inode, links, mode, uid, gid, mtime: this.#now() }, make))
-    this.#changed(place.path)
+    this.changed(place.path)
   }
 
   /** What a file says now, for later. */
@@ -134,7 +131,7 @@ export class MemoryFilesystem implements Filesystem {
     if (place.node) throw new SystemError('EEXIST')
     const base = this.#born(place, options.mode ?? 0o777 & ~this.umask)
     this.#put(place, makeDirectory(place.parent.mode & SET_GROUP ? { ...base, mode: base.mode | SET_GROUP } : base))
-    this.#changed(place.path)
+    this.changed(place.path)
   }
 
   remove(path: string, options: { recursive?: boolean } = {}): void {
@@ -147,7 +144,7 @@ export class MemoryFilesystem implements Filesystem {
       place.node.links--
       if (place.node.links === 0) this.#charge(-sizeOf(place.node, this))
     }
-    this.#changed(place.path)
+    this.changed(place.path)
   }
 
   rename(from: string, to: string): void {
@@ -166,15 +163,15 @@ export class MemoryFilesystem implements Filesystem {
     this.#drop(source.parent, source.name)
     target.parent.entries.set(target.name, node)
     target.parent.mtime = this.#now()
-    this.#changed(source.path)
-    this.#changed(target.path)
+    this.changed(source.path)
+    this.changed(target.path)
   }
 
   symlink(target: string, path: string): void {
     const place = this.#walk(path, { follow: false, own: true })
     if (place.node) throw new SystemError('EEXIST')
     this.#put(place, makeSymlink(this.#born(place, 0o777), target))
-    this.#changed(place.path)
+    this.changed(place.path)
   }
 
   link(existing: string, path: string): void {
@@ -186,7 +183,7 @@ export class MemoryFilesystem implements Filesystem {
     const node = this.#own(source)
     node.links++
     place.parent.entries.set(place.name, node)
-    this.#changed(place.path)
+    this.changed(place.path)
   }
 
   readLink(path: string): string {
@@ -204,21 +201,21 @@ export class MemoryFilesystem implements Filesystem {
   chmod(path: string, mode: number): void {
     const node = this.#owned(path)
     node.mode = mode & 0o7777
-    this.#changed(path)
+    this.changed(path)
   }
 
   chown(path: string, uid: number, gid: number): void {
     const node = this.#owned(path)
     node.uid = uid
     node.gid = gid
-    this.#changed(path)
+    this.changed(path)
   }
 
   touch(path: string, mtime?: number): void {
     if (!this.exists(path)) this.writeFile(path, '')
     const node = this.#owned(path)
     node.mtime = mtime ?? this.#now()
-    this.#changed(path)
+    this.changed(path)
   }
 
   installProgram(path: string, program: string): void {
@@ -226,7 +223,7 @@ export class MemoryFilesystem implements Filesystem {
     if (node.type !== 'file') throw new SystemError('EINVAL')
     node.program = program
     node.mode = 0o755
-    this.#changed(path)
+    this.changed(path)
   }
 
   programAt(path: string): string | undefined {
@@ -241,7 +238,7 @@ export class MemoryFilesystem implements Filesystem {
     node.read = read
     if (write) node.write = write
     if (sized) node.sized = true
-    this.#changed(path)
+    this.changed(path)
   }
 
   installDevice(path: string, device: DeviceName): void {
@@ -277,13 +274,13 @@ export class MemoryFilesystem implements Filesystem {
 
   /** The root of another filesystem, inside a computed directory: what is changed in it is changed there. */
   show(from: MemoryFilesystem): Node {
-    this.#mounted.set(from, false)
+    ;(this.#mounts ??= new Mounts()).show(from)
     return from.root
   }
 
   /** What of another filesystem is mounted at exactly this path. */
   mountedAt(path: string): { from: MemoryFilesystem; source: string } | undefined {
-    return this.#mounts.findLast((mount) => mount.at === path)
+    return this.#mounts?.at(path)
   }
 
   /** A computed directory inside a computed directory. */
@@ -307,16 +304,19 @@ export class MemoryFilesystem implements Filesystem {
     const place = this.#walk(path, { own: true })
     if (place.name === '') throw new SystemError('EBUSY')
     place.parent.entries.set(place.name, node)
-    const readOnly = options.readOnly ?? false
-    this.#mixed ||= this.#mounts.some((mount) => mount.from === from && mount.readOnly !== readOnly)
-    this.#mounted.set(from, readOnly && !this.#mixed)
-    this.#mounts.push({ at: place.path, from, source, readOnly })
-    this.#changed(place.path)
+    ;(this.#mounts ??= new Mounts()).add(place.path, from, source, options.readOnly ?? false)
+    this.changed(place.path)
   }
 
   onChange(listener: (path: string) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** Tells who listens here, and to what is mounted there. */
+  changed(path: string): void {
+    if (this.#listeners.size > 0) for (const listener of [...this.#listeners]) listener(path)
+    this.#mounts?.tell(path)
   }
 
   // ---- for open file descriptions ------------------------------------------------------------------------------
@@ -334,7 +334,7 @@ export class MemoryFilesystem implements Filesystem {
     if (place.node) return this.#own(place) as FileNode
     const node = makeFile(this.#born(place, mode ?? 0o666 & ~this.umask))
     this.#put(place, node)
-    this.#changed(place.path)
+    this.changed(place.path)
     return node
   }
 
@@ -352,7 +352,7 @@ export class MemoryFilesystem implements Filesystem {
 
   touched(node: FileNode, path: string): void {
     node.mtime = this.#now()
-    this.#changed(path)
+    this.changed(path)
   }
 
   // ---- the tree --------------------------------------------------------------------------------------------------
@@ -364,11 +364,6 @@ export class MemoryFilesystem implements Filesystem {
   #charge(bytes: number): void {
     if (bytes > 0 && this.#used + bytes > CAPACITY) throw new SystemError('ENOSPC')
     this.#used = Math.max(0, this.#used + bytes)
-  }
-
-  #changed(path: string): void {
-    if (this.#listeners.size > 0) for (const listener of [...this.#listeners]) listener(path)
-    for (const { at, from, source } of this.#mounts) if (path.startsWith(`${at}/`)) from.#changed(`${source}${path.slice(at.length)}`)
   }
 
   #fresh(mode: number): NodeBase {
@@ -384,14 +379,14 @@ export class MemoryFilesystem implements Filesystem {
 
   #put(place: Place, node: Node): void {
     this.#checkWritable(place.parent)
-    if (this.#mounted.has(place.parent.owner)) node.owner = place.parent.owner
+    if (this.#mounts?.has(place.parent.owner)) node.owner = place.parent.owner
     place.parent.entries.set(place.name, node)
     place.parent.mtime = this.#now()
   }
 
   /** Throws for what is mounted for reading only. */
   #checkWritable(node: Node): void {
-    const mounted = this.#mounted.get(node.owner)
+    const mounted = this.#mounts?.readOnly(node.owner)
     if (mounted || (this.readOnly && mounted === undefined)) throw new SystemError('EROFS')
   }
 
@@ -423,8 +418,8 @@ export class MemoryFilesystem implements Filesystem {
   #ownEntry(parent: DirectoryNode, name: string, node: Node): Node {
     if (node.owner === this) return node
     this.#checkWritable(node)
-    if (this.#mounted.has(node.owner)) return node
-    const copy = copyNode(node, this.#mounted.has(parent.owner) ? parent.owner : this)
+    if (this.#mounts?.has(node.owner)) return node
+    const copy = copyNode(node, this.#mounts?.has(parent.owner) ? parent.owner : this)
     parent.entries.set(name, copy)
     return copy
   }
@@ -432,34 +427,9 @@ export class MemoryFilesystem implements Filesystem {
   /** Walks a path; `own` copies the directories on the way into this layer so that the last one may be changed. */
   #walk(path: string, { follow = true, own = false }: { follow?: boolean; own?: boolean } = {}): Place {
     const place = walk(this.root, path, follow, own ? this.#ownDirectory : undefined)
-    if (own && this.#mixed && this.#mountOf(place.path)?.readOnly) throw new SystemError('EROFS')
+    if (own && this.#mounts?.forbids(place.path)) throw new SystemError('EROFS')
     return place
   }
 
-  /** The innermost mount that a path is below, or at. */
-  #mountOf(path: string): { readOnly: boolean } | undefined {
-    return this.#mounts.filter(({ at }) => path === at || path.startsWith(`${at}/`)).reduce<{ at: string; readOnly: boolean } | undefined>((best, each) => (best && best.at.length > each.at.length ? best : each), undefined)
-  }
-
   readonly #ownDirectory: Own = (parent, name, node) => this.#ownEntry(parent, name, node) as DirectoryNode
-}
-
-function statOf(node: Node): FileStat {
-  const size = node.type === 'file' ? (node.sized ? encodeUtf8(node.read!()).length : node.size) : node.type === 'symlink' ? node.target.length : node.type === 'directory' ? directorySize(node) : 0
-  const { type, mode, uid, gid, mtime, inode } = node
-  const links = type === 'directory' ? 2 + namesOf(node).filter((n) => entryOf(node, n)?.type === 'directory').length : node.links
-  return { type, mode, uid, gid, size, mtime, inode, links }
-}
-
-/** 4096 on a disk; on a tmpfs 40, and 20 for each entry (mm/shmem.c, BOGO_DIRENT_SIZE). */
-function directorySize(node: DirectoryNode): number {
-  return (node.owner as MemoryFilesystem).inMemory ? 40 + 20 * namesOf(node).length : 4096
-}
-
-function sizeOf(node: Node, owner: object): number {
-  if (node.type === 'file') return node.size
-  if (node.type !== 'directory') return 0
-  let sum = 0
-  for (const [, entry] of node.entries) if (entry && entry.owner === owner) sum += sizeOf(entry, owner)
-  return sum
 }
