@@ -114,11 +114,11 @@ END
   it('a size of bodies for all, unless an Ingress has its own; and what is not simulated of it is said', () => {
     const post = (host: string): string => status(host, '--data-binary @/tmp/body')
     expect([post('shop.example.com'), post('small.example.com')]).toEqual(['200', '413'])
-    run(`kubectl -n ingress-nginx patch configmap ingress-nginx-controller -p '{"data":{"proxy-body-size":"2k","server-tokens":"true"}}'; sleep 5`)
+    run(`kubectl -n ingress-nginx patch configmap ingress-nginx-controller -p '{"data":{"proxy-body-size":"2k","brotli-level":"4"}}'; sleep 5`)
     expect([post('shop.example.com'), post('small.example.com'), status('shop.example.com')]).toEqual(['413', '413', '200'])
     run(`kubectl -n ingress-nginx patch configmap ingress-nginx-controller -p '{"data":{"proxy-body-size":"8m"}}'; sleep 5`)
     expect([post('shop.example.com'), post('small.example.com')]).toEqual(['200', '413'])
-    expect(log()).toContain('podhop: not simulated: server-tokens of ConfigMap ingress-nginx/ingress-nginx-controller (the default is)')
+    expect(log()).toContain('podhop: not simulated: brotli-level of ConfigMap ingress-nginx/ingress-nginx-controller (the default is)')
     expect(log()).not.toContain('podhop: not simulated: proxy-body-size')
   })
 })

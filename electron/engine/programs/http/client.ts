@@ -20,7 +20,10 @@ export interface UpstreamRequest {
   /** This instead of `bytes`, by HTTP/2: with prior knowledge, or agreed on by TLS. */
   http2?: Omit<Http2Request, 'scheme' | 'method'>
   connectTimeout: number
+  /** Infinity: it may take as long as it likes. */
   readTimeout: number
+  /** An answer that comes bit by bit is told so; then the outcome has no body. */
+  onBody?(data: Uint8Array): void
   /** HTTPS; without `verify` nobody looks at the certificate. */
   tls?: Pick<TlsClientOptions, 'serverName' | 'verify' | 'alpn' | 'certificates'>
 }
@@ -56,7 +59,7 @@ export function askUpstream(process: Pick<Process, 'clock' | 'network' | 'pid' |
   let trailers: Headers | undefined
   const answers = {
     onHead: (h: ResponseHead): void => void (head = h),
-    onBody: (data: Uint8Array): void => void body.push(data.slice()),
+    onBody: (data: Uint8Array): void => (request.onBody ? request.onBody(data.slice()) : void body.push(data.slice())),
     onTrailers: (t: Headers): void => void (trailers = t),
     onReset: (): void => fail('EOF'),
     onComplete: (): void => {
@@ -91,7 +94,7 @@ export function askUpstream(process: Pick<Process, 'clock' | 'network' | 'pid' |
   const ask = (): void => {
     phase = 'read'
     clock.cancel(timer)
-    timer = clock.schedule(request.readTimeout, timeOut, { background: true })
+    if (request.readTimeout < Infinity) timer = clock.schedule(request.readTimeout, timeOut, { background: true })
     if (request.http2) {
       http2 = new Http2Client((bytes) => connection.send(bytes))
       http2.request({ ...request.http2, method: request.method, scheme: request.tls ? 'https' : 'http' }, answers)

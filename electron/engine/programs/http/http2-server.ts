@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock.ts'
 import type { TcpConnection } from '../../network/types.ts'
 import { concatBytes } from '../../text.ts'
 import { responseHeaders } from '../http2/client.ts'
@@ -6,6 +7,7 @@ import { Http2Session, type Http2Stream } from '../http2/session.ts'
 import { TlsServer } from '../tls/socket.ts'
 import { outOfChunks } from './framing.ts'
 import { headerOf, type Headers } from './message.ts'
+import { sendPaced } from './pace.ts'
 import type { Announced } from './proxy-protocol.ts'
 import type { AnswerBody, HttpRequest, HttpServerOptions } from './server.ts'
 
@@ -28,6 +30,7 @@ interface Asked { headers: Headers; body: Uint8Array[] }
 
 /** The server's side of one connection that speaks HTTP/2, for {@link HttpServerOptions.handle}. */
 export class Http2ServerConnection {
+  readonly #clock: Clock
   readonly #connection: TcpConnection
   readonly #options: HttpServerOptions
   readonly #number: number
@@ -36,7 +39,8 @@ export class Http2ServerConnection {
   #answering = 0
   #closing = false
 
-  constructor(connection: TcpConnection, options: HttpServerOptions, number: number, announced: Announced | undefined) {
+  constructor(clock: Clock, connection: TcpConnection, options: HttpServerOptions, number: number, announced: Announced | undefined) {
+    this.#clock = clock
     this.#announced = announced
     this.#connection = connection
     this.#options = options
@@ -117,6 +121,21 @@ export class Http2ServerConnection {
         const { trailers } = response
         const has = data !== undefined && data.length > 0
         stream.headers(responseHeaders(response.status, response.headers), !has && !trailers)
+        if (has && response.pace) {
+          this.#answering++
+          sendPaced(this.#clock, data, response.pace, (part) => {
+            const there = !isOver() && c.state !== 'CLOSED'
+            if (there) stream.data(part, false)
+            else this.#answering--
+            return there
+          }, () => {
+            this.#answering--
+            if (trailers) stream.headers(trailers, true)
+            else stream.data(new Uint8Array(0), true)
+            if (response.close || this.#closing) this.close()
+          })
+          return
+        }
         if (has) stream.data(data, !trailers)
         if (trailers) stream.headers(trailers, true)
       }

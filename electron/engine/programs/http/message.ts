@@ -207,8 +207,8 @@ export function keepsAlive(head: RequestHead | ResponseHead): boolean {
   return head.version === '1.1' || options.includes('keep-alive')
 }
 
-export function writeRequest(method: string, target: string, headers: Headers, body?: Uint8Array): Uint8Array {
-  return write(`${method} ${target} HTTP/1.1`, headers, body)
+export function writeRequest(method: string, target: string, headers: Headers, body?: Uint8Array, version = '1.1'): Uint8Array {
+  return write(`${method} ${target} HTTP/${version}`, headers, body)
 }
 
 export function writeResponse(status: number, reason: string, headers: Headers, body?: Uint8Array): Uint8Array {

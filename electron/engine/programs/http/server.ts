@@ -5,6 +5,7 @@ import { ownerOf } from '../stream.ts'
 import { TlsServer, type TlsInfo, type TlsServerOptions } from '../tls/socket.ts'
 import { announcedOn, type Announced } from './proxy-protocol.ts'
 import { beginsHttp2, Http2ServerConnection, type Http2Habits } from './http2-server.ts'
+import { sendPaced, type Pace } from './pace.ts'
 import { HttpSyntaxError, keepsAlive, RequestParser, writeResponse, type Headers, type RequestHead } from './message.ts'
 import { reasonOf } from './status.ts'
 
@@ -44,6 +45,8 @@ export interface HttpResponse {
   close?: boolean
   /** Nothing is sent: nobody is there to hear it. */
   silent?: boolean
+  /** Sent no faster than this. */
+  pace?: Pace
   /** The body comes bit by bit; what is sent is framed as the connection's HTTP does it. */
   stream?(body: AnswerBody): void
   /** After 101 Switching Protocols the connection belongs to another protocol. */
@@ -202,7 +205,7 @@ class ServerConnection {
     // after a refusal the rest of what was no HTTP may still come
     if (this.#refused) return
     this.#process.clock.cancel(this.#idle)
-    if (this.#first) this.#http2 = this.#speaksHttp2(data) ? new Http2ServerConnection(this.#connection, this.#options, this.#number, this.#announced) : undefined
+    if (this.#first) this.#http2 = this.#speaksHttp2(data) ? new Http2ServerConnection(this.#process.clock, this.#connection, this.#options, this.#number, this.#announced) : undefined
     this.#first = false
     if (this.#http2) {
       this.#http2.receive(data)
@@ -275,6 +278,7 @@ class ServerConnection {
     this.#options.handle(request, (response) => {
       if (answered) return
       answered = true
+      if (response.pace && response.body && request.method !== 'HEAD' && this.#connection.state !== 'CLOSED') return this.#sendSlowly(response, response.pace, request.keepAlive)
       this.#answering = false
       this.#current = undefined
       if (response.silent) {
@@ -294,6 +298,23 @@ class ServerConnection {
         this.#queue = []
         this.finish()
       } else this.#next()
+    })
+  }
+
+  /** Requests behind it wait until it is through. */
+  #sendSlowly(response: HttpResponse, pace: Pace, keepAlive: boolean): void {
+    const connection = this.#connection
+    const bytes = writeResponse(response.status, response.reason ?? reasonOf(response.status), response.headers, response.body)
+    const send = (part: Uint8Array): boolean => {
+      if (connection.state !== 'CLOSED') connection.send(part)
+      return connection.state !== 'CLOSED'
+    }
+    sendPaced(this.#process.clock, bytes, pace, send, () => {
+      this.#answering = false
+      this.#current = undefined
+      if (!response.close && keepAlive) return this.#next()
+      this.#queue = []
+      this.finish()
     })
   }
 

@@ -3,13 +3,14 @@ import { basicCredentials } from '../http/htpasswd.ts'
 import { headerOf } from '../http/message.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
 import { accessTime } from '../nginx/time.ts'
+import type { Global } from './settings.ts'
 import { expand } from './variables.ts'
 
 /** What the log says about one request besides itself. `alternative`: the canary that took it. */
 export interface Entry { upstream: string; alternative?: string; attempts: readonly { address: string; length: number; seconds: string; status: string }[] }
 
 /** A line in log-format-upstream. */
-export function accessLine(format: string, request: HttpRequest, response: HttpResponse, { upstream, alternative = '', attempts }: Entry, about: { id: string; startedAt: number; namespace: string; ingress: string; service: string; port: string }, clock: Clock): string {
+export function accessLine({ logFormat, escape }: Pick<Global, 'logFormat' | 'escape'>, request: HttpRequest, response: HttpResponse, { upstream, alternative = '', attempts }: Entry, about: { id: string; startedAt: number; namespace: string; ingress: string; service: string; port: string }, clock: Clock): string {
   const line = `${request.method} ${request.target} HTTP/${request.version}`
   const sent = request.method === 'HEAD' ? 0 : attempts.length > 0 && response.body ? attempts.at(-1)!.length || response.body.length : (response.body?.length ?? 0)
   const each = (of: (attempt: Entry['attempts'][number]) => string | number): string => attempts.map(of).join(', ') || '-'
@@ -35,9 +36,10 @@ export function accessLine(format: string, request: HttpRequest, response: HttpR
     ['req_id', () => about.id], ['request_id', () => about.id],
     ['namespace', () => about.namespace], ['ingress_name', () => about.ingress], ['service_name', () => about.service], ['service_port', () => about.port],
   ])
-  return format.replace(/\$\{?([A-Za-z0-9_]+)\}?/g, (whole, name: string) => {
+  return logFormat.replace(/\$\{?([A-Za-z0-9_]+)\}?/g, (whole, name: string) => {
     const known = values.get(name)
     const value = known ? String(known()) : expand(whole, request, request.target)
+    if (escape !== 'default') return escape === 'json' ? JSON.stringify(value).slice(1, -1) : value
     // what a request does not have is "-"; the canary's name is set, if only to nothing
     return value === '' && name !== 'proxy_alternative_upstream_name' && name !== 'proxy_upstream_name' ? '-' : value
   })

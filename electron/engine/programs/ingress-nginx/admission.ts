@@ -5,7 +5,7 @@ import { decodeUtf8 } from '../../text.ts'
 import { GO_NOT_FOUND, serveGo, splitTarget, type GoAnswer } from '../http/go.ts'
 import type { HttpServer } from '../http/server.ts'
 import { readCertificates, type Certificate } from '../tls/x509.ts'
-import { readAnnotations } from './annotations.ts'
+import { PREFIX, readAnnotations } from './annotations.ts'
 import { byAge } from './configuration.ts'
 
 /** The validating webhook of the controller: internal/admission/controller and CheckIngress of internal/ingress/controller (v1.12). */
@@ -38,9 +38,13 @@ export function checkIngress(ingress: Ingress, { ingresses, foreign, defaults = 
     return undefined
   }
   const paths = (spec.rules ?? []).flatMap(({ http }) => http?.paths ?? [])
-  const wrong = paths.filter(({ path, pathType }) => path && pathType !== SPECIFIC && !PLAIN_PATH.test(path))
+  const strict = !/^(0|f|false)$/i.test(defaults['strict-validate-path-type'] ?? '')
+  const wrong = (strict ? paths : []).filter(({ path, pathType }) => path && pathType !== SPECIFIC && !PLAIN_PATH.test(path))
   if (wrong.length > 0) return `ingress contains invalid paths: ${wrong.map(({ path, pathType }) => `path ${path} cannot be used with pathType ${pathType ?? 'nil'}`).join('\n')}`
+  const words = defaults['annotation-value-word-blocklist'] ? defaults['annotation-value-word-blocklist'].trim().split(',') : []
   for (const key of Object.keys(metadata.annotations ?? {}).sort()) {
+    const forbidden = key.startsWith(PREFIX) ? words.find((word) => metadata.annotations![key]!.includes(word.trim())) : undefined
+    if (forbidden !== undefined) return `${key} annotation contains invalid word ${forbidden}`
     if (!/^(1|t|true)$/i.test(defaults['allow-snippet-annotations'] ?? '') && key.endsWith('-snippet')) return `${key} annotation cannot be used. Snippet directives are disabled by the Ingress administrator`
   }
   const parsed = readAnnotations(ingress, defaults)

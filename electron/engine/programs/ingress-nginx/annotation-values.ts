@@ -46,7 +46,7 @@ const IGNORED: Readonly<Record<string, Test | [test: Test, said: string]>> = {
   'canary-by-header-pattern': [like(PATTERN, false), " is invalid, defaulting to ''"], 'canary-by-cookie': [BASIC, " is invalid, defaulting to ''"],
   'enable-cors': [BOOL, " is invalid, defaulting to 'false'"], 'cors-allow-origin': like(/^(?:[a-z]+:\/\/|\*\.|:\d+|[A-Za-z0-9\-.,])*$|^\*$/), 'cors-allow-headers': HEADERS, 'cors-allow-methods': like(/^[A-Za-z]+(,[A-Za-z]+)*,?$/), 'cors-allow-credentials': [BOOL, " is invalid, defaulting to 'true'"],
   'cors-expose-headers': like(/^[A-Za-z0-9\-_*]+(,[A-Za-z0-9\-_*]+)*,?$/), 'cors-max-age': [INT, ' is invalid, defaulting to 1728000'],
-  'auth-signin': URL_WITH_VARIABLES, 'auth-signin-redirect-param': like(URL), 'auth-keepalive': INT, 'auth-cache-key': like(/^[A-Za-z0-9\-_${}]*$/), 'enable-global-auth': BOOL, 'custom-headers': BASIC, 'disable-proxy-intercept-errors': BOOL, 'enable-access-log': BOOL,
+  'auth-signin': URL_WITH_VARIABLES, 'auth-signin-redirect-param': like(URL), 'auth-keepalive': INT, 'auth-cache-duration': like(/^[/\-._~a-zA-Z0-9:, ]*$/, false), 'auth-proxy-set-headers': BASIC, 'auth-request-redirect': like(URL), 'auth-always-set-cookie': BOOL, 'auth-keepalive-share-vars': BOOL, 'auth-keepalive-requests': INT, 'auth-keepalive-timeout': INT, 'auth-cache-key': like(/^[A-Za-z0-9\-_${}]*$/), 'enable-global-auth': BOOL, 'custom-headers': BASIC, 'disable-proxy-intercept-errors': BOOL, 'enable-access-log': BOOL,
   'mirror-request-body': [ON_OFF, ''], 'mirror-target': [SERVER_NAME, ''], 'mirror-host': [SERVER_NAME, ''], 'use-port-in-redirects': BOOL, 'proxy-connect-timeout': INT, 'proxy-send-timeout': INT, 'proxy-read-timeout': INT, 'proxy-buffers-number': INT, 'proxy-buffer-size': SIZE,
   'proxy-cookie-path': like(URL), 'proxy-cookie-domain': BASIC, 'proxy-body-size': SIZE, 'proxy-next-upstream': like(/^((error|timeout|invalid_header|http_500|http_502|http_503|http_504|http_403|http_404|http_429|non_idempotent|off)\s?)+$/, false), 'proxy-next-upstream-timeout': INT, 'proxy-next-upstream-tries': INT,
   'proxy-request-buffering': oneOf(['on', 'off']), 'proxy-redirect-from': like(URL), 'proxy-redirect-to': like(URL), 'proxy-buffering': oneOf(['on', 'off']), 'proxy-http-version': oneOf(['1.0', '1.1']), 'proxy-max-temp-file-size': SIZE,
@@ -88,4 +88,10 @@ export function invalidAnnotations(annotations: Readonly<Record<string, string>>
     const [test, said] = typeof entry === 'function' ? [entry, undefined] : entry
     return test(value) ? [] : [{ short, value, consequence: 'ignored', reason: invalid, group: '', said: said === undefined ? undefined : said === '' ? `annotation ${short} contains invalid value${short === 'mirror-request-body' ? '' : ', defaulting'}` : short + said }]
   })
+}
+
+/** "8m", "500k", "0": nginx' sizes. */
+export function bytes(text: string | undefined): number | undefined {
+  const match = /^(\d+)([kmg]?)$/i.exec(text ?? '')
+  return match ? Number(match[1]) * { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match[2]!.toLowerCase()]! : undefined
 }

@@ -1,8 +1,10 @@
 import { cidrContains, canonicalIp, isIpv4, tryParseCidr } from '../../network/address.ts'
 import type { Ingress } from '../../kubernetes/types.ts'
-import { invalidAnnotations } from './annotation-values.ts'
+import { bytes, invalidAnnotations } from './annotation-values.ts'
 import { authTlsOf, type AuthTls } from './auth-tls.ts'
-import type { ExternalAuth } from './external-auth.ts'
+import { readDurations } from './auth-cache.ts'
+import { externalAuthOf, type ExternalAuth } from './external-auth.ts'
+import { mirrorOf, talkOf, type Mirror, type Talk } from './talk.ts'
 import { proxySslOf, type ProxySsl } from './proxy-ssl.ts'
 import { readSnippet, type Snippet } from './snippet.ts'
 
@@ -14,7 +16,8 @@ export interface Annotations {
   useRegex: boolean
   sslRedirect: boolean
   forceSslRedirect: boolean
-  backendProtocol: 'HTTP' | 'HTTPS' | 'GRPC' | 'GRPCS'
+  /** AUTO_HTTP: as the client came. */
+  backendProtocol: 'HTTP' | 'HTTPS' | 'GRPC' | 'GRPCS' | 'AUTO_HTTP'
   appRoot: string | undefined
   /** Prefixes; empty: everybody. */
   allow: readonly string[]
@@ -35,7 +38,8 @@ export interface Annotations {
   /** A Service that answers where the rule's has no endpoints, and for the statuses. */
   defaultBackend: string | undefined
   customErrors: readonly number[]
-  auth: { realm: string; secret: string } | undefined
+  /** `map`: each key of the Secret is a user, instead of a file in its key "auth". */
+  auth: { realm: string; secret: string; map: boolean } | undefined
   forwardedPrefix: string | undefined
   externalAuth: ExternalAuth | undefined
   /** Access lists or authentication: one of them is enough. */
@@ -44,12 +48,15 @@ export interface Annotations {
   /** The Service's own address takes its endpoints' place. */
   serviceUpstream: boolean
   hashBy: string | undefined
+  /** upstream-hash-by-subset: so many endpoints share a key. */
+  hashSubset: number | undefined
   /** `timeout` in ms, 0: any. */
   next: { when: ReadonlySet<string>; tries: number; timeout: number }
   /** limit_conn, and whom no limit counts for. */
   connections: { zone: string; most: number } | undefined
   unlimited: readonly string[]
-  mirror: string | undefined
+  mirror: Mirror | undefined
+  talk: Talk
   cookiePath: Replacement | undefined
   cookieDomain: Replacement | undefined
   redirects: Replacement | undefined
@@ -77,7 +84,8 @@ export interface Cors { origins: readonly string[]; methods: string; headers: st
 export interface Limit { zone: string; rate: number; burst: number }
 /** `legacy`: its own affinity counts, not that of the place it stands in for. */
 export interface Canary { weight: number; total: number; header: string; headerValue: string; headerPattern: RegExp | undefined; cookie: string; legacy: boolean; affinity: Affinity | undefined }
-export interface Affinity { name: string; domain: string | undefined; path: string | undefined; expires: number | undefined; maxAge: string | undefined; secure: boolean | undefined; sameSite: string | undefined; persistent: boolean; changeOnFailure: boolean }
+/** `conditional`: SameSite=None is kept from browsers that would not take the cookie for it. */
+export interface Affinity { conditional: boolean; name: string; domain: string | undefined; path: string | undefined; expires: number | undefined; maxAge: string | undefined; secure: boolean | undefined; sameSite: string | undefined; persistent: boolean; changeOnFailure: boolean }
 
 export interface Note {
   source: string
@@ -93,12 +101,14 @@ const SIMULATED = new Set([
   'enable-cors', 'cors-allow-origin', 'cors-allow-methods', 'cors-allow-headers', 'cors-allow-credentials', 'cors-expose-headers', 'cors-max-age', 'server-alias', 'proxy-connect-timeout', 'proxy-read-timeout', 'limit-rps', 'limit-rpm',
   'limit-burst-multiplier', 'default-backend', 'custom-http-errors', 'auth-type', 'auth-secret', 'auth-secret-type', 'auth-realm', 'x-forwarded-prefix', 'affinity', 'affinity-mode', 'affinity-canary-behavior', 'session-cookie-change-on-failure', 'session-cookie-name', 'session-cookie-path', 'session-cookie-expires', 'session-cookie-max-age', 'session-cookie-secure', 'session-cookie-samesite', 'session-cookie-domain',
   'auth-url', 'auth-method', 'auth-signin', 'auth-signin-redirect-param', 'auth-response-headers', 'auth-request-redirect', 'satisfy', 'from-to-www-redirect', 'service-upstream', 'upstream-hash-by', 'proxy-next-upstream', 'proxy-next-upstream-tries', 'proxy-next-upstream-timeout', 'load-balance',
-  'limit-connections', 'limit-whitelist', 'limit-allowlist', 'mirror-target', 'mirror-request-body', 'proxy-cookie-path', 'proxy-cookie-domain', 'proxy-redirect-from', 'proxy-redirect-to', 'enable-access-log', 'ssl-passthrough', 'custom-headers', 'preserve-trailing-slash', 'enable-global-auth', 'relative-redirects', 'disable-proxy-intercept-errors',
+  'limit-connections', 'limit-whitelist', 'limit-allowlist', 'mirror-target', 'mirror-request-body', 'mirror-host', 'limit-rate', 'limit-rate-after', 'proxy-buffering', 'proxy-buffer-size', 'proxy-http-version', 'connection-proxy-header', 'session-cookie-conditional-samesite-none', 'upstream-hash-by-subset', 'upstream-hash-by-subset-size',
+  'auth-cache-key', 'auth-cache-duration', 'auth-always-set-cookie', 'auth-proxy-set-headers', 'proxy-cookie-path', 'proxy-cookie-domain', 'proxy-redirect-from', 'proxy-redirect-to', 'enable-access-log', 'ssl-passthrough', 'custom-headers', 'preserve-trailing-slash', 'enable-global-auth', 'relative-redirects', 'disable-proxy-intercept-errors',
   'proxy-ssl-secret', 'proxy-ssl-name', 'proxy-ssl-server-name', 'proxy-ssl-verify', 'proxy-ssl-verify-depth', 'auth-tls-secret', 'auth-tls-verify-client', 'auth-tls-verify-depth', 'auth-tls-error-page', 'auth-tls-pass-certificate-to-upstream', 'auth-tls-match-cn',
 ])
 /** Change nothing that is to be seen here. */
 const HARMLESS = new Set([
-  'proxy-buffering', 'proxy-buffer-size', 'proxy-buffers-number', 'proxy-busy-buffers-size', 'proxy-request-buffering', 'proxy-max-temp-file-size', 'client-body-buffer-size', 'proxy-send-timeout', 'proxy-http-version', 'http2-push-preload', 'connection-proxy-header', 'enable-rewrite-log',
+  'proxy-buffers-number', 'proxy-busy-buffers-size', 'proxy-request-buffering', 'proxy-max-temp-file-size', 'client-body-buffer-size', 'proxy-send-timeout', 'http2-push-preload', 'enable-rewrite-log', 
+  'auth-keepalive', 'auth-keepalive-requests', 'auth-keepalive-timeout', 'auth-keepalive-share-vars',
 ])
 /** Groups whose annotations are of critical risk: the whole Ingress is refused while snippets are not allowed. */
 export const SNIPPETS: Readonly<Record<string, string>> = { 'configuration-snippet': 'ConfigurationSnippet', 'server-snippet': 'ServerSnippet', 'stream-snippet': 'StreamSnippet', 'auth-snippet': 'ExternalAuth', 'modsecurity-snippet': 'ModSecurity' }
@@ -106,7 +116,7 @@ export const SNIPPETS: Readonly<Record<string, string>> = { 'configuration-snipp
 const DEFAULT_BODY = 1024 * 1024
 
 /** Keys of the controller's ConfigMap that stand in for annotations of the same name (internal/ingress/controller/config, defaults.Backend). */
-export const GLOBAL: ReadonlySet<string> = new Set(['proxy-body-size', 'proxy-connect-timeout', 'proxy-read-timeout', 'proxy-next-upstream', 'proxy-next-upstream-tries', 'proxy-next-upstream-timeout', 'proxy-cookie-path', 'proxy-cookie-domain', 'ssl-redirect', 'force-ssl-redirect', 'whitelist-source-range', 'denylist-source-range', 'service-upstream'])
+export const GLOBAL: ReadonlySet<string> = new Set(['proxy-body-size', 'proxy-connect-timeout', 'proxy-read-timeout', 'proxy-next-upstream', 'proxy-next-upstream-tries', 'proxy-next-upstream-timeout', 'proxy-cookie-path', 'proxy-cookie-domain', 'ssl-redirect', 'force-ssl-redirect', 'whitelist-source-range', 'denylist-source-range', 'service-upstream', 'limit-rate', 'limit-rate-after', 'proxy-buffering', 'proxy-buffer-size', 'proxy-http-version'])
 
 /** `refused`: why the whole Ingress counts for nothing. */
 export type Parsed = { annotations: Annotations; notes: Note[] } | { refused: string; notes: Note[] }
@@ -135,6 +145,10 @@ export function readAnnotations(ingress: Ingress, defaults: Readonly<Record<stri
   const url = of('auth-url')
   const badUrl = url === undefined ? undefined : urlProblem(url)
   if (badUrl !== undefined) denied ??= noteDenied(`could not parse auth-url annotation: ${badUrl}`, 'ExternalAuth')
+  const durations = url === undefined ? undefined : readDurations(of('auth-cache-duration'))
+  if (durations && 'invalid' in durations) denied ??= noteDenied(`invalid cache duration: ${durations.invalid}`, 'ExternalAuth')
+  // the controller gives up reading the group, and nobody is asked
+  const unasked = ['auth-cache-duration', 'auth-request-redirect', 'auth-always-set-cookie'].some((short) => left.has(short))
   const tell = (text: string): void => void notes.push({ source: 'store.go:917', severity: 'W', text: `podhop: not simulated: ${text}`, ingress })
   const risky = defaults['annotations-risk-level']?.toLowerCase() !== 'critical'
   const snippet = Object.keys(SNIPPETS).find((short) => of(short) !== undefined)
@@ -144,10 +158,15 @@ export function readAnnotations(ingress: Ingress, defaults: Readonly<Record<stri
   for (const short of Object.keys(SNIPPETS)) {
     if (of(short) === undefined) continue
     // those that are not allowed are taken away without a word
-    if (allowed && short !== 'configuration-snippet') tell(`annotation ${PREFIX}${short} of Ingress ${key} (it is as if it were not there)`)
+    if (allowed && short !== 'configuration-snippet' && short !== 'auth-snippet') tell(`annotation ${PREFIX}${short} of Ingress ${key} (it is as if it were not there)`)
   }
   const read = allowed && of('configuration-snippet') !== undefined ? readSnippet(of('configuration-snippet')!) : undefined
   for (const line of read?.strange ?? []) tell(`${JSON.stringify(line)} in the configuration-snippet of Ingress ${key} (more_set_headers, more_clear_headers, add_header, proxy_set_header and return are)`)
+  const authSnippet = allowed && of('auth-snippet') !== undefined ? readSnippet(of('auth-snippet')!) : undefined
+  if (authSnippet) {
+    const { set, add, clear, returns } = authSnippet.snippet
+    if (authSnippet.strange.length + set.length + add.length + clear.length > 0 || returns) tell(`what is not proxy_set_header in the auth-snippet of Ingress ${key}`)
+  }
   for (const full of Object.keys(annotations)) {
     const short = full.slice(PREFIX.length)
     if (full.startsWith(PREFIX) && !SIMULATED.has(short) && !HARMLESS.has(short) && SNIPPETS[short] === undefined) tell(`annotation ${full} of Ingress ${key} (it is as if it were not there)`)
@@ -159,7 +178,7 @@ export function readAnnotations(ingress: Ingress, defaults: Readonly<Record<stri
   const balance = of('load-balance')
   if (balance !== undefined && balance !== 'round_robin') tell(`load-balance ${balance} of Ingress ${key} (it is served as round_robin; upstream-hash-by and affinity are simulated)`)
   const wantsAuth = of('auth-type') !== undefined
-  if (wantsAuth && (of('auth-type') !== 'basic' || (of('auth-secret-type') ?? 'auth-file') !== 'auth-file')) tell(`auth-type ${of('auth-type')!} with auth-secret-type ${of('auth-secret-type') ?? 'auth-file'} of Ingress ${key} (everybody is refused; use basic and auth-file)`)
+  if (wantsAuth && of('auth-type') !== 'basic') tell(`auth-type ${of('auth-type')!} of Ingress ${key} (everybody is refused; use basic)`)
   const aliases = prefixes(of('server-alias'))
   const permanent = of('permanent-redirect')
   const temporal = of('temporal-redirect')
@@ -170,7 +189,7 @@ export function readAnnotations(ingress: Ingress, defaults: Readonly<Record<stri
       useRegex: of('use-regex') === 'true',
       sslRedirect: of('ssl-redirect') !== 'false',
       forceSslRedirect: of('force-ssl-redirect') === 'true',
-      backendProtocol: protocol === 'HTTPS' || protocol === 'GRPC' || protocol === 'GRPCS' ? protocol : 'HTTP',
+      backendProtocol: protocol === 'HTTPS' || protocol === 'GRPC' || protocol === 'GRPCS' || protocol === 'AUTO_HTTP' ? protocol : 'HTTP',
       appRoot: of('app-root'),
       allow: prefixes(of('allowlist-source-range') ?? of('whitelist-source-range')),
       deny: prefixes(of('denylist-source-range')),
@@ -186,17 +205,19 @@ export function readAnnotations(ingress: Ingress, defaults: Readonly<Record<stri
       limits: limitsOf(of, `${namespace}_${name}_${ingress.metadata.uid}`),
       defaultBackend: of('default-backend'),
       customErrors: prefixes(of('custom-http-errors')).map(Number).filter((code) => code >= 400 && code < 600),
-      auth: wantsAuth ? { realm: of('auth-realm') ?? '', secret: of('auth-type') === 'basic' && (of('auth-secret-type') ?? 'auth-file') === 'auth-file' ? (of('auth-secret') ?? '') : '' } : undefined,
+      auth: wantsAuth ? { realm: of('auth-realm') ?? '', secret: of('auth-type') === 'basic' ? (of('auth-secret') ?? '') : '', map: of('auth-secret-type') === 'auth-map' } : undefined,
       forwardedPrefix: of('x-forwarded-prefix'),
-      externalAuth: of('auth-url') === undefined ? undefined : { url: of('auth-url')!, method: (of('auth-method') ?? 'GET').toUpperCase(), signin: of('auth-signin'), redirectParam: of('auth-signin-redirect-param') ?? 'rd', responseHeaders: prefixes(of('auth-response-headers')), requestRedirect: of('auth-request-redirect') },
+      externalAuth: unasked ? undefined : externalAuthOf(of, '', namespace ?? '', authSnippet?.snippet.ask),
       satisfyAny: of('satisfy') === 'any',
       fromToWww: of('from-to-www-redirect') === 'true',
       serviceUpstream: of('service-upstream') === 'true',
       hashBy: of('upstream-hash-by'),
+      hashSubset: of('upstream-hash-by-subset') === 'true' ? Math.max(1, Number(of('upstream-hash-by-subset-size') ?? 3) || 3) : undefined,
       next: { when: new Set((of('proxy-next-upstream') ?? 'error timeout').split(/\s+/)), tries: /^[0-9]+$/.test(of('proxy-next-upstream-tries') ?? '') ? Number(of('proxy-next-upstream-tries')) : 3, timeout: seconds(of('proxy-next-upstream-timeout'), 0) },
       connections: Number(of('limit-connections') ?? 0) > 0 ? { zone: `${namespace}_${name}_${ingress.metadata.uid}_conn`, most: Number(of('limit-connections')) } : undefined,
       unlimited: prefixes(of('limit-whitelist') ?? of('limit-allowlist')),
-      mirror: of('mirror-target'),
+      mirror: mirrorOf(of, ingress.metadata.uid ?? ''),
+      talk: talkOf(of),
       cookiePath: replacement(of('proxy-cookie-path')?.split(/\s+/)),
       cookieDomain: replacement(of('proxy-cookie-domain')?.split(/\s+/)),
       redirects: replacement([of('proxy-redirect-from') ?? 'off', of('proxy-redirect-to') ?? 'off']),
@@ -239,7 +260,7 @@ function canaryOf(of: Get): Canary {
 function affinityOf(of: Get): Affinity {
   const expires = of('session-cookie-expires')
   const secure = of('session-cookie-secure')
-  return { name: of('session-cookie-name') ?? 'INGRESSCOOKIE', domain: of('session-cookie-domain'), path: of('session-cookie-path'), expires: expires === undefined ? undefined : Number(expires), maxAge: of('session-cookie-max-age'), secure: secure === undefined ? undefined : secure === 'true', sameSite: of('session-cookie-samesite'), persistent: of('affinity-mode') === 'persistent', changeOnFailure: of('session-cookie-change-on-failure') === 'true' }
+  return { conditional: of('session-cookie-conditional-samesite-none') === 'true', name: of('session-cookie-name') ?? 'INGRESSCOOKIE', domain: of('session-cookie-domain'), path: of('session-cookie-path'), expires: expires === undefined ? undefined : Number(expires), maxAge: of('session-cookie-max-age'), secure: secure === undefined ? undefined : secure === 'true', sameSite: of('session-cookie-samesite'), persistent: of('affinity-mode') === 'persistent', changeOnFailure: of('session-cookie-change-on-failure') === 'true' }
 }
 
 /** annotations/cors: what is not said is this. */
@@ -273,12 +294,6 @@ function seconds(text: string | undefined, otherwise: number): number {
 
 function prefixes(text: string | undefined): string[] {
   return (text ?? '').split(',').map((p) => p.trim()).filter((p) => p !== '')
-}
-
-/** "8m", "500k", "0": nginx' sizes. */
-export function bytes(text: string | undefined): number | undefined {
-  const match = /^(\d+)([kmg]?)$/i.exec(text ?? '')
-  return match ? Number(match[1]) * { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match[2]!.toLowerCase()]! : undefined
 }
 
 /** Whether one of these addresses and prefixes has it. */

@@ -108,7 +108,7 @@ export class Sticky {
   }
 
   #cookie(key: string, wall: number): string {
-    const { expires, maxAge, sameSite, domain, path, name, secure = this.#request.tls !== undefined } = this.#affinity
+    const { conditional, expires, maxAge, sameSite, domain, path, name, secure = this.#request.tls !== undefined } = this.#affinity
     const parts = [`${name}=${key}|${markOf(this.#backend)}`]
     if (expires !== undefined) parts.push(`Expires=${cookieDate(wall + expires * 1000)}`)
     if (maxAge !== undefined) parts.push(`Max-Age=${maxAge}`)
@@ -116,7 +116,7 @@ export class Sticky {
     if (domain !== undefined) parts.push(`Domain=${domain}`)
     if (secure) parts.push('Secure')
     parts.push('HttpOnly')
-    if (sameSite !== undefined) parts.push(`SameSite=${sameSite}`)
+    if (sameSite !== undefined && !(conditional && sameSite === 'None' && !takesNone(headerOf(this.#request.headers, 'user-agent') ?? ''))) parts.push(`SameSite=${sameSite}`)
     return parts.join('; ')
   }
 }
@@ -135,4 +135,17 @@ export function byHash(key: string, endpoints: readonly Endpoint[]): number {
 function cookieDate(wall: number): string {
   const [day, date, month, year, time] = httpDate(wall).split(' ')
   return `${day} ${date}-${month}-${year!.slice(2)} ${time} GMT`
+}
+
+/** util/same_site.lua: browsers that refuse a cookie with SameSite=None. */
+function takesNone(agent: string): boolean {
+  if (/Chrome\/[456]|CPU iPhone OS 12|iPad; CPU OS 12/.test(agent)) return false
+  return !(agent.includes('Macintosh') && agent.includes('Intel Mac OS X 10_14') && agent.includes('Safari') && !agent.includes('Chrome'))
+}
+
+/** balancer/chashsubset.lua: endpoints in sets of the same size, of which the last is filled up with the first; any of the key's set. */
+export function inSubset(key: string, endpoints: readonly Endpoint[], size: number, random: Random): number {
+  const sets = Math.ceil(endpoints.length / size)
+  const chosen = byHash(key, Array.from({ length: sets }, (_, i) => ({ address: `set${i + 1}`, port: 0 })))
+  return (chosen * size + random.below(size)) % endpoints.length
 }

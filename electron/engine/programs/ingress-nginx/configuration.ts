@@ -31,6 +31,8 @@ export interface Location {
   about: About
   /** custom-headers: of every answer. */
   headers: Headers
+  /** auth-proxy-set-headers: of the request to the server of auth-url. */
+  authHeaders: Headers
   /** Why nobody gets through: every request is answered 503. */
   denied: string | undefined
   /** How its servers' certificates are looked at. */
@@ -99,7 +101,7 @@ export function configure(picture: Picture): Configuration {
   const rootOf = (host: string, backend?: string, settings?: Annotations): DraftServer => {
     let server = drafts.get(host)
     if (!server) {
-      server = { host, tls: undefined, clients: undefined, locations: [{ path: '/', exact: false, backend: backend ?? DEFAULT_BACKEND, pattern: undefined, settings, alternative: undefined, users: undefined, fallback: undefined, about: NOBODY, headers: [], denied: undefined, upstreamTls: undefined, isDefault: true }] }
+      server = { host, tls: undefined, clients: undefined, locations: [{ path: '/', exact: false, backend: backend ?? DEFAULT_BACKEND, pattern: undefined, settings, alternative: undefined, users: undefined, fallback: undefined, about: NOBODY, headers: [], authHeaders: [], denied: undefined, upstreamTls: undefined, isDefault: true }] }
       drafts.set(host, server)
     }
     return server
@@ -164,7 +166,7 @@ export function configure(picture: Picture): Configuration {
       for (const { path: written, pathType, backend } of http?.paths ?? []) {
         const path = written || '/'
         const exact = pathType === 'Exact'
-        const location: DraftLocation = { path, exact, backend: backendOf(ingress, backend, annotations.serviceUpstream), pattern: undefined, settings: annotations, alternative: undefined, users: usersOf(ingress, annotations, picture, notes), fallback: fallbackOf(ingress, annotations), about: { namespace: ingress.metadata.namespace ?? '', ingress: ingress.metadata.name, service: backend.service?.name ?? '', port: String(backend.service?.port?.number ?? backend.service?.port?.name ?? '') }, ...guardedBy(ingress, annotations, headersOf(ingress, annotations, global, configMap, notes), picture, notes), isDefault: false }
+        const location: DraftLocation = { path, exact, backend: backendOf(ingress, backend, annotations.serviceUpstream), pattern: undefined, settings: annotations, alternative: undefined, users: usersOf(ingress, annotations, picture, notes), fallback: fallbackOf(ingress, annotations), about: { namespace: ingress.metadata.namespace ?? '', ingress: ingress.metadata.name, service: backend.service?.name ?? '', port: String(backend.service?.port?.number ?? backend.service?.port?.name ?? '') }, ...guardedBy(ingress, annotations, { ...headersOf(ingress, annotations, global, configMap, notes), ...authHeadersOf(ingress, annotations, configMap, notes) }, picture, notes), isDefault: false }
         const at = locations.findIndex((l) => l.path === path && l.exact === exact)
         if (at < 0) locations.push(location)
         else if (locations[at]!.isDefault) locations[at] = location
@@ -238,11 +240,30 @@ function usersOf(ingress: Ingress, { auth }: Annotations, picture: Picture, note
   const { namespace, name } = ingress.metadata
   const [of, secret] = auth.secret.includes('/') ? (auth.secret.split('/') as [string, string]) : [namespace, auth.secret]
   const found = of === namespace ? picture.secret(of, secret) : undefined
+  if (found && auth.map) return Object.entries(found.data ?? {}).map(([user, hash]) => `${user}:${textOf(hash)}\n`).join('')
   const bytes = found?.data?.['auth'] === undefined ? -1 : decodeBase64(found.data['auth'])
   if (typeof bytes !== 'number') return decodeUtf8(bytes)
   const why = of !== namespace ? 'cross namespace usage of secrets is not allowed' : found ? `the secret ${of}/${secret} does not contain a key with value auth` : `unexpected error reading secret ${of}/${secret}: no object matching key "${of}/${secret}" in local store`
   notes.push({ source: 'annotations.go:208', severity: 'E', text: `error reading BasicDigestAuth annotation in Ingress ${namespace}/${name}: ${why}` })
   return undefined
+}
+
+function textOf(base64: string): string {
+  const bytes = decodeBase64(base64)
+  return typeof bytes === 'number' ? '' : decodeUtf8(bytes)
+}
+
+/** The ConfigMap of auth-proxy-set-headers (authreq.Parse). */
+function authHeadersOf({ metadata }: Ingress, { externalAuth }: Annotations, configMap: (namespace: string, name: string) => ConfigMap | undefined, notes: Note[]): { authHeaders: Headers; denied?: string } {
+  const from = externalAuth?.headersFrom
+  if (from === undefined) return { authHeaders: [] }
+  const [namespace = '', name = ''] = from.split('/')
+  const found = namespace === metadata.namespace ? configMap(namespace, name) : undefined
+  const headers = Object.entries(found?.data ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))
+  const denied = namespace !== metadata.namespace ? 'cross namespace usage of secrets is not allowed' : !found ? `unable to find configMap ${JSON.stringify(from)}` : headers.some(([header]) => !/^[a-zA-Z\d\-_]+$/.test(header)) ? 'invalid proxy-set-headers in configmap' : undefined
+  if (denied === undefined) return { authHeaders: headers }
+  notes.push({ source: 'annotations.go:210', severity: 'E', text: `"error reading Ingress annotation" err=${JSON.stringify(denied)} name="ExternalAuth" ingress="${metadata.namespace}/${metadata.name}"` })
+  return { authHeaders: [], denied }
 }
 
 /** A canary stands beside the same place of another Ingress, or is nothing. */
@@ -264,10 +285,10 @@ function finish({ host, locations, tls, clients }: DraftServer, notes: Note[]): 
   const sorted = locations.sort((a, b) => b.path.length - a.path.length || (a.path < b.path ? 1 : -1))
   const done: Location[] = []
   for (const location of sorted) {
-    const { path, exact, backend, settings, alternative, users, fallback, about, headers, denied, upstreamTls: tls } = location
+    const { path, exact, backend, settings, alternative, users, fallback, about, headers, authHeaders, denied, upstreamTls: tls } = location
     try {
       const own = settings && settings.rewriteTarget !== undefined && !rewrites(location) ? { ...settings, rewriteTarget: undefined } : settings
-      done.push({ path, exact, backend, settings: own, alternative, users, fallback, about, headers, denied, upstreamTls: tls, pattern: regex ? new RegExp(`^${path}`, 'i') : undefined })
+      done.push({ path, exact, backend, settings: own, alternative, users, fallback, about, headers, authHeaders, denied, upstreamTls: tls, pattern: regex ? new RegExp(`^${path}`, 'i') : undefined })
     } catch {
       notes.push({ source: 'nginx.go:226', severity: 'E', text: `podhop: not simulated: path ${JSON.stringify(path)} of host ${JSON.stringify(host)}, which is no regular expression here (write another)` })
     }

@@ -57,7 +57,7 @@ function backendsOf({ servers, backends }: Configuration, service: (namespace: s
       sslPassthrough: settings?.sslPassthrough ?? false,
       ...(told.length > 0 ? { endpoints: told.map((e) => ({ address: e.address, port: String(e.port) })) } : {}),
       sessionAffinityConfig: affinityOf(settings?.affinity, own.map(({ host, path }) => [host, path] as const)),
-      upstreamHashByConfig: { ...(settings?.hashBy === undefined ? {} : { 'upstream-hash-by': settings.hashBy }), ...(settings ? { 'upstream-hash-by-subset-size': 3 } : {}) },
+      upstreamHashByConfig: { ...(settings?.hashBy === undefined ? {} : { 'upstream-hash-by': settings.hashBy }), ...(settings?.hashSubset === undefined ? {} : { 'upstream-hash-by-subset': true }), ...(settings ? { 'upstream-hash-by-subset-size': settings.hashSubset ?? 3 } : {}) },
       noServer: guest !== undefined,
       trafficShapingPolicy: { weight: canary?.weight ?? 0, weightTotal: canary?.total ?? 0, header: canary?.header ?? '', headerValue: canary?.headerValue ?? '', headerPattern: canary?.headerPattern?.source ?? '', cookie: canary?.cookie ?? '' },
       ...(alternatives.length > 0 ? { alternativeBackends: alternatives } : {}),

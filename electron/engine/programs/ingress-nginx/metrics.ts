@@ -1,5 +1,9 @@
 import { Registry, type Definition } from '../../prometheus.ts'
+import { headerOf } from '../http/message.ts'
+import type { HttpRequest, HttpResponse } from '../http/server.ts'
 import type { Load } from '../nginx/status.ts'
+import { requestLength, responseLength, type Entry } from './access-log.ts'
+import type { About } from './configuration.ts'
 
 /** /metrics at port 10254, with --enable-metrics: internal/ingress/metric/collectors. What Go and the operating system count is not told, nor how long connecting and the first header took. */
 const TIMES = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -66,5 +70,13 @@ export class Metrics {
     for (const state of ['accepted', 'handled']) this.#registry.set('nginx_process_connections_total', { state }, accepted)
     this.#registry.set('nginx_process_requests_total', {}, requests)
     return this.#registry.text()
+  }
+}
+
+/** What one request was, for {@link Metrics.observe}. */
+export function observed(request: HttpRequest, response: HttpResponse, { alternative = '', attempts }: Entry, { about, path }: { about: About; path: string }, duration: number): Observed {
+  return {
+    labels: { status: String(response.status), method: request.method, path, namespace: about.namespace, ingress: about.ingress, service: about.service, canary: alternative, host: (headerOf(request.headers, 'host') ?? '').replace(/:[0-9]+$/, '').toLowerCase() },
+    duration, response: attempts.length > 0 ? Number(attempts.at(-1)!.seconds) : undefined, received: requestLength(request), sent: responseLength(response),
   }
 }

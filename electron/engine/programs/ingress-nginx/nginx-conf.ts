@@ -36,9 +36,9 @@ export function nginxConf(configuration: Configuration, around: Surroundings): s
   out.push(
     `keepalive_timeout  ${of('keep-alive', 75)}s;`, `keepalive_requests ${of('keep-alive-requests', 1000)};`, '',
     `client_header_buffer_size       ${of('client-header-buffer-size', '1k')};`, `client_header_timeout           ${of('client-header-timeout', 60)}s;`, `large_client_header_buffers     ${of('large-client-header-buffers', '4 8k')};`, `client_body_buffer_size         ${of('client-body-buffer-size', '8k')};`, `client_body_timeout             ${of('client-body-timeout', 60)}s;`, '',
-    'underscores_in_headers          off;', 'ignore_invalid_headers          on;', '', `limit_req_status                ${global.requestLimitCode};`, `limit_conn_status               ${global.connectionLimitCode};`, '',
+    `underscores_in_headers          ${global.underscores ? 'on' : 'off'};`, `ignore_invalid_headers          ${global.keepsInvalid ? 'off' : 'on'};`, '', `limit_req_status                ${global.requestLimitCode};`, `limit_conn_status               ${global.connectionLimitCode};`, '',
     'include /etc/nginx/mime.types;', 'default_type text/html;', '', ...global.addHeaders.map(([name, value]) => `more_set_headers ${quoted(`${name}: ${value}`)};`),
-    'server_tokens off;', 'more_clear_headers Server;', '', 'uninitialized_variable_warn off;', '', `log_format upstreaminfo '${global.logFormat}';`, '',
+    ...(global.tokens ? ['server_tokens on;', ''] : ['server_tokens off;', 'more_clear_headers Server;', '']), 'uninitialized_variable_warn off;', '', `log_format upstreaminfo ${global.escape === 'default' ? '' : `escape=${global.escape} `}'${global.logFormat}';`, '',
     'map $request_uri $loggable {', ...global.quietPaths.map((path) => `${path} 0;`), 'default 1;', '}', '',
     global.logs ? 'access_log /var/log/nginx/access.log upstreaminfo  if=$loggable;' : 'access_log off;', `error_log  /var/log/nginx/error.log ${of('error-log-level', 'notice')};`, '',
     'map $http_upgrade $connection_upgrade {', 'default          upgrade;', "''               '';", '}', '', 'map $http_x_request_id $req_id {', 'default   $http_x_request_id;', '""        $request_id;', '}', '',
@@ -51,7 +51,7 @@ export function nginxConf(configuration: Configuration, around: Surroundings): s
     'upstream upstream_balancer {', 'server 0.0.0.1; # placeholder', `balancer_by_lua_file ${LUA}/nginx/ngx_conf_balancer.lua;`, `keepalive ${of('upstream-keepalive-connections', 320)};`, `keepalive_time ${of('upstream-keepalive-time', '1h')};`, `keepalive_timeout  ${of('upstream-keepalive-timeout', 60)}s;`, `keepalive_requests ${of('upstream-keepalive-requests', 10_000)};`, '}', '',
   )
   const all = [...servers.values()].filter((server, at, list) => list.indexOf(server) === at)
-  out.push(...rateZones(all), ...global.blocked.cidrs.map((cidr) => `deny ${cidr};`))
+  out.push(...rateZones(all), 'proxy_cache_path /tmp/nginx/nginx-cache-auth levels=1:2 keys_zone=auth_cache:10m max_size=128m inactive=30m use_temp_path=off;', '', ...global.blocked.cidrs.map((cidr) => `deny ${cidr};`))
   const blocked = [['agents', '$http_user_agent', '$block_ua'], ['referers', '$http_referer', '$block_ref']] as const
   for (const [list, from, to] of blocked) if (global.blocked[list].length > 0) out.push(`map ${from} ${to} {`, 'default 0;', ...global.blocked[list].map((pattern) => `${pattern} 1;`), '}', '')
   const blocks = blocked.flatMap(([list, , name]) => (global.blocked[list].length > 0 ? [`if (${name}) {`, 'return 403;', '}'] : []))
@@ -65,8 +65,10 @@ export function nginxConf(configuration: Configuration, around: Surroundings): s
     if (clients && 'matchCn' in clients && clients.matchCn !== undefined) out.push(`if ( $ssl_client_s_dn !~ ${quoted(clients.matchCn)} ) {`, 'return 403 "client certificate unauthorized";', '}', '')
     if (server.host === '_') out.push('ssl_reject_handshake off;', '')
     out.push(`ssl_certificate_by_lua_file ${LUA}/nginx/ngx_conf_certificate.lua;`, '', ...clientsOf(server))
+    const mirrors = new Map(server.locations.flatMap(({ settings }) => (settings?.mirror ? [[settings.mirror.source, settings.mirror] as const] : [])))
+    for (const { source, host, target } of mirrors.values()) out.push(`location = ${quoted(source)} {`, 'internal;', `proxy_set_header Host ${quoted(host)};`, `proxy_pass ${quoted(target)};`, '}', '')
     for (const location of server.locations) out.push(...locationOf(location, server, configuration, around), '')
-    if (server.host === '_') out.push('location /healthz {', 'access_log off;', 'return 200;', '}', '', 'location /nginx_status {', 'allow 127.0.0.1;', 'allow ::1;', 'deny all;', '', 'access_log off;', 'stub_status on;', '}', '')
+    if (server.host === '_') out.push('location /healthz {', 'access_log off;', 'return 200;', '}', '', 'location /nginx_status {', ...global.statusFor.map((cidr) => `allow ${cidr};`), 'deny all;', '', 'access_log off;', 'stub_status on;', '}', '')
     out.push('}', `## end server ${server.host}`, '')
   }
   out.push(
@@ -130,19 +132,20 @@ function locationOf(location: Location, server: Server, { global }: Configuratio
   const set = grpc ? 'grpc_set_header' : 'proxy_set_header'
   const outside = settings?.externalAuth ?? (settings?.globalAuth ? global.auth : undefined)
   const asked = outside && !global.openPaths.includes(path) ? `/_external-auth-${base64(path)}-${exact ? 'Exact' : 'Prefix'}` : undefined
+  const mirrored = settings?.mirror ? [`mirror ${quoted(settings.mirror.source)};`, `mirror_request_body ${settings.mirror.body ? 'on' : 'off'};`, ''] : []
   const out: string[] = []
   if (settings?.appRoot !== undefined) out.push('if ($uri = /) {', `return 302 $scheme://$http_host${settings.appRoot};`, '}', '')
   if (asked !== undefined) {
     out.push(
-      `location = ${asked} {`, 'internal;', '', 'access_log off;', '', `set $proxy_upstream_name ${quoted(backend)};`, '', 'proxy_pass_request_body     off;', 'proxy_set_header            Content-Length          "";', 'proxy_set_header            X-Forwarded-Proto       "";', 'proxy_set_header            X-Request-ID            $req_id;',
-      ...(outside!.method === 'GET' ? [] : [`proxy_method                ${outside!.method};`]), `proxy_set_header            Host                    ${/^https?:\/\/([^/:?]+)/.exec(outside!.url)?.[1] ?? ''};`, 'proxy_set_header            X-Original-URL          $scheme://$http_host$request_uri;', 'proxy_set_header            X-Original-Method       $request_method;', 'proxy_set_header            X-Sent-From             "nginx-ingress-controller";',
-      'proxy_set_header            X-Real-IP               $remote_addr;', '', `set $target ${quoted(outside!.url)};`, 'proxy_pass $target;', '}', '',
+      `location = ${asked} {`, 'internal;', '', 'access_log off;', '', ...(outside!.cacheKey === undefined ? [] : [`set $tmp_cache_key '${server.host}${asked}${outside!.cacheKey}';`, "set $cache_key '';", '', `rewrite_by_lua_file ${LUA}/nginx/ngx_conf_rewrite_auth.lua;`, '', 'proxy_cache auth_cache;', ...outside!.cacheLines.map((line) => `proxy_cache_valid ${line};`), 'proxy_cache_key "$cache_key";', '']), `set $proxy_upstream_name ${quoted(backend)};`, '', 'proxy_pass_request_body     off;', 'proxy_set_header            Content-Length          "";', 'proxy_set_header            X-Forwarded-Proto       "";', 'proxy_set_header            X-Request-ID            $req_id;',
+      ...(outside!.tells ? [`proxy_method                ${outside!.method};`, 'proxy_set_header            X-Original-URI          $request_uri;', 'proxy_set_header            X-Scheme                $pass_access_scheme;'] : []), `proxy_set_header            Host                    ${/^https?:\/\/([^/:?]+)/.exec(outside!.url)?.[1] ?? ''};`, 'proxy_set_header            X-Original-URL          $scheme://$http_host$request_uri;', 'proxy_set_header            X-Original-Method       $request_method;', 'proxy_set_header            X-Sent-From             "nginx-ingress-controller";',
+      'proxy_set_header            X-Real-IP               $remote_addr;', '', ...location.authHeaders.map(([name, value]) => `proxy_set_header '${name}' '${value}';`), ...(own('auth-snippet', '') === '' ? [] : own('auth-snippet', '').split('\n').map((line) => line.trim())), `set $target ${quoted(outside!.url)};`, 'proxy_pass $target;', '}', '',
     )
   }
   out.push(
     `location ${server.regex ? `~* "^${path}"` : exact ? `= "${path}"` : `"${path}"`} {`, '', `set $namespace      ${quoted(about.namespace)};`, `set $ingress_name   ${quoted(about.ingress)};`, `set $service_name   ${quoted(about.service)};`, `set $service_port   ${quoted(about.port)};`, `set $location_path  ${quoted(about.ingress === '' ? '' : path.replaceAll('$', '${literal_dollar}'))};`, '',
     `set $force_ssl_redirect "${settings?.forceSslRedirect ?? false}";`, `set $ssl_redirect "${settings?.sslRedirect ?? true}";`, `set $force_no_ssl_redirect "${global.plainPaths.some((plain) => path.startsWith(plain))}";`, `set $preserve_trailing_slash "${settings?.keepsSlash ?? global.keepsSlash}";`, 'set $use_port_in_redirects "false";', '',
-    `rewrite_by_lua_file ${LUA}/nginx/ngx_rewrite.lua;`, `header_filter_by_lua_file ${LUA}/nginx/ngx_conf_srv_hdr_filter.lua;`, `log_by_lua_file ${LUA}/nginx/ngx_conf_log_block.lua;`, '', ...(settings?.logs === false ? ['access_log off;', ''] : []),
+    ...mirrored, `rewrite_by_lua_file ${LUA}/nginx/ngx_rewrite.lua;`, `header_filter_by_lua_file ${LUA}/nginx/ngx_conf_srv_hdr_filter.lua;`, `log_by_lua_file ${LUA}/nginx/ngx_conf_log_block.lua;`, '', ...(settings?.logs === false ? ['access_log off;', ''] : []),
     'port_in_redirect off;', '', 'set $balancer_ewma_score -1;', `set $proxy_upstream_name ${quoted(backend)};`, 'set $proxy_host          $proxy_upstream_name;', 'set $pass_access_scheme  $scheme;', 'set $pass_server_port    $server_port;', 'set $best_http_host      $http_host;', 'set $pass_port           $pass_server_port;', 'set $proxy_alternative_upstream_name "";', '',
   )
   if (denied !== undefined) return [...out, `# Location denied. Reason: ${quoted(denied)}`, 'return 503;', '}']
@@ -150,29 +153,31 @@ function locationOf(location: Location, server: Server, { global }: Configuratio
   out.push(...cidrs(settings?.deny ?? []).map((cidr) => `deny ${cidr};`), ...(settings && settings.allow.length > 0 ? [...cidrs(settings.allow).map((cidr) => `allow ${cidr};`), 'deny all;'] : []))
   if (settings?.cors) out.push(...corsOf(settings.cors), '')
   if (asked !== undefined) {
-    out.push(`auth_request        ${asked};`, 'auth_request_set    $auth_cookie $upstream_http_set_cookie;', 'add_header          Set-Cookie $auth_cookie;')
+    out.push(`auth_request        ${asked};`, 'auth_request_set    $auth_cookie $upstream_http_set_cookie;', `add_header          Set-Cookie $auth_cookie${outside!.alwaysCookie ? ' always' : ''};`)
     for (const [at, name] of outside!.responseHeaders.entries()) out.push(`auth_request_set $authHeader${at} $upstream_http_${name.toLowerCase().replaceAll('-', '_')};`, `${set} '${name}' $authHeader${at};`)
     if (outside!.signin !== undefined) out.push('set_escape_uri $escaped_request_uri $request_uri;', `error_page 401 = @${base64(outside!.signin)};`)
   }
   if (settings?.auth) out.push(`auth_basic ${quoted(settings.auth.realm)};`, `auth_basic_user_file /etc/ingress-controller/auth/${about.namespace}-${about.ingress}-${own('auth-secret', '').split('/').at(-1)}.passwd;`, `${set} Authorization "";`)
   if (settings?.connections) out.push(`limit_conn ${settings.connections.zone} ${settings.connections.most};`)
   for (const { zone, burst } of settings?.limits ?? []) out.push(`limit_req zone=${zone} burst=${burst / 1000} nodelay;`)
+  if (settings?.talk.pace) out.push(...(settings.talk.pace.after > 0 ? [`limit_rate_after ${settings.talk.pace.after / 1024}k;`] : []), `limit_rate ${settings.talk.pace.rate / 1024}k;`)
   const header = (name: string, value: string): string => `${set} ${name.padEnd(22)} ${value};`
   out.push(
-    `client_max_body_size                    ${own('proxy-body-size', '1m')};`, '', header('Host', settings?.upstreamVhost === undefined ? '$best_http_host' : quoted(settings.upstreamVhost)), '', header('Upgrade', '$http_upgrade'), header('Connection', '$connection_upgrade'), '', header('X-Request-ID', '$req_id'), header('X-Real-IP', '$remote_addr'), header('X-Forwarded-For', global.full ? '$full_x_forwarded_for' : '$remote_addr'), header('X-Forwarded-Host', '$best_http_host'), header('X-Forwarded-Port', '$pass_port'),
+    `client_max_body_size                    ${own('proxy-body-size', '1m')};`, '', header('Host', settings?.upstreamVhost === undefined ? '$best_http_host' : quoted(settings.upstreamVhost)), '', header('Upgrade', '$http_upgrade'), header('Connection', settings?.talk.connection ?? '$connection_upgrade'), '', header('X-Request-ID', '$req_id'), header('X-Real-IP', '$remote_addr'), header('X-Forwarded-For', global.full ? '$full_x_forwarded_for' : '$remote_addr'), header('X-Forwarded-Host', '$best_http_host'), header('X-Forwarded-Port', '$pass_port'),
     header('X-Forwarded-Proto', '$pass_access_scheme'), header('X-Forwarded-Scheme', '$pass_access_scheme'), ...(global.originalUri ? [header('X-Original-URI', '$request_uri')] : []), header('X-Scheme', '$pass_access_scheme'), header('X-Original-Forwarded-For', '$http_x_forwarded_for'), header('X-Original-Forwarded-Host', '$http_x_forwarded_host'), header('Proxy', '""'), ...global.setHeaders.map(([name, value]) => header(name, quoted(value))), '',
     `proxy_connect_timeout                   ${own('proxy-connect-timeout', 5)}s;`, `proxy_send_timeout                      ${own('proxy-send-timeout', 60)}s;`, `proxy_read_timeout                      ${own('proxy-read-timeout', 60)}s;`, '', `proxy_buffering                         ${own('proxy-buffering', 'off')};`, `proxy_buffer_size                       ${own('proxy-buffer-size', '4k')};`, `proxy_buffers                           ${own('proxy-buffers-number', 4)} ${own('proxy-buffer-size', '4k')};`,
     ...(own('proxy-busy-buffers-size', '') === '' ? [] : [`proxy_busy_buffers_size                 ${own('proxy-busy-buffers-size', '')};`]), `proxy_max_temp_file_size                ${own('proxy-max-temp-file-size', '1024m')};`, `proxy_request_buffering                 ${own('proxy-request-buffering', 'on')};`, `proxy_http_version                      ${own('proxy-http-version', '1.1')};`, '', `proxy_cookie_domain                     ${own('proxy-cookie-domain', 'off')};`, `proxy_cookie_path                       ${own('proxy-cookie-path', 'off')};`, '',
     `proxy_next_upstream                     ${own('proxy-next-upstream', 'error timeout')};`, `proxy_next_upstream_timeout             ${own('proxy-next-upstream-timeout', 0)};`, `proxy_next_upstream_tries               ${own('proxy-next-upstream-tries', 3)};`, '',
   )
   if (settings?.snippet) out.push(...own('configuration-snippet', '').split('\n').map((line) => line.trim()), '')
+  if (global.snippet) out.push('# Custom code snippet configured in the configuration configmap', ...(around.defaults['location-snippet'] ?? '').split('\n').map((line) => line.trim()), '')
   out.push(...headers.map(([name, value]) => `more_set_headers ${quoted(`${name}: ${value}`.replaceAll('$', '${literal_dollar}'))};`))
   if (settings?.satisfyAny) out.push('satisfy any;')
   if (settings?.relativeRedirects) out.push('absolute_redirect off;')
   if (settings && settings.customErrors.length > 0) out.push(...(settings.passesErrors ? [] : ['proxy_intercept_errors on;']), ...settings.customErrors.map((code) => `error_page ${code} = @custom_${fallback ?? DEFAULT_BACKEND}_${code};`))
   out.push(...proxySslLines(location.upstreamTls))
   if (settings?.redirect) out.push(`return ${settings.redirect.status} ${settings.redirect.url};`)
-  const pass = `${grpc ? 'grpc_pass' : 'proxy_pass'} ${settings && backend !== DEFAULT_BACKEND ? settings.backendProtocol.toLowerCase() : 'http'}://upstream_balancer;`
+  const pass = `${grpc ? 'grpc_pass' : 'proxy_pass'} ${!settings || backend === DEFAULT_BACKEND ? 'http' : settings.backendProtocol === 'AUTO_HTTP' ? '$scheme' : settings.backendProtocol.toLowerCase()}://upstream_balancer;`
   if (settings?.rewriteTarget === undefined) out.push(pass)
   else out.push(`rewrite "(?i)${path}" ${settings.rewriteTarget} break;`, ...(settings.forwardedPrefix === undefined ? [] : [`${set} X-Forwarded-Prefix ${quoted(settings.forwardedPrefix)};`]), pass)
   out.push(`proxy_redirect                          ${settings?.redirects ? `${settings.redirects.from} ${settings.redirects.to}` : own('proxy-redirect-from', 'off')};`, '}')

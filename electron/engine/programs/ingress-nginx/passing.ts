@@ -3,19 +3,21 @@ import { askUpstream } from '../http/client.ts'
 import { headerOf, writeRequest, type Headers } from '../http/message.ts'
 import type { HttpRequest } from '../http/server.ts'
 import type { Annotations, Replacement } from './annotations.ts'
+import type { Mirror } from './talk.ts'
 import { addressOf, expand, readUrl } from './variables.ts'
 
 /** mirror-target: the request once more, to somebody whose answer nobody hears. */
-export function mirror(process: Process, target: string, request: HttpRequest, uri: string): void {
+export function mirror(process: Process, { target, host, body: whole }: Mirror, request: HttpRequest, uri: string): void {
+  const body = whole ? request.body : new Uint8Array(0)
   const url = readUrl(expand(target, request, uri).replace(/^(https?:\/\/[^/]+)\/\//, '$1/'))
   if (!url) return
-  const headers: Headers = [['Host', url.host], ...request.headers.filter(([n]) => !['host', 'connection', 'content-length', 'transfer-encoding', 'expect'].includes(n.toLowerCase()))]
-  if (request.body.length > 0 || headerOf(request.headers, 'content-length') !== undefined) headers.push(['Content-Length', String(request.body.length)])
+  const headers: Headers = [['Host', host], ...request.headers.filter(([n]) => !['host', 'connection', 'content-length', 'transfer-encoding', 'expect'].includes(n.toLowerCase()))]
+  if (whole && (body.length > 0 || headerOf(request.headers, 'content-length') !== undefined)) headers.push(['Content-Length', String(body.length)])
   process.spawnThread((function* () {
     const found = yield* addressOf(process, url.name)
     if ('error' in found) return
     askUpstream(process, {
-      address: found.address, port: url.port, program: 'nginx', method: request.method, bytes: writeRequest(request.method, url.path, headers, request.body), connectTimeout: 5_000, readTimeout: 60_000, ...(url.scheme === 'https' ? { tls: { serverName: url.name } } : {}),
+      address: found.address, port: url.port, program: 'nginx', method: request.method, bytes: writeRequest(request.method, url.path, headers, body), connectTimeout: 5_000, readTimeout: 60_000, ...(url.scheme === 'https' ? { tls: { serverName: url.name } } : {}),
     }, () => undefined)
   })())
 }

@@ -3,39 +3,43 @@ import { encodeUtf8 } from '../../text.ts'
 import { askUpstream, joinConnections, type UpstreamOutcome } from '../http/client.ts'
 import { framing } from '../http/framing.ts'
 import { headerOf, writeRequest, writeResponse, type Headers, type ResponseHead } from '../http/message.ts'
+import type { Pace } from '../http/pace.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
 import { httpDate } from '../http/status.ts'
 import { canonicalIp, tryParseCidr } from '../../network/address.ts'
 import type { Cidr } from '../../network/types.ts'
 import { normalize } from '../nginx/paths.ts'
 import { certificatePage, plainPage, reason, specialPage } from '../nginx/pages.ts'
-import { escapeUri, REPEATABLE, upstreamFailure } from '../nginx/failure.ts'
+import { escapeUri, fitting, REPEATABLE, upstreamFailure } from '../nginx/failure.ts'
 import { clientOf } from '../nginx/real-ip.ts'
 import { errorTime } from '../nginx/time.ts'
-import { accessLine, requestLength, responseLength, seconds, type Entry } from './access-log.ts'
+import { accessLine, seconds, type Entry } from './access-log.ts'
 import { contains } from './annotations.ts'
 import { clientHeaders, refusedClient } from './auth-tls.ts'
-import { backendFor, byHash, Sticky } from './balance.ts'
+import { AuthCache } from './auth-cache.ts'
+import { backendFor, byHash, inSubset, Sticky } from './balance.ts'
 import { DEFAULT_BACKEND, NOBODY, type About, type Configuration, type Endpoint, type Location, type Server } from './configuration.ts'
 import { askPermission } from './external-auth.ts'
 import { corsHeaders, Gate } from './gate.ts'
-import type { Observed } from './metrics.ts'
+import { observed, type Observed } from './metrics.ts'
 import { mirror, pointedBack } from './passing.ts'
-import { locationFor, serverFor } from './matching.ts'
+import { locationFor, rewritten, serverFor } from './matching.ts'
 import { tlsToServer } from './proxy-ssl.ts'
 import { forwardedBy, headersFor, type Forwarded } from './request-headers.ts'
-import { blocks, type Global } from './settings.ts'
-import { GOOD, type Snippet } from './snippet.ts'
+import { blocks, readable, type Global } from './settings.ts'
+import { GOOD, setHeader, touched, type Snippet } from './snippet.ts'
 import { expand, resolved } from './variables.ts'
 
 /** nginx as the controller configures it (rootfs/etc/nginx/template/nginx.tmpl, lua/balancer.lua). */
 const TRIES = 3
-/** Of locations without settings. */
+/** Of the nginx in v1.12.2's image. */
+const VERSION = '1.25.5'
+/** Of locations without settings, in bytes. */
 const MAX_BODY = 1024 * 1024
+const PAGE = 4096
 const INTERNAL = '127.0.0.1:8181'
 /** Of the answer: what nginx writes itself, or never passes on (proxy_hide_header's defaults; server_tokens is off). */
 const HIDDEN = new Set(['date', 'server', 'connection', 'keep-alive', 'transfer-encoding', 'content-type', 'content-length', 'x-pad', 'x-powered-by'])
-const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1'])
 /** `text`: a body of one's own instead of a page. */
 interface Refusal { status: number; headers: Headers; text?: string }
 interface Attempt { endpoint: Endpoint; status: string; length: number; startedAt: number; endedAt: number }
@@ -48,6 +52,7 @@ export class Proxy {
   /** Whose turn it is, by backend. */
   readonly #turns = new Map<string, number>()
   readonly #gate: Gate
+  readonly #authCache: AuthCache
   readonly #observe: (observed: Observed) => void
   /** Since it runs, and those that are being answered: stub_status. */
   readonly load = { requests: 0, writing: 0 }
@@ -61,6 +66,7 @@ export class Proxy {
     this.#out = out
     this.#error = error
     this.#gate = new Gate(process.clock)
+    this.#authCache = new AuthCache(process.clock)
   }
 
   handle(request: HttpRequest, respond: (response: HttpResponse) => void): void {
@@ -69,8 +75,9 @@ export class Proxy {
     const configuration = this.#configuration()
     const { global } = configuration
     const sender = request.remoteAddress
+    request.headers = readable(request.headers, global)
     if (global.realIp) request.remoteAddress = clientOf(request, { ...global.realIp, from: cidrs(global.realIp.from), recursive: true })
-    const known: { about: About; path: string; snippet?: Snippet | undefined } = { about: NOBODY, path: '' }
+    const known: { about: About; path: string; snippet?: Snippet | undefined; pace?: Pace | undefined } = { about: NOBODY, path: '' }
     const id = headerOf(request.headers, 'x-request-id') || clock.random.hex(32)
     let logs = global.logs
     const held: { leave?: () => void } = {}
@@ -79,10 +86,11 @@ export class Proxy {
     const finish = (response: HttpResponse, entry: Entry): void => {
       held.leave?.()
       this.load.writing--
-      if (known.snippet) touched(response, known.snippet, (value) => expand(value, request, request.target))
+      for (const snippet of [known.snippet, global.snippet]) if (snippet) touched(response, snippet, (value) => expand(value, request, request.target))
       if (logs) this.#log(request, response, entry, { id, startedAt, ...known.about })
       this.#observe(observed(request, response, entry, known, Number(seconds(clock.now - startedAt))))
-      respond(response)
+      if (this.#version !== undefined) response.headers.unshift(['Server', `nginx/${this.#version}`])
+      respond(known.pace ? { ...response, pace: known.pace } : response)
     }
     const page = (status: number, upstream: string, attempts: Entry['attempts'] = [], headers: Headers = []): void => finish(this.#page(request, status, headers), { upstream, attempts })
 
@@ -106,7 +114,7 @@ export class Proxy {
     const location = locationFor(server, path)
     // of the server for everybody: what an Ingress says of these paths goes before it
     if (server.host === '_' && !server.regex && (!location || 'redirect' in location || !/^\/(healthz|nginx_status)/.test(location.path))) {
-      const own = path.startsWith('/healthz') ? { status: 200, text: '' } : path.startsWith('/nginx_status') ? (LOOPBACK.has(request.remoteAddress) ? { status: 200, text: this.status() } : { status: 403 }) : undefined
+      const own = path.startsWith('/healthz') ? { status: 200, text: '' } : path.startsWith('/nginx_status') ? (contains(global.statusFor, request.remoteAddress) ? { status: 200, text: this.status() } : { status: 403 }) : undefined
       if (own) logs = false
       if (own?.text !== undefined) return finish(this.#plain(request, own.status, own.text, []), { upstream: '-', attempts: [] })
       if (own) return page(own.status, '-')
@@ -122,7 +130,7 @@ export class Proxy {
     known.snippet = location?.settings?.snippet
     const forwarded = forwardedBy(request, global)
     const cors = location?.settings?.cors ? corsHeaders(location.settings.cors, request) : undefined
-    const secure: Headers = [...(request.tls && global.hsts !== undefined ? [['Strict-Transport-Security', global.hsts]] satisfies Headers : []), ...(cors ?? []), ...(location?.headers ?? []), ...global.addHeaders, ...(location?.settings?.snippet?.set ?? []).map(([name, value]): [string, string] => [name, expand(value, request, uri)])]
+    const secure: Headers = [...(request.tls && global.hsts !== undefined ? [['Strict-Transport-Security', global.hsts]] satisfies Headers : []), ...(cors ?? []), ...(location?.headers ?? []), ...global.addHeaders, ...[...(location?.settings?.snippet?.set ?? []), ...(global.snippet?.set ?? [])].map(([name, value]): [string, string] => [name, expand(value, request, uri)])]
     const intercepts = (status: number): boolean => location?.settings?.passesErrors !== true && (location?.settings?.customErrors.length ? location.settings.customErrors : global.customErrors).includes(status)
     const refused = this.#refused(request, global, forwarded, server, location, path, uri, host ?? server.host)
     if (refused && intercepts(refused.status)) return this.#customError(refused.status, request, configuration, location, id, { upstream: '', attempts: [] }, secure, finish)
@@ -137,12 +145,14 @@ export class Proxy {
       return page(global.connectionLimitCode, '', [], secure)
     }
     if (full) held.leave = full
-    if (location?.settings?.mirror !== undefined) mirror(this.#process, location.settings.mirror, request, uri)
+    if (location?.settings?.mirror) mirror(this.#process, location.settings.mirror, request, uri)
     if (!location || (location.backend === DEFAULT_BACKEND && (configuration.backends.get(DEFAULT_BACKEND) ?? []).length === 0)) {
       const response = this.#page(request, 404, secure)
       return finish(response, { upstream: DEFAULT_BACKEND, attempts: [{ address: INTERNAL, length: response.body!.length, seconds: '0.000', status: '404' }] })
     }
     const { settings, fallback } = location
+    const open = global.openPaths.some((open) => path === open || path.startsWith(`${open}/`))
+    const auth = open ? undefined : (settings?.externalAuth ?? (settings?.globalAuth ? global.auth : undefined))
     /** `granted`: what the server of auth-url has said for the backend. */
     const forward = (granted: Headers, cookies: Headers): void => {
       const { backend: chosen, affinity } = backendFor(location, request, clock.random)
@@ -154,13 +164,15 @@ export class Proxy {
       const asked = settings?.rewriteTarget === undefined ? uri : rewritten(uri, path, location.path, settings.rewriteTarget)
       const headers = headersFor(request, { settings, global, forwarded, sender, host: settings?.upstreamVhost ?? forwarded.host ?? absolute?.[1] ?? server.host, forwardedHost: forwarded.host ?? server.host, id, client: clientHeaders(server.clients, request, clock.wall()) }).filter(([n]) => !granted.some(([g]) => g.toLowerCase() === n.toLowerCase()))
       headers.push(...granted.filter(([, value]) => value !== ''))
-      for (const [name, value] of settings?.snippet?.ask ?? []) setHeader(headers, name, expand(value, request, uri))
+      for (const [name, value] of [...(settings?.snippet?.ask ?? []), ...(global.snippet?.ask ?? [])]) setHeader(headers, name, expand(value, request, uri))
       // who answers for a Service without endpoints hears for whom
       if (backend !== chosen) headers.push(...told(503, request, known.about, id))
       const sticky = affinity && new Sticky(affinity, backend, endpoints, request, location.path, clock.random)
-      const extra = (): Headers => [...cookies, ...(sticky?.cookies ?? []).map((cookie): [string, string] => ['Set-Cookie', cookie]), ...secure]
+      const limit = settings?.talk.pace
+      if (limit?.heeded) known.pace = { ...limit, since: clock.wall() - (clock.now - startedAt) }
+      const extra = (status = 200): Headers => [...(GOOD.has(status) || auth?.alwaysCookie ? cookies : []), ...(sticky?.cookies ?? []).map((cookie): [string, string] => ['Set-Cookie', cookie]), ...secure]
 
-      const hashed = settings?.hashBy === undefined ? undefined : byHash(expand(settings.hashBy, request, uri), endpoints)
+      const hashed = settings?.hashBy === undefined ? undefined : settings.hashSubset === undefined ? byHash(expand(settings.hashBy, request, uri), endpoints) : inSubset(expand(settings.hashBy, request, uri), endpoints, settings.hashSubset, clock.random)
       const attempts: Attempt[] = []
       const tried: Endpoint[] = []
       const describe = (): Entry['attempts'] => attempts.map((a) => ({ address: `${a.endpoint.address}:${a.endpoint.port}`, length: a.length, seconds: seconds(a.endedAt - a.startedAt), status: a.status }))
@@ -172,14 +184,15 @@ export class Proxy {
         const attempt: Attempt = { endpoint: target, status: '', length: 0, startedAt: clock.now, endedAt: clock.now }
         attempts.push(attempt)
         const grpc = settings?.backendProtocol === 'GRPC' || settings?.backendProtocol === 'GRPCS'
-        const tls = settings?.backendProtocol === 'HTTPS' || settings?.backendProtocol === 'GRPCS'
+        const tls = settings?.backendProtocol === 'HTTPS' || settings?.backendProtocol === 'GRPCS' || (settings?.backendProtocol === 'AUTO_HTTP' && request.tls !== undefined)
         const doubts: string[] = []
         const retry = settings?.next ?? { when: new Set(['error', 'timeout']), tries: TRIES, timeout: 0 }
         const more = (): boolean => (retry.tries === 0 || attempts.length < retry.tries) && (retry.timeout === 0 || clock.now - attempts[0]!.startedAt < retry.timeout)
-        resolved(this.#process, target, (endpoint) => endpoint === undefined ? finish(this.#page(request, 503, extra()), { ...named, attempts: describe() }) : abandonable(askUpstream(this.#process, {
-          ...endpoint, program: 'nginx', method: request.method, bytes: writeRequest(request.method, asked, headers, request.body), connectTimeout: settings?.connectTimeout ?? 5_000, readTimeout: settings?.readTimeout ?? 60_000, 
+        resolved(this.#process, target, (endpoint) => endpoint === undefined ? finish(this.#page(request, 503, extra(503)), { ...named, attempts: describe() }) : abandonable(askUpstream(this.#process, {
+          ...endpoint, program: 'nginx', method: request.method, bytes: writeRequest(request.method, asked, headers, request.body, settings?.talk.version), connectTimeout: settings?.connectTimeout ?? 5_000, readTimeout: settings?.readTimeout ?? 60_000,
           ...(tls ? { tls: tlsToServer(location?.upstreamTls, grpc, () => clock.wall(), doubts) } : {}), ...(grpc ? { http2: { target: asked, headers: [...headers, ['te', 'trailers']], body: request.body } } : {}),
-        }, (outcome) => {
+        }, (answer) => {
+          const outcome = grpc ? answer : fitting(answer, settings?.talk.headBuffer ?? PAGE)
           attempt.endedAt = clock.now
           attempt.endpoint = endpoint
           if ('head' in outcome) {
@@ -191,17 +204,17 @@ export class Proxy {
             }))
             attempt.length = outcome.body.length
             if (retry.when.has(`http_${outcome.head.status}`) && endpoints.length > 1 && more() && (REPEATABLE.has(request.method) || retry.when.has('non_idempotent'))) return next()
-            if (intercepts(outcome.head.status)) return this.#customError(outcome.head.status, request, configuration, location, id, { ...named, attempts: describe() }, extra(), finish)
-            return finish(this.#passOn(request, settings ? { ...outcome, head: { ...outcome.head, headers: pointedBack(outcome.head.headers, settings) } } : outcome, extra(), global.hideHeaders), { ...named, attempts: describe() })
+            if (intercepts(outcome.head.status)) return this.#customError(outcome.head.status, request, configuration, location, id, { ...named, attempts: describe() }, extra(502), finish)
+            return finish(this.#passOn(request, settings ? { ...outcome, head: { ...outcome.head, headers: pointedBack(outcome.head.headers, settings) } } : outcome, extra(outcome.head.status), global.hideHeaders), { ...named, attempts: describe() })
           }
           const timedOut = outcome.error === 'ETIMEDOUT'
           attempt.status = timedOut ? '504' : '502'
           this.#requestError(doubts[0] ?? upstreamFailure(outcome, 'musl'), request, server.host, `${grpc ? 'grpc' : 'http'}${tls ? 's' : ''}://${endpoint.address}:${endpoint.port}${asked}`)
           // once it was sent, only what may be done twice is
-          const again = retry.when.has(timedOut ? 'timeout' : outcome.error === 'SYNTAX' ? 'invalid_header' : 'error') && (outcome.phase !== 'read' || REPEATABLE.has(request.method) || retry.when.has('non_idempotent'))
+          const again = retry.when.has(timedOut ? 'timeout' : outcome.error === 'SYNTAX' || outcome.error === 'TOO BIG' ? 'invalid_header' : 'error') && (outcome.phase !== 'read' || REPEATABLE.has(request.method) || retry.when.has('non_idempotent'))
           if (again && more()) next()
-          else if (intercepts(Number(attempt.status))) this.#customError(Number(attempt.status), request, configuration, location, id, { ...named, attempts: describe() }, extra(), finish)
-          else finish(this.#page(request, Number(attempt.status), extra()), { ...named, attempts: describe() })
+          else if (intercepts(Number(attempt.status))) this.#customError(Number(attempt.status), request, configuration, location, id, { ...named, attempts: describe() }, extra(502), finish)
+          else finish(this.#page(request, Number(attempt.status), extra(Number(attempt.status))), { ...named, attempts: describe() })
         }), attempt))
       }
       // 499: the client is gone before there was an answer
@@ -215,10 +228,8 @@ export class Proxy {
       }
       next()
     }
-    const open = global.openPaths.some((open) => path === open || path.startsWith(`${open}/`))
-    const auth = open ? undefined : (settings?.externalAuth ?? (settings?.globalAuth ? global.auth : undefined))
     if (!auth || (settings?.satisfyAny && this.#listed(settings, request))) return forward([], [])
-    askPermission(this.#process, auth, request, uri, id, (line, upstream) => this.#requestError(line, request, server.host, upstream), (verdict) => {
+    askPermission(this.#process, auth, { cache: this.#authCache, place: `${server.host} ${location.path}`, set: location.authHeaders }, request, uri, id, (line, upstream) => this.#requestError(line, request, server.host, upstream), (verdict) => {
       if ('granted' in verdict) return forward(verdict.granted, verdict.cookies)
       if ('signin' in verdict) return page(302, '', [], [['Location', verdict.signin], ...verdict.cookies, ...secure])
       page(verdict.status, '', [], [...verdict.headers, ...secure])
@@ -237,7 +248,7 @@ export class Proxy {
     if (location.denied !== undefined) return { status: 503, headers: [] }
     const preflight = settings.cors && request.method === 'OPTIONS' && corsHeaders(settings.cors, request)
     if (preflight) return undefined
-    const returns = settings.snippet?.returns
+    const returns = settings.snippet?.returns ?? global.snippet?.returns
     if (returns) return own(returns.status, expand(returns.text, request, uri), to)
     if (settings.redirect) return to(settings.redirect.status, settings.redirect.url.startsWith('/') && !settings.relativeRedirects ? `${scheme}://${host}${settings.redirect.url}` : settings.redirect.url)
     // Lua looks after nginx' own rewrites
@@ -284,13 +295,13 @@ export class Proxy {
 
   /** What a client gets that speaks HTTP where TLS is spoken: nginx' own 497. */
   plain(): Uint8Array {
-    const body = plainPage(undefined)
+    const body = plainPage(this.#version)
     return writeResponse(400, 'Bad Request', [['Date', httpDate(this.#process.clock.wall())], ['Content-Type', 'text/html'], ['Content-Length', String(body.length)], ['Connection', 'close']], encodeUtf8(body))
   }
 
   /** To bytes that are no request. */
   refuse(status: number): HttpResponse {
-    const body = encodeUtf8(specialPage(status, undefined))
+    const body = encodeUtf8(specialPage(status, this.#version))
     return { status, reason: reason(status), headers: [['Date', httpDate(this.#process.clock.wall())], ['Content-Type', 'text/html'], ['Content-Length', String(body.length)], ['Connection', 'close']], body, close: true }
   }
 
@@ -330,14 +341,19 @@ export class Proxy {
   #page(request: HttpRequest, number: number, extra: Headers = []): HttpResponse {
     const certificate = number === 495 || number === 496
     const status = certificate ? 400 : number
-    const body = encodeUtf8(certificate ? certificatePage(number, undefined) : specialPage(status, undefined))
+    const body = encodeUtf8(certificate ? certificatePage(number, this.#version) : specialPage(status, this.#version))
     const close = !request.keepAlive || status === 400 || status === 413
     const headers: Headers = [['Date', httpDate(this.#process.clock.wall())], ['Content-Type', 'text/html'], ['Content-Length', String(body.length)], ...extra, ['Connection', close ? 'close' : 'keep-alive']]
     return { status, reason: reason(status), headers, body, close }
   }
 
+  /** server-tokens: of pages and answers. */
+  get #version(): string | undefined {
+    return this.#configuration().global.tokens ? VERSION : undefined
+  }
+
   #log(request: HttpRequest, response: HttpResponse, entry: Entry, about: Parameters<typeof accessLine>[4]): void {
-    this.#out(`${accessLine(this.#configuration().global.logFormat, request, response, entry, about, this.#process.clock)}\n`)
+    this.#out(`${accessLine(this.#configuration().global, request, response, entry, about, this.#process.clock)}\n`)
   }
 
   #requestError(message: string, request: HttpRequest, server: string, upstream: string | undefined): void {
@@ -350,28 +366,10 @@ export class Proxy {
   }
 }
 
-function observed(request: HttpRequest, response: HttpResponse, { alternative = '', attempts }: Entry, { about, path }: { about: About; path: string }, duration: number): Observed {
-  return {
-    labels: { status: String(response.status), method: request.method, path, namespace: about.namespace, ingress: about.ingress, service: about.service, canary: alternative, host: (headerOf(request.headers, 'host') ?? '').replace(/:[0-9]+$/, '').toLowerCase() },
-    duration, response: attempts.length > 0 ? Number(attempts.at(-1)!.seconds) : undefined, received: requestLength(request), sent: responseLength(response),
-  }
-}
-
 /** `return` of a snippet: a text, or where to go. */
 function own(status: number, text: string, to: (status: number, url: string) => Refusal): Refusal {
   if ([301, 302, 303, 307, 308].includes(status)) return to(status, text)
   return { status, headers: [], ...(text === '' ? {} : { text }) }
-}
-
-function setHeader(headers: Headers, name: string, value: string): void {
-  const lower = name.toLowerCase()
-  for (let i = headers.length - 1; i >= 0; i--) if (headers[i]![0].toLowerCase() === lower) headers.splice(i, 1)
-  if (value !== '') headers.push([name, value])
-}
-
-/** What a snippet takes from an answer and adds to it. */
-function touched(response: HttpResponse, { clear, add }: Snippet, expanded: (value: string) => string): void {
-  response.headers = [...response.headers.filter(([name]) => !clear.includes(name.toLowerCase())), ...add.filter(({ always }) => always || GOOD.has(response.status)).map(({ name, value }): [string, string] => [name, expanded(value)])]
 }
 
 /** What a Service hears that stands in for another. */
@@ -381,16 +379,4 @@ function told(status: number, request: HttpRequest, { namespace, ingress, servic
 
 function cidrs(list: readonly string[]): Cidr[] {
   return list.filter((entry) => tryParseCidr(entry) || canonicalIp(entry) !== undefined).map((entry) => (entry.includes('/') ? entry : `${entry}/${entry.includes(':') ? 128 : 32}`))
-}
-
-/** `rewrite "(?i)path" target break`: the query of the request follows that of the target, unless that ends with "?". */
-function rewritten(uri: string, path: string, pattern: string, target: string): string {
-  const match = new RegExp(pattern, 'i').exec(path)
-  if (!match) return uri
-  const query = uri.includes('?') ? uri.slice(uri.indexOf('?') + 1) : ''
-  const result = target.replace(/\$([0-9])/g, (_, n: string) => match[Number(n)] ?? '')
-  if (result.endsWith('?')) return escapeUri(result.slice(0, -1))
-  const at = result.indexOf('?')
-  const args = [at < 0 ? '' : result.slice(at + 1), query].filter((a) => a !== '').join('&')
-  return `${escapeUri(at < 0 ? result : result.slice(0, at)) || '/'}${args === '' ? '' : `?${args}`}`
 }

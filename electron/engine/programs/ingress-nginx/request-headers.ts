@@ -39,12 +39,14 @@ interface About {
 export function headersFor(request: HttpRequest, { settings, global, forwarded, sender, host, forwardedHost, id, client }: About): Headers {
   const { scheme, port } = forwarded
   const upgrade = headerOf(request.headers, 'upgrade')
+  const connection = settings?.talk.connection ?? (upgrade === undefined ? undefined : 'upgrade')
   const before = headerOf(request.headers, 'x-forwarded-for')
   const hostBefore = headerOf(request.headers, 'x-forwarded-host')
   const headers: Headers = [
     ['Host', host],
     ...client.filter(([, value]) => value !== ''),
-    ...(upgrade === undefined ? [] : [['Upgrade', upgrade], ['Connection', 'upgrade']] satisfies Headers),
+    ...(upgrade === undefined ? [] : [['Upgrade', upgrade]] satisfies Headers),
+    ...(connection === undefined ? [] : [['Connection', connection]] satisfies Headers),
     ['X-Request-ID', id],
     ['X-Real-IP', request.remoteAddress],
     ['X-Forwarded-For', global.full ? (before ? `${before}, ${sender}` : sender) : request.remoteAddress],

@@ -2,7 +2,8 @@ import type { ConfigMap } from '../../kubernetes/types.ts'
 import { own } from '../../own.ts'
 import type { Headers } from '../http/message.ts'
 import type { Note } from './annotations.ts'
-import type { ExternalAuth } from './external-auth.ts'
+import { externalAuthOf, type ExternalAuth } from './external-auth.ts'
+import { readSnippet, type Snippet } from './snippet.ts'
 
 /** What the controller's ConfigMap says for every server (internal/ingress/controller/template/configmap.go, and config.NewDefault). */
 export interface Global {
@@ -32,6 +33,17 @@ export interface Global {
   logs: boolean
   quietPaths: readonly string[]
   logFormat: string
+  /** log_format's escape. */
+  escape: 'default' | 'json' | 'none'
+  /** Names of headers with "_", or with what may not be in a name, count. */
+  underscores: boolean
+  keepsInvalid: boolean
+  /** Who may see /nginx_status. */
+  statusFor: readonly string[]
+  /** server-tokens: the version is told. */
+  tokens: boolean
+  /** location-snippet: of every place. */
+  snippet: Snippet | undefined
   auth: ExternalAuth | undefined
   /** What `custom-headers` of an Ingress may set. */
   allowedHeaders: readonly string[]
@@ -43,7 +55,8 @@ const KEYS: ReadonlySet<string> = new Set([
   'use-forwarded-headers', 'use-proxy-protocol', 'enable-real-ip', 'forwarded-for-header', 'compute-full-forwarded-for', 'proxy-real-ip-cidr', 'hsts', 'hsts-max-age', 'hsts-include-subdomains', 'hsts-preload', 'http-redirect-code', 'limit-req-status-code',
   'limit-conn-status-code', 'custom-http-errors', 'add-headers', 'proxy-set-headers', 'hide-headers', 'block-cidrs', 'block-user-agents', 'block-referers', 'no-tls-redirect-locations', 'no-auth-locations', 'preserve-trailing-slash',
   'proxy-add-original-uri-header', 'disable-access-log', 'disable-http-access-log', 'skip-access-log-urls', 'log-format-upstream', 'global-auth-url', 'global-auth-method', 'global-auth-signin', 'global-auth-signin-redirect-param',
-  'global-auth-response-headers', 'global-auth-request-redirect', 'global-allowed-response-headers', 'allow-snippet-annotations', 'annotations-risk-level',
+  'global-auth-response-headers', 'global-auth-request-redirect', 'global-auth-cache-key', 'global-auth-cache-duration', 'global-auth-always-set-cookie', 'enable-underscores-in-headers', 'ignore-invalid-headers', 'log-format-escape-json', 'log-format-escape-none', 'nginx-status-ipv4-whitelist',
+  'nginx-status-ipv6-whitelist', 'server-tokens', 'location-snippet', 'strict-validate-path-type', 'annotation-value-word-blocklist', 'global-allowed-response-headers', 'allow-snippet-annotations', 'annotations-risk-level',
 ])
 /** Change nothing that is to be seen here. */
 const HARMLESS: ReadonlySet<string> = new Set([
@@ -51,7 +64,7 @@ const HARMLESS: ReadonlySet<string> = new Set([
   'proxy-headers-hash-max-size', 'proxy-headers-hash-bucket-size', 'variables-hash-bucket-size', 'variables-hash-max-size', 'reuse-port', 'enable-multi-accept', 'enable-aio-write', 'lua-shared-dicts', 'client-header-buffer-size',
   'client-body-buffer-size', 'large-client-header-buffers', 'proxy-buffer-size', 'proxy-buffers-number', 'proxy-busy-buffers-size', 'proxy-buffering', 'proxy-request-buffering', 'proxy-max-temp-file-size', 'proxy-send-timeout', 'proxy-http-version',
   'ssl-session-cache', 'ssl-session-cache-size', 'ssl-session-timeout', 'ssl-buffer-size', 'upstream-keepalive-connections', 'upstream-keepalive-time', 'upstream-keepalive-timeout', 'upstream-keepalive-requests', 'generate-request-id',
-  'debug-connections', 'error-log-level', 'strict-validate-path-type', 'disable-ipv6-dns',
+  'debug-connections', 'error-log-level', 'disable-ipv6-dns', 'enable-serial-reloads', 'access-log-params', 'limit-conn-zone-variable',
 ])
 
 const split = (text: string | undefined): string[] => (text ?? '').split(',').map((part) => part.trim()).filter((part) => part !== '')
@@ -79,7 +92,6 @@ export function readGlobal(data: Readonly<Record<string, string>>, configMap: (n
   const announced = is('use-proxy-protocol', false)
   const proxies = of('proxy-real-ip-cidr') === undefined ? ['0.0.0.0/0', '::/0'] : split(of('proxy-real-ip-cidr'))
   const seconds = of('hsts-max-age') ?? '31536000'
-  const auth = of('global-auth-url')
   return {
     trusts,
     proxyProtocol: announced ? proxies : undefined,
@@ -101,12 +113,28 @@ export function readGlobal(data: Readonly<Record<string, string>>, configMap: (n
     logs: !is('disable-access-log', false) && !is('disable-http-access-log', false),
     quietPaths: split(of('skip-access-log-urls')),
     logFormat: of('log-format-upstream') || LOG_FORMAT,
-    auth: auth === undefined || auth === '' ? undefined : {
-      url: auth, method: (of('global-auth-method') || 'GET').toUpperCase(), signin: of('global-auth-signin') || undefined, redirectParam: of('global-auth-signin-redirect-param') || 'rd',
-      responseHeaders: split(of('global-auth-response-headers')), requestRedirect: of('global-auth-request-redirect') || undefined,
-    },
+    escape: is('log-format-escape-none', false) ? 'none' : is('log-format-escape-json', false) ? 'json' : 'default',
+    underscores: is('enable-underscores-in-headers', false),
+    keepsInvalid: !is('ignore-invalid-headers', true),
+    statusFor: [...(of('nginx-status-ipv4-whitelist') ? split(of('nginx-status-ipv4-whitelist')) : ['127.0.0.1']), ...(of('nginx-status-ipv6-whitelist') ? split(of('nginx-status-ipv6-whitelist')) : ['::1'])],
+    tokens: is('server-tokens', false),
+    snippet: snippetOf(of('location-snippet'), notes),
+    auth: externalAuthOf(of, 'global-', ''),
     allowedHeaders: split(of('global-allowed-response-headers')),
   }
+}
+
+function snippetOf(text: string | undefined, notes: Note[]): Snippet | undefined {
+  if (!text) return undefined
+  const { snippet, strange } = readSnippet(text)
+  for (const line of strange) notes.push({ source: 'store.go:740', severity: 'W', text: `podhop: not simulated: ${JSON.stringify(line)} in location-snippet of the ConfigMap (more_set_headers, more_clear_headers, add_header, proxy_set_header and return are)` })
+  return snippet
+}
+
+/** Headers that nginx reads: without underscores_in_headers and with ignore_invalid_headers those with other names are passed over. */
+export function readable(headers: Headers, { underscores, keepsInvalid }: Pick<Global, 'underscores' | 'keepsInvalid'>): Headers {
+  if (keepsInvalid) return underscores ? headers : headers.filter(([name]) => !name.includes('_'))
+  return headers.filter(([name]) => (underscores ? /^[A-Za-z0-9_-]+$/ : /^[A-Za-z0-9-]+$/).test(name))
 }
 
 /** Of a key that nothing here heeds. */

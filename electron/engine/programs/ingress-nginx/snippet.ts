@@ -1,4 +1,5 @@
 import type { Headers } from '../http/message.ts'
+import type { HttpResponse } from '../http/server.ts'
 import { ConfigError, parseConfig } from '../nginx/config.ts'
 
 /** What of a configuration-snippet is simulated: headers, and an answer of one's own. Values may have nginx' variables. */
@@ -40,4 +41,16 @@ export function readSnippet(text: string): { snippet: Snippet; strange: string[]
     strange.push(error.message)
   }
   return { snippet, strange }
+}
+
+/** Takes the place of headers of this name; an empty value leaves none. */
+export function setHeader(headers: Headers, name: string, value: string): void {
+  const lower = name.toLowerCase()
+  for (let i = headers.length - 1; i >= 0; i--) if (headers[i]![0].toLowerCase() === lower) headers.splice(i, 1)
+  if (value !== '') headers.push([name, value])
+}
+
+/** What a snippet takes from an answer and adds to it. */
+export function touched(response: HttpResponse, { clear, add }: Snippet, expanded: (value: string) => string): void {
+  response.headers = [...response.headers.filter(([name]) => !clear.includes(name.toLowerCase())), ...add.filter(({ always }) => always || GOOD.has(response.status)).map(({ name, value }): [string, string] => [name, expanded(value)])]
 }

@@ -13,9 +13,20 @@ export function upstreamFailure({ error, phase, tls }: Extract<UpstreamOutcome, 
   const doing = ` while ${phase === 'connect' ? 'connecting to' : phase === 'tls' ? 'SSL handshaking to' : 'reading response header from'} upstream`
   if (error === 'TLS') return tls?.kind === 'not-tls' ? `SSL_do_handshake() failed (SSL: error:0A00010B:SSL routines::wrong version number)${doing}` : `peer closed connection in SSL handshake${doing}`
   if (error === 'ETIMEDOUT') return `upstream timed out (${errors['ETIMEDOUT']})${doing}`
+  if (error === 'TOO BIG') return `upstream sent too big header${doing}`
   if (error === 'SYNTAX') return `upstream sent no valid HTTP/1.0 header${doing}`
   if (error === 'EOF') return `upstream prematurely closed connection${doing}`
   return `${phase === 'connect' ? 'connect' : 'recv'}() failed (${errors[error] ?? error})${doing}`
+}
+
+/** An answer whose head does not fit into proxy_buffer_size (bytes) is none. */
+export function fitting(outcome: UpstreamOutcome, buffer: number): UpstreamOutcome {
+  if (!('head' in outcome)) return outcome
+  const { version, status, reason, headers } = outcome.head
+  const size = `HTTP/${version} ${status} ${reason}`.length + 4 + headers.reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0)
+  if (size <= buffer) return outcome
+  if ('tunnel' in outcome) outcome.tunnel.abort()
+  return { error: 'TOO BIG', phase: 'read' }
 }
 
 /** Methods that may be tried at another server once they were sent (proxy_next_upstream without "non_idempotent"). */
