@@ -1,12 +1,27 @@
 import { formatIp, parseCidr } from '../../network/address.ts'
 import { versionOf, WORDS } from './pipeline.ts'
-import type { Direction, PolicyPod, PolicyPort, PolicyRule, PolicyView } from '../../policy/types.ts'
+import type { Direction, PolicyPod, PolicyProtocol, PolicyRule, PolicyView } from '../../policy/types.ts'
 
 /** What a rule becomes: matches for who sends, who receives, and what is asked for; the last is missing where everything may be. */
 export interface Conjunction { key: string; from: string[]; to: string[]; services: string[] | undefined }
 
+/** A port or a range of them, where it is asked from, or a kind of ICMP message; what is not said is any. */
+export interface ServicePort {
+  readonly protocol: PolicyProtocol | 'ICMP'
+  readonly port?: number | undefined
+  readonly endPort?: number | undefined
+  readonly name?: string | undefined
+  readonly sourcePort?: number | undefined
+  readonly sourceEndPort?: number | undefined
+  readonly icmpType?: number | undefined
+  readonly icmpCode?: number | undefined
+}
+
+/** `groups`: of Services, whose numbers ServiceLB leaves in register 7. */
+export interface MatchedRule { readonly peers: PolicyRule['peers']; readonly ports: readonly ServicePort[] | undefined; readonly groups?: readonly number[] | undefined }
+
 /** A rule as conjunctions. Rules with named ports fall apart by what the ports are called for: each target has its own numbers. */
-export function* conjunctionsOf(view: PolicyView, base: string, rule: PolicyRule, direction: Direction, local: readonly PolicyPod[], versions: readonly Version[], own: (pod: PolicyPod) => string[]): Generator<Conjunction> {
+export function* conjunctionsOf(view: PolicyView, base: string, rule: MatchedRule, direction: Direction, local: readonly PolicyPod[], versions: readonly Version[], own: (pod: PolicyPod) => string[]): Generator<Conjunction> {
   const mine = (pods: readonly PolicyPod[]): string[] => pods.flatMap(own)
   const named = rule.ports?.some((p) => p.name !== undefined) === true
   if (direction === 'ingress') {
@@ -15,6 +30,10 @@ export function* conjunctionsOf(view: PolicyView, base: string, rule: PolicyRule
     return
   }
   const from = mine(local)
+  if (rule.groups) {
+    yield { key: base, from, to: rule.groups.map((id) => `reg7=0x${id.toString(16)}`), services: undefined }
+    return
+  }
   if (!named) {
     yield { key: base, from, to: peerMatches(view, rule.peers, 'dst', versions), services: rule.ports && serviceMatches(rule.ports, undefined, versions) }
     return
@@ -47,7 +66,7 @@ function peerMatches(view: PolicyView, peers: PolicyRule['peers'], end: 'src' | 
 
 interface Share { key: string; pods: PolicyPod[]; services: string[] | undefined }
 
-function byPorts(pods: readonly PolicyPod[], ports: readonly PolicyPort[] | undefined, named: boolean, versions: readonly Version[]): Share[] {
+function byPorts(pods: readonly PolicyPod[], ports: readonly ServicePort[] | undefined, named: boolean, versions: readonly Version[]): Share[] {
   if (!ports || !named) return [{ key: '', pods: [...pods], services: ports && serviceMatches(ports, undefined, versions) }]
   const shares = new Map<string, Share>()
   for (const pod of pods) {
@@ -60,16 +79,19 @@ function byPorts(pods: readonly PolicyPod[], ports: readonly PolicyPort[] | unde
   return [...shares.values()]
 }
 
-function serviceMatches(ports: readonly PolicyPort[], target: PolicyPod | undefined, versions: readonly Version[]): string[] {
+function serviceMatches(ports: readonly ServicePort[], target: PolicyPod | undefined, versions: readonly Version[]): string[] {
   const out = new Set<string>()
-  for (const { protocol, port, endPort, name } of ports) {
+  for (const { protocol, port, endPort, name, sourcePort, sourceEndPort, icmpType, icmpCode } of ports) {
+    if (protocol === 'ICMP') {
+      for (const version of versions) out.add([version === 4 ? 'icmp' : 'icmp6', ...(icmpType === undefined ? [] : [`icmp_type=${icmpType}`]), ...(icmpCode === undefined ? [] : [`icmp_code=${icmpCode}`])].join())
+      continue
+    }
     const kinds = versions.map((version) => WORDS[version].protocol(protocol.toLowerCase()))
     const number = name === undefined ? port : target?.namedPorts.get(`${protocol}/${name}`)
     if (name !== undefined && number === undefined) continue
-    for (const kind of kinds) {
-      if (number === undefined) out.add(kind)
-      else for (const range of portMasks(number, name === undefined ? (endPort ?? number) : number)) out.add(`${kind},tp_dst=${range}`)
-    }
+    const targets = number === undefined ? [''] : portMasks(number, name === undefined ? (endPort ?? number) : number).map((range) => `,tp_dst=${range}`)
+    const sources = sourcePort === undefined ? [''] : portMasks(sourcePort, sourceEndPort ?? sourcePort).map((range) => `,tp_src=${range}`)
+    for (const kind of kinds) for (const to of targets) for (const from of sources) out.add(`${kind}${to}${from}`)
   }
   return [...out]
 }

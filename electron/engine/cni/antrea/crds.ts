@@ -31,24 +31,39 @@ const selector = object({
   matchExpressions: list(object({ key: text(), operator: text({ enum: ['In', 'NotIn', 'Exists', 'DoesNotExist'] }), values: list(text()) }, ['key', 'operator'])),
 })
 const selectors = { podSelector: selector, namespaceSelector: selector }
-const elsewhere = { externalEntitySelector: ANY, serviceAccount: ANY, nodeSelector: ANY }
+const serviceAccount = object({ name: text(), namespace: text() }, ['name', 'namespace'])
 const ipBlock = object({ cidr: text({ format: 'cidr' }), except: list(text({ format: 'cidr' })) }, ['cidr'])
 const groupSchema = (namespaced: boolean): Schema => object({
   spec: refusing(object({ ...selectors, ipBlocks: list(ipBlock), serviceReference: object({ name: text(), ...(namespaced ? {} : { namespace: text() }) }), childGroups: list(text()) }), { externalEntitySelector: ANY }, 'use podSelector, namespaceSelector, ipBlocks, serviceReference or childGroups', `${namespaced ? 'Group' : 'ClusterGroup'} of Antrea`),
   status: ANY,
 }, ['spec'])
-const appliedTo = list(refusing(object({ ...selectors, group: text() }), { ...elsewhere, service: ANY }, 'use podSelector, namespaceSelector or group'))
-const peers = (side: 'from' | 'to'): Schema => list(refusing(object({ ...selectors, group: text(), ipBlock, ...(side === 'to' ? { fqdn: text() } : {}) }), { ...elsewhere, namespaces: ANY, scope: text() }, `use podSelector, namespaceSelector, ipBlock${side === 'to' ? ', fqdn' : ''} or group`))
-const ports = list(refusing(
-  object({ protocol: text({ enum: ['TCP', 'UDP', 'SCTP'] }), port: { 'x-kubernetes-int-or-string': true, anyOf: [{ type: 'integer' }, { type: 'string' }] }, endPort: { type: 'integer' } }),
-  { sourcePort: { type: 'integer' }, sourceEndPort: { type: 'integer' } }, 'use port and endPort',
+/** Only cluster-wide policies look into other Namespaces. */
+const appliedTo = (namespaced: boolean): Schema => list(refusing(
+  namespaced ? object({ podSelector: selector, group: text() }) : object({ ...selectors, group: text(), serviceAccount }),
+  { externalEntitySelector: ANY, ...(namespaced ? {} : { nodeSelector: ANY, service: ANY }) }, `use podSelector${namespaced ? '' : ', namespaceSelector, serviceAccount'} or group`,
 ))
-const rules = (peer: 'from' | 'to'): Schema => list(refusing(
-  object({ action: text({ enum: ['Allow', 'Drop', 'Reject', 'Pass'] }), name: text(), appliedTo, ports, [peer]: peers(peer), enableLogging: { type: 'boolean' }, logLabel: text({ pattern: '^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$' }) }, ['action']),
-  { protocols: list(ANY), l7Protocols: list(ANY), ...(peer === 'to' ? { toServices: list(ANY) } : {}) }, `use ${peer} and ports`,
+const scope = text({ enum: ['Cluster', 'ClusterSet'] })
+/** Several clusters are never one here. */
+const ONE_CLUSTER = { rule: "!has(self.scope) || self.scope == 'Cluster'", message: 'podhop: not simulated: scope ClusterSet of Antrea\'s policies (there is one cluster: use scope Cluster)' }
+const withinCluster = (schema: Schema): Schema => ({ ...schema, 'x-kubernetes-validations': [...((schema['x-kubernetes-validations'] as object[] | undefined) ?? []), ONE_CLUSTER] })
+const namespaces: Schema = { ...object({ match: text({ enum: ['Self'] }), sameLabels: list(text()) }), minProperties: 1, maxProperties: 1 }
+const peers = (side: 'from' | 'to', namespaced: boolean): Schema => list(withinCluster(refusing(
+  object({ ...selectors, group: text(), ipBlock, nodeSelector: selector, scope, ...(side === 'to' ? { fqdn: text() } : {}), ...(namespaced ? {} : { serviceAccount, namespaces }) }),
+  { externalEntitySelector: ANY }, `use podSelector, namespaceSelector, nodeSelector, ipBlock${side === 'to' ? ', fqdn' : ''} or group`,
+)))
+const ports = list(object({
+  protocol: text({ enum: ['TCP', 'UDP', 'SCTP'] }), port: { 'x-kubernetes-int-or-string': true, anyOf: [{ type: 'integer' }, { type: 'string' }] }, endPort: { type: 'integer' }, sourcePort: { type: 'integer' }, sourceEndPort: { type: 'integer' },
+}))
+const icmpNumber: Schema = { type: 'integer', minimum: 0, maximum: 255 }
+const protocols = list({ ...refusing(object({ icmp: object({ icmpType: icmpNumber, icmpCode: icmpNumber }) }), { igmp: ANY }, 'there is no multicast here: use icmp'), oneOf: [{ required: ['icmp'] }, { required: ['igmp'] }] })
+const METHODS = ['GET', 'POST', 'PUT', 'HEAD', 'DELETE', 'TRACE', 'OPTIONS', 'CONNECT', 'PATCH']
+const l7Protocols = list({ ...object({ http: object({ host: text(), method: text({ enum: METHODS }), path: text() }), tls: object({ sni: text() }) }), oneOf: [{ required: ['http'] }, { required: ['tls'] }] })
+const toServices = (namespaced: boolean): Schema => list(withinCluster(object({ name: text(), namespace: text(), scope }, namespaced ? ['name'] : ['name', 'namespace'])))
+const rules = (peer: 'from' | 'to', namespaced: boolean): Schema => list(object(
+  { action: text({ enum: ['Allow', 'Drop', 'Reject', 'Pass'] }), name: text(), appliedTo: appliedTo(namespaced), ports, protocols, l7Protocols, [peer]: peers(peer, namespaced), ...(peer === 'to' ? { toServices: toServices(namespaced) } : {}), enableLogging: { type: 'boolean' }, logLabel: text({ pattern: '^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$' }) }, ['action'],
 ))
-const policySchema: Schema = object({
-  spec: object({ tier: text(), priority: { type: 'number', format: 'float', minimum: 1, maximum: 10_000 }, appliedTo, ingress: rules('from'), egress: rules('to') }, ['priority']),
+const policySchema = (namespaced: boolean): Schema => object({
+  spec: object({ tier: text(), priority: { type: 'number', format: 'float', minimum: 1, maximum: 10_000 }, appliedTo: appliedTo(namespaced), ingress: rules('from', namespaced), egress: rules('to', namespaced) }, ['priority']),
   status: ANY,
 }, ['spec'])
 
@@ -102,8 +117,8 @@ const DEFINITIONS: readonly Definition[] = [
     plural: 'antreacontrollerinfos', kind: 'AntreaControllerInfo', short: ['aci'],
     columns: [column('Pod', 'string', '.podRef.name'), column('Node', 'string', '.nodeRef.name'), column('Status', 'string', '.controllerConditions[?(@.type=="ControllerHealthy")].status'), AGE],
   },
-  { plural: 'clusternetworkpolicies', singular: 'clusternetworkpolicy', kind: 'ClusterNetworkPolicy', short: ['acnp'], columns: policyColumns, schema: policySchema, status: true },
-  { plural: 'networkpolicies', singular: 'networkpolicy', kind: 'NetworkPolicy', short: ['annp'], scope: 'Namespaced', columns: policyColumns, schema: policySchema, status: true },
+  { plural: 'clusternetworkpolicies', singular: 'clusternetworkpolicy', kind: 'ClusterNetworkPolicy', short: ['acnp'], columns: policyColumns, schema: policySchema(false), status: true },
+  { plural: 'networkpolicies', singular: 'networkpolicy', kind: 'NetworkPolicy', short: ['annp'], scope: 'Namespaced', columns: policyColumns, schema: policySchema(true), status: true },
   {
     plural: 'egresses', singular: 'egress', kind: 'Egress', short: ['eg'], schema: egressSchema, status: true,
     columns: [column('EgressIP', 'string', '.status.egressIP', { description: 'The effective SNAT IP address for the selected workloads.' }), AGE, column('Node', 'string', '.status.egressNode', { description: 'The Owner Node of egress IP' })],

@@ -4,9 +4,21 @@ import { timestamp } from '../../kubernetes/human-duration.ts'
 import type { KubeObject, LabelSelector, Service } from '../../kubernetes/types.ts'
 import type { Ip } from '../../network/types.ts'
 import { CLUSTER_GROUPS, GROUPS } from './crds.ts'
+import { PeerNodes } from './peer-nodes.ts'
 
 /** ClusterGroups and Groups: names for Pods and networks that policies share (docs/antrea-network-policy.md of Antrea v2.4, pkg/controller/networkpolicy/clustergroup.go). */
-export interface Peer { podSelector?: LabelSelector; namespaceSelector?: LabelSelector; ipBlock?: { cidr: string; except?: string[] }; group?: string; fqdn?: string }
+export interface Peer {
+  podSelector?: LabelSelector
+  namespaceSelector?: LabelSelector
+  ipBlock?: { cidr: string; except?: string[] }
+  group?: string
+  fqdn?: string
+  nodeSelector?: LabelSelector
+  serviceAccount?: { name: string; namespace: string }
+  /** Namespaces by what they have in common with those of the Pods that the rule is for. */
+  namespaces?: { match?: 'Self'; sameLabels?: string[] }
+  scope?: string
+}
 
 export interface GroupObject extends KubeObject {
   spec: { podSelector?: LabelSelector; namespaceSelector?: LabelSelector; ipBlocks?: { cidr: string; except?: string[] }[]; serviceReference?: { name: string; namespace?: string }; childGroups?: string[] }
@@ -15,7 +27,12 @@ export interface GroupObject extends KubeObject {
 /** Selects no Pod. */
 export const NOBODY: LabelSelector = { matchExpressions: [{ key: 'x', operator: 'Exists' }, { key: 'x', operator: 'DoesNotExist' }] }
 
-const nameLabel = (namespace: string): LabelSelector => ({ matchLabels: { 'kubernetes.io/metadata.name': namespace } })
+/** Under this label the controller knows a Pod's ServiceAccount (pkg/controller/grouping/group_entity_index.go). */
+export const ACCOUNT_LABEL = 'internal.antrea.io/service-account'
+
+export const nameLabel = (namespace: string): LabelSelector => ({ matchLabels: { 'kubernetes.io/metadata.name': namespace } })
+
+const blocksOf = (ips: readonly Ip[]): Peer[] => (ips.length > 0 ? ips.map((ip) => ({ ipBlock: { cidr: `${ip}/${ip.includes(':') ? 128 : 32}` } })) : [{ podSelector: NOBODY }])
 
 export class PolicyGroups {
   readonly #client: KubernetesClient
@@ -24,12 +41,14 @@ export class PolicyGroups {
   /** "name" or "namespace/name" */
   readonly #groups = new Map<string, GroupObject>()
   readonly #services = new Map<string, Service>()
+  readonly #nodes: PeerNodes
   #watchesServices = false
   #stopped = false
 
   constructor(client: KubernetesClient, changed: () => void) {
     this.#client = client
     this.#changed = changed
+    this.#nodes = new PeerNodes(client, changed)
     for (const resource of [CLUSTER_GROUPS, GROUPS]) {
       this.#watch<GroupObject>(resource, this.#groups, ({ spec }) => {
         if (spec.serviceReference && !this.#watchesServices) {
@@ -42,6 +61,7 @@ export class PolicyGroups {
 
   stop(): void {
     this.#stopped = true
+    this.#nodes.stop()
     for (const stop of this.#stops) stop()
   }
 
@@ -60,10 +80,9 @@ export class PolicyGroups {
   /** Whom a peer means; a name its addresses, a group that is not there, or has nobody, means nobody. `namespace`: the policy's, of those that have one. */
   resolve(peers: readonly Peer[], namespace: string | undefined, addresses: (fqdn: string) => readonly Ip[]): Peer[] {
     return peers.flatMap((peer) => {
-      if (peer.fqdn !== undefined) {
-        const known = addresses(peer.fqdn)
-        return known.length > 0 ? known.map((ip) => ({ ipBlock: { cidr: `${ip}/${ip.includes(':') ? 128 : 32}` } })) : [{ podSelector: NOBODY }]
-      }
+      if (peer.fqdn !== undefined) return blocksOf(addresses(peer.fqdn))
+      if (peer.nodeSelector) return blocksOf(this.#nodes.addresses(peer.nodeSelector))
+      if (peer.serviceAccount) return [{ podSelector: { matchLabels: { [ACCOUNT_LABEL]: peer.serviceAccount.name } }, namespaceSelector: nameLabel(peer.serviceAccount.namespace) }]
       if (peer.group === undefined) return [peer]
       const members = this.#members(namespace === undefined ? peer.group : `${namespace}/${peer.group}`, true)
       return members.length > 0 ? members : [{ podSelector: NOBODY }]

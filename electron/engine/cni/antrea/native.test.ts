@@ -148,7 +148,7 @@ describe('Antrea’s own policies', () => {
   })
 
   it('have fields that are not simulated, and say so', () => {
-    expect(() => given([acnp('names', { priority: 5, egress: [{ action: 'Allow', to: [{ scope: 'Cluster' }] }] })], () => undefined)).toThrow(/podhop: not simulated: scope of Antrea's policies/)
+    expect(() => given([acnp('names', { priority: 5, egress: [{ action: 'Allow', to: [{ scope: 'ClusterSet' }] }] })], () => undefined)).toThrow(/podhop: not simulated: scope ClusterSet of Antrea's policies/)
   })
 })
 

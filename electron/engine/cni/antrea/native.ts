@@ -4,12 +4,12 @@ import type { Ip } from '../../network/types.ts'
 import { byName } from '../../own.ts'
 import { PolicyIndex } from '../../policy/policy-index.ts'
 import type { Direction, PodSet, PolicyPod, PolicyRule, PolicyView } from '../../policy/types.ts'
-import { hex, sha256 } from '../../sha256.ts'
-import { encodeUtf8 } from '../../text.ts'
 import { ADMIN_POLICIES, BASELINE_POLICIES, type AdminPolicy } from '../admin-policy-api.ts'
 import { ADMIN_TIERS, nativeOf, type AdminGate } from './admin.ts'
 import { CLUSTER_POLICIES, NATIVE_POLICIES, TIERS } from './crds.ts'
-import { NOBODY, PolicyGroups, type Peer } from './groups.ts'
+import type { ServicePort } from './conjunctions.ts'
+import { ACCOUNT_LABEL, NOBODY, PolicyGroups, type Peer } from './groups.ts'
+import { isNamespaced, ruleParts, type RulePart } from './namespaced-rules.ts'
 import type { Action, NativePolicy, Rule } from './native-policy.ts'
 
 interface Tier extends KubeObject { spec: { priority: number } }
@@ -19,6 +19,9 @@ export const SYSTEM_TIERS: Readonly<Record<string, number>> = byName({ emergency
 export const BASELINE = 253
 /** Whose rules stand in the tables of defaults: the baseline tier's, and the one below it. */
 export const isBaseline = (tier: number): boolean => tier >= BASELINE
+
+/** What a rule fits; with Services among its peers it is for what was sent to one of them ("namespace/name"), whichever endpoint was chosen. */
+export interface NativeMatch { readonly peers: PolicyRule['peers']; readonly ports: readonly ServicePort[] | undefined; readonly services?: readonly string[] }
 
 export interface NativeRule {
   readonly key: string
@@ -30,7 +33,7 @@ export interface NativeRule {
   readonly priority: number
   /** Its place among the policy's rules of the direction. */
   readonly order: number
-  readonly rule: PolicyRule
+  readonly rule: NativeMatch
   /** The Pods that it is for. */
   readonly targets: readonly PolicyPod[]
   /** Names are among its peers. */
@@ -43,7 +46,8 @@ export class NativePolicies {
   readonly #client: KubernetesClient
   readonly #index: PolicyIndex
   readonly #onChange: () => void
-  readonly #policies = new Map<string, { object: NativePolicy; rules: readonly { direction: Direction; rule: Rule; order: number }[] }>()
+  readonly #policies = new Map<string, { object: NativePolicy; rules: readonly RulePart[] }>()
+  readonly #namespaces = new Map<string, Readonly<Record<string, string>> | undefined>()
   readonly #tiers = new Map<string, number>()
   readonly #groups: PolicyGroups
   readonly #stops: (() => void)[] = []
@@ -61,7 +65,7 @@ export class NativePolicies {
     this.#onChange = onChange
     this.#index = new PolicyIndex(() => this.#changed())
     this.#groups = new PolicyGroups(client, () => {
-      for (const { object } of [...this.#policies.values()]) if (JSON.stringify(object.spec).includes('"group":')) this.#put(object)
+      for (const { object } of [...this.#policies.values()]) if (/"(group|nodeSelector)":/.test(JSON.stringify(object.spec))) this.#put(object)
       this.#changed()
     })
     this.#watch<Tier>(TIERS, ({ metadata, spec }) => this.#tiers.set(metadata.name, spec.priority), ({ metadata }) => this.#tiers.delete(metadata.name))
@@ -107,6 +111,11 @@ export class NativePolicies {
     for (const { object } of [...this.#policies.values()]) if (namesOf(object).length > 0) this.#put(object)
   }
 
+  /** Whether a rule means Services. */
+  get hasServices(): boolean {
+    return [...this.#policies.values()].some(({ rules }) => rules.some(({ rule }) => rule.toServices))
+  }
+
   /** All names and patterns in rules. */
   names(): Set<string> {
     return new Set([...this.#policies.values()].flatMap(({ object }) => namesOf(object)))
@@ -128,18 +137,32 @@ export class NativePolicies {
   #put(object: NativePolicy): void {
     if (!this.#watching) {
       this.#watching = true
-      this.#watch<Namespace>('namespaces', (n) => this.#index.setNamespace(n), (n) => this.#index.deleteNamespace(n.metadata.name))
-      this.#watch<Pod>('pods', (p) => this.#index.setPod(p), (p) => this.#index.deletePod(`${p.metadata.namespace}/${p.metadata.name}`))
+      this.#watch<Namespace>('namespaces', (n) => {
+        this.#index.setNamespace(n)
+        this.#onNamespace(n.metadata.name, n.metadata.labels ?? {})
+      }, (n) => {
+        this.#index.deleteNamespace(n.metadata.name)
+        this.#onNamespace(n.metadata.name, undefined)
+      })
+      this.#watch<Pod>('pods', (p) => this.#index.setPod(withAccount(p)), (p) => this.#index.deletePod(`${p.metadata.namespace}/${p.metadata.name}`))
     }
-    const { spec } = object
-    const rules = (['ingress', 'egress'] as const).flatMap((direction) => (spec[direction] ?? []).map((rule, order) => ({ direction, rule, order })))
+    const { namespace } = object.metadata
+    const rules = ruleParts(object, this.#namespaces, (given) => this.#groups.resolve(given, namespace, this.#addresses))
     this.#policies.set(sourceOf(object), { object, rules })
-    const peers = (list: readonly Peer[] | undefined): Peer[] => this.#groups.resolve(list ?? [], object.metadata.namespace, this.#addresses).map((peer) => (peer.ipBlock || object.metadata.namespace !== undefined || peer.namespaceSelector ? peer : { ...peer, namespaceSelector: {} }))
+    const peers = (list: readonly Peer[]): Peer[] => this.#groups.resolve(list, namespace, this.#addresses).map((peer) => (peer.ipBlock || namespace !== undefined || peer.namespaceSelector ? peer : { ...peer, namespaceSelector: {} }))
     // one rule for whom it is for (the model's own meaning of a policy is not wanted here, its selectors are) and one for what it says, each
-    const ingress = rules.flatMap(({ rule }) => [{ from: peers(rule.appliedTo ?? spec.appliedTo) }, { from: peers(rule.from ?? rule.to), ports: rule.ports }])
+    const ingress = rules.flatMap(({ rule, appliedTo, peers: others }) => [{ from: peers(appliedTo) }, { from: peers(others), ports: rule.ports }])
     this.#index.setPolicy({
-      apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: sourceOf(object), namespace: object.metadata.namespace ?? 'kube-system' }, spec: { podSelector: NOBODY, policyTypes: ['Ingress'], ingress },
+      apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: sourceOf(object), namespace: namespace ?? 'kube-system' }, spec: { podSelector: NOBODY, policyTypes: ['Ingress'], ingress },
     } as unknown as NetworkPolicy)
+  }
+
+  #onNamespace(name: string, labels: Readonly<Record<string, string>> | undefined): void {
+    const before = JSON.stringify(this.#namespaces.get(name))
+    if (labels) this.#namespaces.set(name, labels)
+    else this.#namespaces.delete(name)
+    if (before === JSON.stringify(labels)) return
+    for (const { object } of [...this.#policies.values()]) if (isNamespaced(object)) this.#put(object)
   }
 
   #remove(object: NativePolicy): void {
@@ -154,10 +177,11 @@ export class NativePolicies {
       const tier = this.#tierOf(object)
       const compiled = this.#index.policies.get(`${object.metadata.namespace ?? 'kube-system'}/${source}`)
       if (tier === undefined || !compiled) continue
-      rules.forEach(({ direction, rule, order }, i) => {
+      rules.forEach(({ direction, rule, order, part }, i) => {
         const applied = compiled.rules.ingress[2 * i]!.peers ?? []
         const targets = [...new Set(applied.flatMap((p) => (p.kind === 'pods' ? this.#index.members(p.set.id) : [])))]
-        out.push({ key: `${source} ${direction} ${order}`, source, direction, action: rule.action, tier, priority: object.spec.priority, order, rule: compiled.rules.ingress[2 * i + 1]!, targets, ...(hasNames(rule) ? { named: true } : {}), log: rule.enableLogging ? { name: rule.name ?? ruleName(direction, rule), label: rule.logLabel ?? '' } : undefined })
+        const said = compiled.rules.ingress[2 * i + 1]!
+        out.push({ key: `${source} ${direction} ${order}${part && ` ${part}`}`, source, direction, action: rule.action, tier, priority: object.spec.priority, order, rule: { peers: said.peers, ports: portsOf(rule, said.ports), ...(rule.toServices ? { services: servicesOf(object, rule) } : {}) }, targets, ...(hasNames(rule) ? { named: true } : {}), log: rule.enableLogging ? { name: rule.name ?? '', label: rule.logLabel ?? '' } : undefined })
       })
     }
     return out.sort((a, b) => a.tier - b.tier || a.priority - b.priority || a.order - b.order || (a.key < b.key ? -1 : 1))
@@ -175,9 +199,25 @@ export class NativePolicies {
   }
 }
 
-/** What the controller calls a rule without a name (GenRuleName of pkg/controller/networkpolicy/mutate.go; the hash is one of this simulation). */
-function ruleName(direction: Direction, rule: Rule): string {
-  return `${direction}-${rule.action.toLowerCase()}-${hex(sha256(encodeUtf8(JSON.stringify(rule)))).slice(0, 7)}`
+/** Ports with where they are asked from, and what is no port. */
+function portsOf({ ports, protocols }: Rule, compiled: PolicyRule['ports']): readonly ServicePort[] | undefined {
+  const icmp = (protocols ?? []).flatMap(({ icmp: of }): ServicePort[] => (of ? [{ protocol: 'ICMP', icmpType: of.icmpType, icmpCode: of.icmpCode }] : []))
+  if (icmp.length === 0 && !ports?.some(({ sourcePort }) => sourcePort !== undefined)) return compiled
+  return [...(compiled ?? []).map((port, i) => ({ ...port, sourcePort: ports![i]!.sourcePort, sourceEndPort: ports![i]!.sourceEndPort })), ...icmp]
+}
+
+/** svcRefToPeerForCRD: "namespace/name". */
+function servicesOf({ metadata }: NativePolicy, { toServices = [] }: Rule): string[] {
+  return toServices.map(({ name, namespace }) => `${namespace ?? metadata.namespace ?? ''}/${name}`)
+}
+
+/** All agents get the same objects: they share what is made of them, too. */
+const labelled = new WeakMap<Pod, Pod>()
+
+function withAccount(pod: Pod): Pod {
+  let known = labelled.get(pod)
+  if (!known) labelled.set(pod, (known = { ...pod, metadata: { ...pod.metadata, labels: { ...pod.metadata.labels, [ACCOUNT_LABEL]: pod.spec.serviceAccountName ?? '' } } }))
+  return known
 }
 
 function hasNames({ to }: Rule): boolean {

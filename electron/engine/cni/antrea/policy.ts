@@ -24,7 +24,13 @@ const DNS_CONJUNCTION = 1
 const DNS_PRIORITY = 64_991
 
 /** What of the agent's process matters here. */
-export interface AgentProcess { log: AgentLog; env: ReadonlyMap<string, string>; owner: SocketOwner | undefined }
+export interface AgentProcess {
+  log: AgentLog
+  env: ReadonlyMap<string, string>
+  owner: SocketOwner | undefined
+  /** The numbers of a Service's groups ("namespace/name"). */
+  groupsOf: (service: string) => readonly number[]
+}
 /** On a Namespace: what its NetworkPolicies do is logged (pkg/controller/networkpolicy/networkpolicy_controller.go), where strconv.ParseBool takes it for true. */
 const LOGGING = 'networkpolicy.antrea.io/enable-logging'
 const TRUE: readonly (string | undefined)[] = ['1', 't', 'T', 'TRUE', 'true', 'True']
@@ -48,9 +54,11 @@ export class PolicyFlows {
   readonly #loud = new Set<string>()
   readonly #loop: SyncLoop
   readonly #names: FqdnCache
+  readonly #groupsOf: AgentProcess['groupsOf']
 
-  constructor(dp: Datapath, client: KubernetesClient, { log, env, owner }: AgentProcess) {
+  constructor(dp: Datapath, client: KubernetesClient, { log, env, owner, groupsOf }: AgentProcess) {
     this.#dp = dp
+    this.#groupsOf = groupsOf
     const { context } = dp
     this.#loop = new SyncLoop(context.clock, DELAY, () => this.#sync())
     this.#model = new PolicyModel(client, () => this.#loop.request(), { onNamespace: (name, namespace) => this.#onNamespace(name, TRUE.includes(namespace?.metadata.annotations?.[LOGGING])) })
@@ -117,6 +125,11 @@ export class PolicyFlows {
   /** Ports of Pods have changed; without policies nobody asks. */
   podPlugged(): void {
     if (this.#model.view.policies.size > 0 || this.#native.view.policies.size > 0) this.#loop.request()
+  }
+
+  /** A Service has other groups. */
+  servicesChanged(): void {
+    if (this.#native.hasServices) this.#loop.request()
   }
 
   #sync(): void {
@@ -186,7 +199,8 @@ export class PolicyFlows {
       if (local.length === 0) continue
       const baseline = isBaseline(tier)
       const table = direction === 'ingress' ? (baseline ? 'IngressDefaultRule' : 'AntreaPolicyIngressRule') : baseline ? 'EgressDefaultRule' : 'AntreaPolicyEgressRule'
-      for (const conjunction of conjunctionsOf(this.#native.view, key, rule, direction, local, this.#versions, (pod) => this.#own(direction, pod))) {
+      const matched = rule.services ? { ...rule, groups: rule.services.flatMap(this.#groupsOf) } : rule
+      for (const conjunction of conjunctionsOf(this.#native.view, key, matched, direction, local, this.#versions, (pod) => this.#own(direction, pod))) {
         if (isEmpty(conjunction)) continue
         const id = this.#id(conjunction.key, source, used)
         build.conjunction(table, priorities.get(key)!, id, conjunction)

@@ -39,9 +39,12 @@ export class AntreaProxy {
   readonly #endpoints = new Map<string, { uses: number; flows: FlowSpec[] }>()
   readonly #flowUses = new Map<string, number>()
   readonly #loop: SyncLoop
+  readonly #onGroups: () => void
 
-  constructor(dp: Datapath, family: FamilyFacts, numbers: GroupNumbers, client: KubernetesClient) {
+  /** `onGroups`: a Service has other groups than before. */
+  constructor(dp: Datapath, family: FamilyFacts, numbers: GroupNumbers, client: KubernetesClient, onGroups: () => void) {
     this.#dp = dp
+    this.#onGroups = onGroups
     this.#family = family
     this.#words = WORDS[family.version]
     this.#numbers = numbers
@@ -58,7 +61,7 @@ export class AntreaProxy {
     this.#cache.stop()
   }
 
-  /** Service and port of a group, for `antctl get ovsflows`. */
+  /** The numbers of a Service's groups. */
   groupsOf(service: string): readonly number[] {
     return this.#services.get(service)?.groups ?? []
   }
@@ -104,6 +107,7 @@ export class AntreaProxy {
     }
     if (flows.length > 0) this.#services.set(service, { flows, groups, endpoints, infos })
     else this.#services.delete(service)
+    if (String(old?.groups ?? '') !== String(groups)) this.#onGroups()
   }
 
   #group(port: ServicePortInfo, policy: 'cluster' | 'local', endpoints: readonly EndpointInfo[], groups: number[]): number {

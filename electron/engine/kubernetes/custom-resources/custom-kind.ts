@@ -49,6 +49,7 @@ export function customKind({ spec, status, metadata }: CustomResourceDefinition,
   const schema = version.schema?.openAPIV3Schema ?? { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
   const hasStatus = parts.status !== undefined
   const ruled = hasRules(schema)
+  const webhooks = WEBHOOKS[home]
   const stored = spec.versions.find((each) => each.storage)!.name
   const whole: Kind = {
     resource,
@@ -66,13 +67,14 @@ export function customKind({ spec, status, metadata }: CustomResourceDefinition,
       setDefaults(object, schema)
     },
     prepareForUpdate(object, old) {
+      webhooks?.mutate(object)
       if (!hasStatus) return
       const before = (old as Stored)['status']
       if (before === undefined) delete (object as Stored)['status']
       else (object as Stored)['status'] = before
       setDefaults(object, schema)
     },
-    ...(WEBHOOKS[home] ? { deny: WEBHOOKS[home] } : {}),
+    ...(webhooks ? { admit: (object) => webhooks.mutate(object), deny: webhooks.deny } : {}),
     validate: (object, errors) => {
       validateValue(object, undefined, schema, '', errors)
       validateEmbedded(object, schema, '', errors)

@@ -1,20 +1,13 @@
 import type { Kind } from '../kinds/kind.ts'
+import { antreaPolicy, nameRules } from './antrea-admission.ts'
 
 /**
- * What controllers' validating webhooks deny of their own kinds, by the name of the definition. Webhooks in general are not
- * simulated; these are, since without them an object would be kept that changes nothing.
+ * What controllers' webhooks do with their own kinds, by the name of the definition: without them an object would be kept that
+ * changes nothing, or that says less than on a real cluster. Webhooks that a cluster is given travel as packets (admission/).
  */
-export const WEBHOOKS: Readonly<Record<string, NonNullable<Kind['deny']>>> = {
-  'clusternetworkpolicies.crd.antrea.io': antreaTier('acnpvalidator.antrea.io'),
-  'networkpolicies.crd.antrea.io': antreaTier('annpvalidator.antrea.io'),
+export const WEBHOOKS: Readonly<Record<string, Webhooks>> = {
+  'clusternetworkpolicies.crd.antrea.io': { mutate: nameRules, deny: antreaPolicy('acnpvalidator.antrea.io') },
+  'networkpolicies.crd.antrea.io': { mutate: nameRules, deny: antreaPolicy('annpvalidator.antrea.io') },
 }
 
-/** validateTierForPolicy of Antrea's pkg/controller/networkpolicy/validate.go; the static tiers need no object. */
-const STATIC_TIERS = ['', 'emergency', 'securityops', 'networkops', 'platform', 'application', 'baseline']
-
-function antreaTier(webhook: string): NonNullable<Kind['deny']> {
-  return (object, { store }) => {
-    const { tier = '' } = (object as { spec?: { tier?: string } }).spec ?? {}
-    return STATIC_TIERS.includes(tier.toLowerCase()) || store.get('tiers.crd.antrea.io', '', tier) ? undefined : { webhook, why: `tier ${tier} does not exist` }
-  }
-}
+interface Webhooks { mutate(object: object): void; deny: NonNullable<Kind['deny']> }
