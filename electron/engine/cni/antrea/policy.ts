@@ -119,7 +119,9 @@ export class PolicyFlows {
   flowsOf(policy: string): FlowSpec[] {
     const ids = [...(this.#byPolicy.get(policy) ?? [])]
     const wanted = ids.flatMap((id) => [`conjunction(${id},`, `set_field:0x${id.toString(16)}->reg`])
-    return [...this.#installed.values()].filter((flow) => wanted.some((w) => flow.actions.includes(w)))
+    // what is counted for it
+    const counted = new Set(ids.flatMap((id) => [`reg3=0x${id.toString(16)}`, `ct_label=0x${id.toString(16)}/0xffffffff`, `ct_label=0x${id.toString(16)}00000000/0xffffffff00000000`]))
+    return [...this.#installed.values()].filter((flow) => wanted.some((w) => flow.actions.includes(w)) || (flow.table.endsWith('Metric') && flow.match.split(',').some((part) => counted.has(part))))
   }
 
   /** Ports of Pods have changed; without policies nobody asks. */

@@ -28,6 +28,8 @@ const SORT = string('sort-by', '', 'Get resources in specific order.')
 const NAME = ['name', 'Retrieve resource by name'] as const
 const TYPES = 'K8sNP, ACNP, ANNP, BANP or ANP'
 
+const families = (what: string): Flag[] => [4, 6].map((version) => ({ name: `ipv${version}-only`, usage: `Get IPv${version} ${what} only` }))
+
 /** What each line does, and its command after "antctl get". */
 const examples = (lines: readonly (readonly [string, string])[]): string => lines.map(([what, command]) => `  ${what}\n  $ antctl get ${command}`).join('\n')
 
@@ -40,9 +42,17 @@ export const GET: ReadonlyMap<string, Topic> = new Map<string, Topic>([
   ['addressgroup', groups('addressgroup', 'address', ['addressgroups', 'ag'])],
   ['agentinfo', { short: "Print agent's basic information", long: "Print agent's basic information including version, deployment, Node subnet, OVS info, AgentConditions, etc.", aliases: ['agentinfos', 'ai'], only: 'agent', examples: '  Get the agentinfo\n  $ antctl get agentinfo\n', flags: [output('table')] }],
   ['appliedtogroup', groups('appliedtogroup', 'appliedto', ['appliedtogroups', 'atg'])],
-  ['bgppeers', { short: 'Print the current status of bgp peers of effective bgppolicy', aliases: ['bgppeer'], only: 'agent' }],
-  ['bgppolicy', { short: 'Print effective bgppolicy information', only: 'agent' }],
-  ['bgproutes', { short: 'Print the advertised bgp routes.', aliases: ['bgproute'], only: 'agent' }],
+  ['bgppeers', {
+    short: 'Print the current status of bgp peers of effective bgppolicy', long: 'Print the current status of bgp peers of effective bgppolicy which includes peer IP address with port, asn and state', aliases: ['bgppeer'], only: 'agent',
+    examples: '  Get the list of all bgp peers with their current status\n  $ antctl get bgppeers\n  Get the list of IPv4 bgp peers with their current status\n  $ antctl get bgppeers --ipv4-only\n  Get the list of IPv6 bgp peers with their current status\n  $ antctl get bgppeers --ipv6-only\n',
+    flags: [...families('bgp peers'), output('table'), SORT],
+  }],
+  ['bgppolicy', { short: 'Print effective bgppolicy information', long: 'Print effective bgppolicy information including name, local ASN, router ID and listen port', only: 'agent', flags: [output('table')] }],
+  ['bgproutes', {
+    short: 'Print the advertised bgp routes.', aliases: ['bgproute'], only: 'agent',
+    examples: '  Get the list of all advertised bgp routes\n  $ antctl get bgproutes\n  Get the list of advertised IPv4 bgp routes\n  $ antctl get bgproutes --ipv4-only\n  Get the list of advertised IPv6 bgp routes\n  $ antctl get bgproutes --ipv6-only\n  Get the list of all advertised routes of a specific type\n  $ antctl get bgproutes -T EgressIP\n',
+    flags: [...families('advertised bgp routes').map((flag) => ({ ...flag, usage: flag.usage.replace(/Get (IPv.) advertised/, 'Get advertised $1') })), output('table'), SORT, string('type', 'T', 'Get advertised bgp routes of a specific type. Valid types are EgressIP, ServiceLoadBalancerIP, ServiceExternalIP, ServiceClusterIP or NodeIPAMPodCIDR.')],
+  }],
   ['controllerinfo', { short: "Print Antrea controller's basic information", long: "Print Antrea controller's basic information including version, deployment, NetworkPolicy controller, ControllerConditions, etc.", aliases: ['controllerinfos', 'ci'], only: 'controller', examples: '  Get the controllerinfo\n  $ antctl get controllerinfo\n', flags: [output('table')] }],
   ['featuregates', { short: 'Print Antrea feature gates', long: 'Print current Antrea agent feature gates info', flags: [] }],
   ['fqdncache', {
@@ -89,8 +99,15 @@ export const GET: ReadonlyMap<string, Topic> = new Map<string, Topic>([
     ]),
     flags: [string('namespace', 'n', 'Get Pod interfaces from specific Namespace'), output('table')],
   }],
-  ['podmulticaststats', { short: 'Show multicast statistics', only: 'agent' }],
-  ['serviceexternalip', { short: 'Print Service external IP status', aliases: ['seip', 'serviceexternalips'], only: 'agent' }],
+  ['podmulticaststats', {
+    short: 'Show multicast statistics', long: 'Show multicast traffic statistics of Pods', only: 'agent', argument: ['name', 'Retrieve Pod Multicast Statistics by name. If present, Namespace must be provided.'],
+    examples: '  Show multicast traffic statistics of all local Pods on the Node\n$ antctl get podmulticaststats\nShow multicast traffic statistics of a given Pod\n$ antctl get podmulticaststats pod -n namespace',
+    flags: [string('namespace', 'n', 'Get Pod Multicast Statistics from specific Namespace.'), output('table'), SORT],
+  }],
+  ['serviceexternalip', {
+    short: 'Print Service external IP status', long: 'Print Service external IP status. It includes the external IP, external IP pool and the assigned Node for Services with type LoadBalancer managed by Antrea', aliases: ['seip', 'serviceexternalips'], only: 'agent',
+    argument: ['name', 'Name of the Service; if present, Namespace must be provided as well.'], flags: [string('namespace', 'n', 'Only get the external IP status for Services in the provided Namespace.'), output('table'), SORT],
+  }],
 ])
 
 export const ROOT: ReadonlyMap<string, Topic> = new Map<string, Topic>([

@@ -1,10 +1,9 @@
 import { stringify } from 'yaml'
 import type { Node } from '../../../kubernetes/types.ts'
 import type { Task } from '../../../machine/task.ts'
-import { byName, own } from '../../../own.ts'
+import { own } from '../../../own.ts'
 import { PolicyModel } from '../../../policy/policy-model.ts'
 import type { PolicyPod } from '../../../policy/types.ts'
-import type { AntreaAgent } from '../agent.ts'
 import { controlPlane, distinct, type ControlPlanePolicy, type PodGroup } from '../control-plane.ts'
 import type { PodPort } from '../datapath.ts'
 import { isReady } from '../egress.ts'
@@ -14,8 +13,8 @@ import { NativePolicies } from '../native.ts'
 import { GET, GLOBAL, groupHelp, ROOT, topicHelp, topicOf, type Flag, type Mode } from './antctl-help.ts'
 import { featureGates } from './feature-gates.ts'
 import { fqdnMatches } from '../fqdn.ts'
-import { CommandError, notSimulated, type Command, type CommandContext } from './command.ts'
-import { flowRow } from './ofctl.ts'
+import { CommandError, notSimulated, refused, type Command, type CommandContext } from './command.ts'
+import { ovsFlows, POLICY_TYPES } from './ovsflows.ts'
 import { traceflow } from './traceflow.ts'
 import { uuid } from './vsctl.ts'
 
@@ -55,7 +54,9 @@ function summary(given: readonly string[]): string {
 }
 
 const ABOUT = 'antctl is the command line tool for Antrea that supports showing status of '
-const TYPES: Readonly<Record<string, ControlPlanePolicy['type']>> = byName({ K8SNP: 'K8sNetworkPolicy', ACNP: 'AntreaClusterNetworkPolicy', ANNP: 'AntreaNetworkPolicy', ANP: 'AdminNetworkPolicy', BANP: 'BaselineAdminNetworkPolicy' })
+
+/** effectiveTierPriorityK8sNP: NetworkPolicies stand between the tiers application and baseline. */
+const KUBERNETES_TIER = 251
 
 /** What stands in the command line, by the names of the flags; flags are read as pflag reads them. */
 interface Line { words: string[]; flags: ReadonlyMap<string, string> }
@@ -150,13 +151,14 @@ function get(context: CommandContext, mode: Mode, args: readonly string[]): stri
   if (format === 'raw') throw notSimulated('antctl -o raw', 'use table, json or yaml')
   if (!['table', 'json', 'yaml'].includes(format)) throw new CommandError(`Error: unsupported format type: ${format}`)
   const structured = format === 'table' ? undefined : (format as 'json' | 'yaml')
-  if (line.flags.get('sort-by')) throw notSimulated(`antctl get ${what} --sort-by`, 'use it without')
+  const order = line.flags.get('sort-by')
+  if (order && !(what === 'networkpolicy' && order === 'effectivePriority')) throw notSimulated(`antctl get ${what} --sort-by ${order}`, what === 'networkpolicy' ? 'use effectivePriority' : 'use it without')
   if (mode === 'agent' && !agent) throw new CommandError('Error: error when requesting https://127.0.0.1:10350: Get "https://127.0.0.1:10350": dial tcp 127.0.0.1:10350: connect: connection refused')
   const namespace = line.flags.get('namespace')
   switch (what) {
     case 'podinterface': {
       const pods = [...datapath.pods.values()].filter((p) => (namespace === undefined || p.podNamespace === namespace) && (name === undefined || p.podName === name))
-      if (pods.length === 0 && name !== undefined) throw new CommandError('Error: NotFound: interface not found for Pod')
+      if (pods.length === 0 && name !== undefined) throw refused('Not Found')
       const port = (p: PodPort): string => uuid(`port ${datapath.context.name} ${p.name}`)
       if (structured) return encoded(structured, pods.map((p) => ({ name: p.podName, podNamespace: p.podNamespace, interfaceName: p.name, ips: p.ips, mac: p.mac, portUUID: port(p), ofPort: p.port, containerID: p.containerId })))
       return table([['NAMESPACE', 'NAME', 'INTERFACE-NAME', 'IP', 'MAC', 'PORT-UUID', 'OF-PORT', 'CONTAINER-ID'], ...pods.map((p) => [p.podNamespace, p.podName, p.name, p.ips.join(', '), p.mac, port(p), String(p.port), p.containerId.slice(0, 11)])])
@@ -173,7 +175,15 @@ function get(context: CommandContext, mode: Mode, args: readonly string[]): stri
       const nodes = datapath.context.client.list<Node>('nodes').items.map((node) => ({ nodeName: node.metadata.name, ip: node.status.addresses?.[0]?.address ?? '', status: isReady(node) ? 'Alive' : 'Dead' }))
       return structured ? encoded(structured, nodes) : table([['NODE', 'IP', 'STATUS'], ...nodes.map((n) => [n.nodeName, n.ip, n.status])])
     }
-    case 'ovsflows': return flows(agent!, line, structured, process.clock.now)
+    case 'ovsflows': {
+      const rows = ovsFlows(agent!, line.flags, process.clock.now)
+      return structured ? encoded(structured, rows.map((flow) => ({ flow }))) : `\n${rows.map((row) => `${row}\n`).join('')}`
+    }
+    case 'podmulticaststats': throw refused('Service Unavailable', 'Multicast is not enabled')
+    case 'serviceexternalip': throw refused('Service Unavailable', 'ServiceExternalIP is not enabled')
+    case 'bgppeers':
+    case 'bgppolicy':
+    case 'bgproutes': throw refused('Service Unavailable', 'bgp is not enabled')
     case 'agentinfo': {
       if (structured) return encoded(structured, agent!.info())
       return table([
@@ -209,13 +219,14 @@ function listed(what: 'networkpolicy' | 'addressgroup' | 'appliedtogroup', polic
     if (structured) throw notSimulated(`antctl get networkpolicy -o ${structured}`, 'use the table')
     const [source, namespace, pod, type] = ['source', 'namespace', 'pod', 'type'].map((flag) => flags.get(flag) || undefined)
     if (mode === 'controller') for (const flag of ['source', 'namespace', 'pod', 'type']) if (flags.has(flag)) throw new CommandError(`Error: unknown flag: --${flag}`)
-    if (type !== undefined && !own(TYPES, type.toUpperCase())) throw new CommandError(`Error: unsupported value ${type} for flag type`)
-    const bad = (text: string): CommandError => new CommandError(`Error: request to server failed: Bad Request: ${text}`)
+    if (type !== undefined && !own(POLICY_TYPES, type.toUpperCase())) throw new CommandError(`Error: unsupported value ${type} for flag type`)
+    const bad = (text: string): CommandError => refused('Bad Request', text)
     if (pod !== undefined && !pod.includes('/')) throw bad('invalid pod option format. Expected format is podNamespace/podName')
     if (pod !== undefined && namespace !== undefined) throw bad('namespace option should not be used with pod option')
     if (name !== undefined && [source, namespace, pod, type].some((x) => x !== undefined)) throw bad('with a policy name, none of the other options should be set')
     const found = policies.filter((p) => (name === undefined || p.uid === name) && (source === undefined || p.name === source) && (namespace === undefined || p.namespace === namespace)
-      && (type === undefined || p.type === own(TYPES, type.toUpperCase())) && (pod === undefined || p.appliedTo.some(({ pods }) => pods.some(({ key }) => key === pod))))
+      && (type === undefined || p.type === own(POLICY_TYPES, type.toUpperCase())) && (pod === undefined || p.appliedTo.some(({ pods }) => pods.some(({ key }) => key === pod))))
+    if (flags.get('sort-by')) found.sort((a, b) => (a.tierPriority ?? KUBERNETES_TIER) - (b.tierPriority ?? KUBERNETES_TIER) || (a.priority ?? 0) - (b.priority ?? 0) || (a.uid < b.uid ? -1 : 1))
     return table([
       ['NAME', 'APPLIED-TO', 'RULES', 'SOURCE', 'TIER-PRIORITY', 'PRIORITY'],
       ...found.map((p) => [p.uid, summary(distinct(p.appliedTo).map(id)), String(p.rules), `${p.type}:${p.namespace === undefined ? '' : `${p.namespace}/`}${p.name}`, String(p.tierPriority ?? ''), String(p.priority ?? '')]),
@@ -230,48 +241,4 @@ function listed(what: 'networkpolicy' | 'addressgroup' | 'appliedtogroup', polic
   }
   if (what === 'addressgroup') return table([['NAME', 'POD-IPS', 'NODE-IPS'], ...groups.map((group) => [id(group), summary(group.pods.map((pod) => pod.ips.join(', '))), ''])])
   return table([['NAME', 'PODS'], ...groups.map((group) => [id(group), summary(group.pods.map((pod) => pod.key))])])
-}
-
-function flows(agent: AntreaAgent, line: Line, structured: 'json' | 'yaml' | undefined, now: number): string {
-  const { bridge } = agent.datapath!
-  if (line.flags.has('table-names-only')) return `\n${[...bridge.tables.keys()].sort().map((t) => `${t}\n`).join('')}`
-  if (line.flags.has('groups')) throw notSimulated('antctl get ovsflows -G', 'use ovs-ofctl dump-groups br-int')
-  if (line.flags.has('type') && line.flags.get('type') !== 'K8sNP') throw notSimulated('antctl get ovsflows --type', 'use it for K8sNP')
-  const wanted = flowsWanted(agent, line.flags)
-  const rows = [...bridge.dump()].filter(({ flow }) => wanted(flow.table, flow.match)).map(({ table: t, flow }) => flowRow(bridge, t, flow, { names: true, statistics: true, now }).trimStart())
-  return structured ? encoded(structured, rows.map((row) => ({ flow: row.trimEnd() }))) : `\n${rows.join('')}`
-}
-
-function flowsWanted(agent: AntreaAgent, flags: ReadonlyMap<string, string>): (table: string, match: string) => boolean {
-  const datapath = agent.datapath!
-  const namespace = flags.get('namespace')
-  const needNamespace = (): string => {
-    if (namespace === undefined) throw new CommandError('Error: namespace must be provided')
-    return namespace
-  }
-  const tableName = flags.get('table')
-  if (tableName !== undefined) {
-    const found = tableName.split(',').map((t) => [...datapath.bridge.tables.values()].find((x) => x.name === t || String(x.id) === t)?.name)
-    if (found.includes(undefined)) throw new CommandError('Error: BadRequest: invalid table number')
-    return (table) => found.includes(table)
-  }
-  const podName = flags.get('pod')
-  if (podName !== undefined) {
-    const ns = needNamespace()
-    const pod = [...datapath.pods.values()].find((p) => p.podName === podName && p.podNamespace === ns)
-    if (!pod) throw new CommandError('Error: NotFound: Pod not found')
-    const own = new Set(datapath.flowsOfPod(pod).map((f) => `${f.table} ${f.match}`))
-    return (table, match) => own.has(`${table} ${match}`)
-  }
-  const service = flags.get('service')
-  if (service !== undefined) {
-    const own = new Set(agent.proxies.flatMap((proxy) => proxy.flowsOf(`${needNamespace()}/${service}`)).map((f) => `${f.table} ${f.match}`))
-    return (table, match) => own.has(`${table} ${match}`)
-  }
-  const policy = flags.get('networkpolicy')
-  if (policy !== undefined) {
-    const own = new Set((agent.policies?.flowsOf(`${needNamespace()}/${policy}`) ?? []).map((f) => `${f.table} ${f.match}`))
-    return (table, match) => own.has(`${table} ${match}`)
-  }
-  return () => true
 }

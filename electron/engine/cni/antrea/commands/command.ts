@@ -19,6 +19,13 @@ export function notSimulated(what: string, instead: string): CommandError {
   return new CommandError(`podhop: not simulated: ${what} (${instead})`, 69)
 }
 
+const SERVER_WORDS = { 'Not Found': 'the server could not find the requested resource', 'Bad Request': '', 'Service Unavailable': '' } as const
+
+/** What antctl says of an answer that is no result (pkg/antctl/command_message.go): the answer's own text, or client-go's for its code. */
+export function refused(status: keyof typeof SERVER_WORDS, text: string = SERVER_WORDS[status]): CommandError {
+  return new CommandError(`Error: request to server failed: ${status}: ${text}`)
+}
+
 export interface CommandContext { process: Process; datapath: Datapath; agent: AntreaAgent | undefined }
 export type Command = (context: CommandContext, args: string[]) => string | Task<string>
 

@@ -122,6 +122,15 @@ describe('the tools', () => {
   it('tell Pods and flows by name', () => {
     expect(run(antctl, 'get podinterface web-frontend -n default').split('\n')[1]).toContain(`default   web-frontend ${port().name} ${web}`)
     expect(run(antctl, 'get ovsflows -p web-frontend -n default').match(/table=\w+/g)).toEqual(['table=ARPSpoofGuard', 'table=Classifier', 'table=SpoofGuard', 'table=L3Forwarding', 'table=L2ForwardingCalc'])
+    const dns = run(antctl, 'get ovsflows -S kube-dns -n kube-system')
+    expect([dns.includes('nw_dst=10.96.0.10,tp_dst=53'), /\ngroup_id=\d+,type=select,bucket=bucket_id:0,weight:100,actions=set_field:/.test(dns)]).toEqual([true, true])
+    expect(run(antctl, `get ovsflows -G ${/group_id=(\d+)/.exec(dns)![1]!}`)).toMatch(/^\ngroup_id=\d+,type=select,[^\n]*\n$/)
+    expect(run(antctl, 'get ovsflows -G all').split('\n').length).toBe(datapath.bridge.groups.size + 2)
+    expect(['-G x', '-T Nowhere', '-p web-frontend', '-p no -n default', '-S no -n default', '-N no', '-N no --type annp', '-N no --type acnp -n default', '-N no --type x'].map((flags) => run(antctl, `get ovsflows ${flags}`).replace('Error: request to server failed: ', ''))).toEqual([
+      'Bad Request: invalid group ID [1]', 'Bad Request: invalid table name or number [1]', 'Bad Request: namespace must be provided [1]', ...['Pod', 'Service', 'policy'].map(() => 'Not Found: the server could not find the requested resource [1]'),
+      'Bad Request: policy Namespace must be provided for policy type ANNP [1]', 'Bad Request: policy Namespace should not be provided for cluster-scoped policy type ACNP [1]', 'Error: unsupported value x for flag type [1]',
+    ])
+    expect(['serviceexternalip', 'bgppeers --ipv4-only', 'podmulticaststats'].map((what) => run(antctl, `get ${what}`))).toEqual(['ServiceExternalIP', 'bgp', 'Multicast'].map((what) => `Error: request to server failed: Service Unavailable: ${what} is not enabled [1]`))
     expect(run(antctl, 'get agentinfo')).toContain('worker-1 Healthy 10.244.1.0/24')
     expect(run(antctl, 'supportbundle')).toMatch(/^podhop: not simulated: antctl supportbundle/)
   })
@@ -154,6 +163,10 @@ describe('the tools', () => {
     expect(rows(run(antctl, 'get atg')).map(([, pods]) => pods)).toEqual(['default/web-frontend', 'default/web-frontend'])
     expect(run(antctl, 'get ag')).toContain(web)
     expect(run(antctl, 'get agentinfo')).toMatch(/ 2 +2 +2 +\d+ *\n$/)
+    expect(rows(run(antctl, 'get netpol --sort-by effectivePriority')).map(([, , , source]) => source)).toEqual(['AntreaClusterNetworkPolicy:audit', 'K8sNetworkPolicy:default/closed'])
+    const flows = run(antctl, 'get ovsflows -N audit --type acnp')
+    expect(flows.match(/table=\w+/g)!.filter((t) => t !== 'table=AntreaPolicyIngressRule')).toEqual(['table=IngressMetric'])
+    expect(run(antctl, 'get ovsflows -N closed')).toBe(run(antctl, 'get ovsflows -N closed -n default --type K8sNP'))
     const controller = { POD_NAME: 'antrea-controller-5d8c7b9f4-x2x4z', POD_NAMESPACE: 'kube-system' }
     expect(rows(run(antctl, 'get networkpolicy', controller)).map(([, , , source]) => source)).toEqual(['AntreaClusterNetworkPolicy:audit', 'K8sNetworkPolicy:default/closed', 'K8sNetworkPolicy:default/nobody'])
     expect(run(antctl, 'get controllerinfo', controller)).toMatch(/\nkube-system\/antrea-controller-5d8c7b9f4-x2x4z worker-1 Healthy 3 +2 +3 +3 *\n$/)

@@ -1,4 +1,4 @@
-import type { OvsBridge } from '../ovs/bridge.ts'
+import type { Group, OvsBridge } from '../ovs/bridge.ts'
 import { splitTop, type Flow } from '../ovs/flow.ts'
 import type { FlowTable } from '../ovs/table.ts'
 import { BRIDGE } from '../datapath.ts'
@@ -71,7 +71,7 @@ export const ofctl: Command = (context, args) => {
     case 'dump-groups': {
       const one = rest[0]?.replace(/^group_id=/, '')
       const groups = [...bridge.groups.values()].filter((g) => one === undefined || String(g.id) === one).sort((a, b) => a.id - b.id)
-      return reply('GROUP_DESC') + groups.map((g) => ` group_id=${g.id},type=${g.type},${g.buckets.map((b) => `bucket=bucket_id:${b.id},${g.type === 'select' ? `weight:${b.weight},` : ''}actions=${names ? b.actions : numbered(bridge, b.actions)}`).join()}\n`).join('')
+      return reply('GROUP_DESC') + groups.map((g) => ` ${groupRow(bridge, g, names)}\n`).join('')
     }
     case 'dump-group-stats': {
       const groups = [...bridge.groups.values()].sort((a, b) => a.id - b.id)
@@ -101,6 +101,11 @@ export const ofctl: Command = (context, args) => {
       return ''
     }
   }
+}
+
+/** "group_id=1,type=select,bucket=…" */
+export function groupRow(bridge: OvsBridge, { id, type, buckets }: Group, names: boolean): string {
+  return `group_id=${id},type=${type},${buckets.map((b) => `bucket=bucket_id:${b.id},${type === 'select' ? `weight:${b.weight},` : ''}actions=${names ? b.actions : numbered(bridge, b.actions)}`).join()}`
 }
 
 function ports({ datapath: { bridge } }: CommandContext, names: boolean): string {
