@@ -79,6 +79,8 @@ export class NoSuchResourceError extends KubectlError {
 }
 
 export function messageOf(error: unknown): string {
+  // the Status of a stream's end is an internal error of the API server (apierrors.NewInternalError)
+  if (error instanceof StreamError) return `Internal error occurred: ${error.message}`
   return error instanceof Error ? error.message : String(error)
 }
 
@@ -159,7 +161,7 @@ export function report(thrown: unknown): { text: string; code: number } | undefi
   if (error instanceof ContextNotFoundError) return { text: `Error in configuration: ${error.message}\n`, code: 1 }
   if (error instanceof ConfigurationError) return { text: `Error in configuration: \n${error.errors.map((e) => `* ${messageOf(e)}\n`).join('')}`, code: 1 }
   if (error instanceof AggregateError) return { text: error.errors.map((e) => `${standardMessage(e) ?? messageOf(e)}\n`).join(''), code: 1 }
-  if (error instanceof StreamError) return { text: ended(`error: Internal error occurred: ${error.message}`), code: 1 }
+  if (error instanceof StreamError) return { text: ended(`error: ${messageOf(error)}`), code: 1 }
   const standard = standardMessage(error)
   if (standard !== undefined) return { text: ended(standard), code: 1 }
   if (error instanceof KubectlError) return { text: ended(error.message.startsWith('error: ') ? error.message : `error: ${error.message}`), code: 1 }

@@ -167,6 +167,9 @@ export class Remote implements RemoteCommand {
   }
 }
 
+/** A container that ended between the kubelet's look at it and containerd's (internal/cri/server/container_attach.go, container_execsync.go). */
+const EXITED = 'container is in CONTAINER_EXITED state'
+
 export function exec(clock: Clock, run: ContainerRun, options: ExecOptions, id: string): RemoteCommand {
   const out = new Outlet(clock, options.stdout)
   const err = new Outlet(clock, options.tty ? undefined : options.stderr)
@@ -185,6 +188,12 @@ export function exec(clock: Clock, run: ContainerRun, options: ExecOptions, id: 
     files.set(0, pipe?.reader ?? new NullFile(clock))
     files.set(1, new CallbackFile(clock, (bytes) => out.push(bytes)))
     files.set(2, new CallbackFile(clock, (bytes) => err.push(bytes)))
+  }
+  if (run.process.status) {
+    for (const file of files.values()) file.release()
+    pipe?.writer.release()
+    clock.schedule(0, () => remote.finish({ error: `error executing command in container: ${EXITED}` }))
+    return remote
   }
   const env = new Map(run.machine.env)
   if (terminal && !env.has('TERM')) env.set('TERM', 'xterm')
@@ -224,6 +233,11 @@ export function attach(clock: Clock, run: ContainerRun, record: ContainerRecord,
   const stopListening = run.log.onBytes((bytes, stream) => (stream === 'stdout' ? out : err).push(bytes))
   const terminal = options.tty ? run.terminal : undefined
   const remote = new Remote(clock, [out, err], terminal, stopListening)
+  if (run.process.status) {
+    stopListening()
+    clock.schedule(0, () => remote.finish({ error: `error attaching to container: ${EXITED}` }))
+    return remote
+  }
   if (terminal && options.columns && options.rows) terminal.resize(options.columns, options.rows)
   // containerd lets the client go at the end of its input, unless that ends the container's: ContainerIO.Attach
   const letGo = (): void => {
