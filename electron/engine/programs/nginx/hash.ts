@@ -1,3 +1,4 @@
+import { crc32 } from '../../compression/crc32.ts'
 import { concatBytes, encodeUtf8 } from '../../text.ts'
 import type { Peer } from './upstream.ts'
 
@@ -37,14 +38,4 @@ function ketama(peers: readonly Peer[]): { hash: number; peer: Peer }[] {
     })
   })
   return points.sort((a, b) => a.hash - b.hash)
-}
-
-/** CRC-32 of IEEE 802.3. */
-function crc32(bytes: Uint8Array): number {
-  let crc = 0xffff_ffff
-  for (const byte of bytes) {
-    crc ^= byte
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb8_8320 : 0)
-  }
-  return (crc ^ 0xffff_ffff) >>> 0
 }
