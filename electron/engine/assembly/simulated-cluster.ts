@@ -115,7 +115,7 @@ export class SimulatedCluster implements Cluster {
       blockApi: (cause) => this.#blockApi(cause),
       unblockApi: (cause) => this.#unblockApi(cause),
       door: this.#door,
-      storage: new EtcdStorage(this.client.store, this.client.services),
+      storage: new EtcdStorage(this.client.store, this.client.services, () => this.client.kinds),
     }, commandsOf(config, controlPlane))
     registerPrograms(this.programs, { client: this.#connections.get(IN_PODS)!, nodeOf: (process) => this.#kubelets.get(process.network.name)?.node, controlPlane: parts })
     registerDeclared(this.programs, config.images ?? [])

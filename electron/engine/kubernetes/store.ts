@@ -1,38 +1,18 @@
-import type { Clock, Timer } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import type { WatchEvent } from './client.ts'
 import { compareStrings } from './json.ts'
+import { type Change, firstAfter, type Index, keyOf, type LateWrite, type Life, lifeIn, listOf, selects, Table, type WatchFilter, type Watcher } from './store-table.ts'
 import type { KubeObject } from './types.ts'
 
-/**
- * What etcd and the watch cache are together: objects by resource, namespace and name; one counter of versions; a
- * window of history; watches. Objects are never changed once they are in. Lists share their arrays: nobody may
- * change those either.
- */
-export interface Change {
-  version: number
-  /** Virtual time. */
-  at: number
-  object: KubeObject | undefined
-  previous: KubeObject | undefined
-}
+export type { Change, Life, WatchFilter } from './store-table.ts'
+
+export type ChangeListener = (resource: string, change: Change) => void
 
 /** As kube-apiserver's watch cache: eventFreshDuration, and its lower bound. */
 const FRESH = 75_000
 const MOST_STALE = 100
 /** kube-apiserver's --etcd-compaction-interval: then history goes that is older than the interval before. */
 const COMPACTION = 300_000
-
-export interface WatchFilter {
-  namespace?: string | undefined
-  /** Whether an object is of the watch's selection; absent: all are. */
-  matches?: ((object: KubeObject) => boolean) | undefined
-  /** The value that the resource's index must have, when the selection asks for one (pods: spec.nodeName). */
-  indexed?: string | undefined
-  /** A single object's name. */
-  name?: string | undefined
-}
-
-export type Index = (object: KubeObject) => string
 
 /** A watch that is under way. */
 export interface Watching {
@@ -41,45 +21,11 @@ export interface Watching {
   push(event: WatchEvent): void
 }
 
-interface Watcher {
-  filter: WatchFilter
-  listener: (event: WatchEvent) => void
-  /** What was there at the start, then changes; delivered in one event of the clock. */
-  initial: readonly KubeObject[]
-  queue: WatchEvent[]
-  timer: Timer | undefined
-  stopped: boolean
-}
-
-interface Bucket {
-  byName: Map<string, KubeObject>
-  names: string[] | undefined
-  list: readonly KubeObject[] | undefined
-}
-
-/** What nobody has looked at yet: its version and its time. */
-interface LateWrite {
-  version: number
-  readonly at: number
-}
-
-class Table {
-  readonly buckets = new Map<string, Bucket>()
-  all: readonly KubeObject[] | undefined
-  history: Change[] = []
-  /** Versions up to this one have left the window. */
-  forgotten = 0
-  count = 0
-  /** Of later versions than all that is there. */
-  late: LateWrite[] = []
-  made: ((write: LateWrite) => void) | undefined
-  readonly watchers = new Set<Watcher>()
-  readonly indexedWatchers = new Map<string, Set<Watcher>>()
-  /** Those of a single object each, by its name: every node's agents watch their own Node. */
-  readonly namedWatchers = new Map<string, Set<Watcher>>()
-  index: Index | undefined
-}
-
+/**
+ * What etcd and the watch cache are together: objects by resource, namespace and name; one counter of versions; a
+ * window of history; watches. Objects are never changed once they are in. Lists share their arrays: nobody may
+ * change those either.
+ */
 export class Store {
   #clock: Clock
   #version = 0
@@ -87,6 +33,9 @@ export class Store {
   #window: number
   /** Compactions so far; and the versions at the last one and at the one before. */
   #compactions = { count: 0, last: 0, previous: 0 }
+  /** Where somebody asked etcd for a compaction. */
+  #compactedByHand = 0
+  readonly #listeners = new Set<ChangeListener>()
 
   constructor(clock: Clock, options: { window?: number } = {}) {
     this.#clock = clock
@@ -101,7 +50,40 @@ export class Store {
   get compacted(): number {
     const { count, last, previous } = this.#compactions
     const due = Math.floor(this.#clock.now / COMPACTION) - count
-    return due === 0 ? previous : due === 1 ? last : this.#version
+    return Math.max(this.#compactedByHand, due === 0 ? previous : due === 1 ? last : this.#version)
+  }
+
+  /** Forgets what was before a version; watches go on from their cache. */
+  compact(version: number): void {
+    this.#compactedByHand = Math.max(this.#compactedByHand, version)
+  }
+
+  /** Tells of every change, of whatever resource, at once and in order, until what is returned is called. */
+  observe(listener: ChangeListener): () => void {
+    this.#listeners.add(listener)
+    for (const table of [...this.#tables.values()]) this.#makeLate(table)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  /** The changes after a version that are still known, oldest first; those of one resource. */
+  changesSince(resource: string, version: number): readonly Change[] {
+    const table = this.#known(resource)
+    return table ? table.history.slice(firstAfter(table.history, version)) : []
+  }
+
+  /** All resources that have, or had, objects. */
+  resources(): string[] {
+    return [...this.#tables.keys()].sort(compareStrings)
+  }
+
+  /** Of what is there now. */
+  lifeOf(resource: string, { metadata: { namespace, name, resourceVersion } }: KubeObject): Life {
+    return this.#known(resource)?.buckets.get(namespace ?? '')?.lives.get(name) ?? { created: Number(resourceVersion), writes: 1 }
+  }
+
+  /** Counts a version for what is no object: a key of etcd's that is nobody's here. */
+  advance(): number {
+    return this.#nextVersion()
   }
 
   /** The last version that watches of a resource cannot go on from any more. */
@@ -171,14 +153,17 @@ export class Store {
       const object = this.#put(table, make(late as T), late.version, late.at)
       onMade?.(object)
     }
-    if (table.watchers.size > 0 || table.namedWatchers.size > 0 || table.indexedWatchers.size > 0) this.#makeLate(table)
+    if (this.#listeners.size > 0 || table.watchers.size > 0 || table.namedWatchers.size > 0 || table.indexedWatchers.size > 0) this.#makeLate(table)
   }
 
   #put(table: Table, object: KubeObject, version: number, at: number): KubeObject {
     const namespace = object.metadata.namespace ?? ''
     let bucket = table.buckets.get(namespace)
-    if (!bucket) table.buckets.set(namespace, (bucket = { byName: new Map(), names: [], list: undefined }))
+    if (!bucket) table.buckets.set(namespace, (bucket = { byName: new Map(), lives: new Map(), names: [], list: undefined }))
     const previous = bucket.byName.get(object.metadata.name)
+    const before = previous && lifeIn(bucket, previous)
+    const life = before ? { created: before.created, writes: before.writes + 1 } : { created: version, writes: 1 }
+    bucket.lives.set(object.metadata.name, life)
     object.metadata.resourceVersion = String(version)
     bucket.byName.set(object.metadata.name, object)
     if (!previous) {
@@ -187,7 +172,7 @@ export class Store {
     }
     bucket.list = undefined
     table.all = undefined
-    this.#record(table, { version, at, object, previous })
+    this.#record(table, { version, at, object, previous, life })
     return object
   }
 
@@ -197,7 +182,7 @@ export class Store {
     for (const object of objects) {
       const namespace = object.metadata.namespace ?? ''
       let bucket = table.buckets.get(namespace)
-      if (!bucket) table.buckets.set(namespace, (bucket = { byName: new Map(), names: undefined, list: undefined }))
+      if (!bucket) table.buckets.set(namespace, (bucket = { byName: new Map(), lives: new Map(), names: undefined, list: undefined }))
       bucket.byName.set(object.metadata.name, object)
     }
     table.count += objects.length
@@ -210,10 +195,12 @@ export class Store {
   }
 
   /** Puts an object back as it once was: it keeps its old resourceVersion, though versions go on. */
-  putBack(resource: string, object: KubeObject): void {
-    const { resourceVersion } = object.metadata
-    this.#put(this.#table(resource), object, this.#nextVersion(), this.#clock.now)
+  putBack(resource: string, object: KubeObject, life?: Life): void {
+    const { name, namespace, resourceVersion } = object.metadata
+    const table = this.#table(resource)
+    this.#put(table, object, this.#nextVersion(), this.#clock.now)
     object.metadata.resourceVersion = resourceVersion
+    if (life) table.buckets.get(namespace ?? '')!.lives.set(name, life)
   }
 
   remove(resource: string, namespace: string, name: string): void {
@@ -222,13 +209,15 @@ export class Store {
     const previous = bucket?.byName.get(name)
     if (!bucket || !previous) return
     this.#nextVersion()
+    const life = lifeIn(bucket, previous)
     bucket.byName.delete(name)
+    bucket.lives.delete(name)
     if (bucket.byName.size === 0) table.buckets.delete(namespace)
     bucket.names = undefined
     bucket.list = undefined
     table.all = undefined
     table.count--
-    this.#record(table, { version: this.#version, at: this.#clock.now, object: undefined, previous })
+    this.#record(table, { version: this.#version, at: this.#clock.now, object: undefined, previous, life })
   }
 
   /**
@@ -292,7 +281,7 @@ export class Store {
 
   #table(resource: string, unseen = false): Table {
     let table = unseen ? this.#tables.get(resource) : this.#known(resource)
-    if (!table) this.#tables.set(resource, (table = new Table()))
+    if (!table) this.#tables.set(resource, (table = new Table(resource)))
     return table
   }
 
@@ -305,6 +294,7 @@ export class Store {
   #record(table: Table, change: Change): void {
     table.history.push(change)
     this.#forgetOld(table, change.at)
+    if (this.#listeners.size > 0) for (const listener of this.#listeners) listener(table.resource, change)
     for (const watcher of table.watchers) this.#offer(watcher, change)
     if (table.namedWatchers.size > 0) for (const watcher of table.namedWatchers.get((change.object ?? change.previous)!.metadata.name) ?? []) this.#offer(watcher, change)
     if (!table.index || table.indexedWatchers.size === 0) return
@@ -346,33 +336,4 @@ export class Store {
       for (const event of queue) if (!watcher.stopped) watcher.listener(event)
     })
   }
-}
-
-function selects(filter: WatchFilter, object: KubeObject): boolean {
-  if (filter.namespace !== undefined && object.metadata.namespace !== filter.namespace) return false
-  if (filter.name !== undefined && object.metadata.name !== filter.name) return false
-  return filter.matches?.(object) ?? true
-}
-
-function keyOf({ metadata }: KubeObject): string {
-  return `${metadata.namespace ?? ''}/${metadata.name}`
-}
-
-function listOf(bucket: Bucket): readonly KubeObject[] {
-  if (bucket.list) return bucket.list
-  bucket.names ??= [...bucket.byName.keys()].sort(compareStrings)
-  const { byName, names } = bucket
-  return (bucket.list = names.map((name) => byName.get(name)!))
-}
-
-/** The index of the first change after a version. */
-function firstAfter(history: readonly Change[], version: number): number {
-  let low = 0
-  let high = history.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (history[middle]!.version <= version) low = middle + 1
-    else high = middle
-  }
-  return low
 }

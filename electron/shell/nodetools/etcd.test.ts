@@ -116,7 +116,7 @@ it('snapshots that are none, and data directories that are not empty, are refuse
   expect(run(on(`etcdutl snapshot restore /opt/s.db --data-dir /tmp/d --name n`)).output).toBe('Error: couldn\'t find local name "n" in the initial cluster configuration\n')
   // copied from the data directory it has no hash
   expect(run(on('cp /var/lib/etcd/member/snap/db /tmp/db; etcdutl snapshot restore /tmp/db --data-dir /tmp/d --skip-hash-check 2>&1 | tail -1')).output).toContain('restored snapshot')
-  expect(run(on('etcdctl put a b')).code).toBe(69)
+  expect(run(on('etcdctl lease grant 60')).code).toBe(69)
   run(on('sed -i "s#path: /var/lib/etcd\\$#path: /var/lib/nothing#" /etc/kubernetes/manifests/etcd.yaml; sleep 60'))
   expect(run(on('cat /var/log/pods/kube-system_etcd-*/etcd/*.log')).output).toContain('podhop: not simulated: etcd with nothing in /var/lib/etcd')
   expect(run(on('etcdctl --debug member list')).output).toContain('podhop: not simulated: etcdctl --debug (use it without)\n')

@@ -1,13 +1,16 @@
 import { crc32c } from '../../network/wire/sctp.ts'
 import { hex, sha256 } from '../../sha256.ts'
 import { concatBytes, decodeUtf8, encodeUtf8 } from '../../text.ts'
-import type { Store } from '../store.ts'
+import { decodeBase64, encodeBase64 } from '../base64.ts'
+import type { Life, Store } from '../store.ts'
 import type { KubeObject } from '../types.ts'
+import type { PlainKey } from './key-space.ts'
 import { registryKey } from './keys.ts'
 
 /**
  * The file in which etcd keeps everything (member/snap/db of its data directory), and snapshots of it. The real one is a
- * bbolt database; here it is lines: what it is, its state as JSON, then resource, tab, object. Both are as long as
+ * bbolt database; here it is lines: what it is, its state as JSON, then resource, tab, object, tab, when it was
+ * made and how often it was written; and keys that are no object's under no resource, with their bytes in base64. Both are as long as
  * whole pages, and a snapshot has the SHA-256 of the rest at its end, as the server appends it
  * (server/etcdserver/api/v3rpc/maintenance.go).
  */
@@ -28,17 +31,25 @@ export interface Database {
   /** Whose it is when it was restored from a snapshot; absent: who opens it. */
   member?: Member
   contents: ReadonlyMap<string, readonly KubeObject[]>
+  lifeOf(resource: string, object: KubeObject): Life
+  plain: readonly PlainKey[]
 }
 
 /** What is in the store now. */
-export function capture(store: Store, member?: Member): Database {
+export function capture(store: Store, plain: readonly PlainKey[], member?: Member): Database {
   // a list of what is not yet put together is part of the past of all who look later
-  return { revision: store.version, contents: store.contents(), ...(member ? { member } : {}) }
+  const contents = store.contents()
+  const lives = new Map([...contents].flatMap(([resource, objects]) => objects.map((object) => [object, store.lifeOf(resource, object)])))
+  return { revision: store.version, contents, plain, lifeOf: (_, object) => lives.get(object)!, ...(member ? { member } : {}) }
 }
 
-export function encodeDatabase({ revision, member, contents }: Database): string {
+export function encodeDatabase({ revision, member, contents, plain, lifeOf }: Database): string {
   const lines = [MAGIC, JSON.stringify({ revision, ...(member ? { member } : {}) })]
-  for (const [resource, objects] of contents) for (const object of objects) lines.push(`${resource}\t${JSON.stringify(object)}`)
+  for (const [resource, objects] of contents) for (const object of objects) {
+    const { created, writes } = lifeOf(resource, object)
+    lines.push(`${resource}\t${JSON.stringify(object)}\t${created} ${writes}`)
+  }
+  for (const { bytes, ...key } of plain) lines.push(`\t${JSON.stringify({ ...key, value: encodeBase64(bytes) })}`)
   const text = `${lines.join('\n')}\n`
   const size = encodeUtf8(text).length
   return text + '\0'.repeat((PAGE - (size % PAGE)) % PAGE)
@@ -50,15 +61,24 @@ export function decodeDatabase(bytes: Uint8Array): Database | undefined {
   if (magic !== MAGIC) return undefined
   try {
     const contents = new Map<string, KubeObject[]>()
+    const lives = new Map<KubeObject, Life>()
+    const plain: PlainKey[] = []
     for (const line of lines) {
       if (line === '') continue
-      const [resource = '', json = ''] = line.split(/\t(.*)/s)
+      const [resource = '', json = '', counts = ''] = line.split('\t')
+      if (resource === '') {
+        const { value, ...key } = JSON.parse(json) as Omit<PlainKey, 'bytes'> & { value: string }
+        plain.push({ ...key, bytes: decodeBase64(value) as Uint8Array })
+        continue
+      }
       const objects = contents.get(resource)
       const object = JSON.parse(json) as KubeObject
+      const [created = 0, writes = 0] = counts.split(' ').map(Number)
+      lives.set(object, { created, writes })
       if (objects) objects.push(object)
       else contents.set(resource, [object])
     }
-    return { ...(JSON.parse(head!) as Pick<Database, 'revision' | 'member'>), contents }
+    return { ...(JSON.parse(head!) as Pick<Database, 'revision' | 'member'>), contents, plain, lifeOf: (_, object) => lives.get(object)! }
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error
@@ -85,10 +105,10 @@ export function hashProblem(bytes: Uint8Array): string | undefined {
 export interface DatabaseStatus { hash: string; revision: number; totalKey: number; totalSize: number }
 
 /** etcdutl snapshot status: the buckets "meta", "members" and "cluster" have keys, too. */
-export function statusOf(bytes: Uint8Array, { revision, contents }: Database): DatabaseStatus {
+export function statusOf(bytes: Uint8Array, { revision, contents, plain }: Database): DatabaseStatus {
   const rest = withoutHash(bytes) ?? bytes
   const objects = [...contents.values()].reduce((sum, each) => sum + each.length, 0)
-  return { hash: (crc32c(rest) >>> 0).toString(16), revision, totalKey: objects + OF_ETCD, totalSize: rest.length }
+  return { hash: (crc32c(rest) >>> 0).toString(16), revision, totalKey: objects + plain.length + OF_ETCD, totalSize: rest.length }
 }
 
 /** consistent_index, confState, term, scheduledCompactRev, finishedCompactRev, storageVersion, a member, clusterVersion. */
@@ -98,7 +118,7 @@ const OF_ETCD = 8
  * Makes the store what a database says. Whoever watches hears of each difference; versions go on, as with
  * `--bump-revision`, though what is put back has its resourceVersion of then.
  */
-export function load(store: Store, { contents }: Database): void {
+export function load(store: Store, { contents, lifeOf }: Database): void {
   const now = store.contents()
   for (const [resource, objects] of now) {
     const then = new Map((contents.get(resource) ?? []).map((object) => [registryKey(resource, object), object]))
@@ -110,7 +130,7 @@ export function load(store: Store, { contents }: Database): void {
   for (const [resource, objects] of contents) {
     for (const object of objects) {
       const present = store.get(resource, object.metadata.namespace ?? '', object.metadata.name)
-      if (present?.metadata.resourceVersion !== object.metadata.resourceVersion) store.putBack(resource, object)
+      if (present?.metadata.resourceVersion !== object.metadata.resourceVersion) store.putBack(resource, object, lifeOf(resource, object))
     }
   }
 }

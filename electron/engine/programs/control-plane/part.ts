@@ -115,7 +115,7 @@ function startEtcd(process: Process, flags: ReadonlyMap<string, string>, { contr
   if (member === 'empty') return { code: 69, message: `podhop: not simulated: etcd with nothing in ${directory}, a cluster without objects (etcdutl snapshot restore fills a data directory)\n` }
   if (member === 'invalid') return { code: 2, message: `${JSON.stringify({ level: 'panic', ts: zapTime(process.clock.wall()), caller: 'backend/backend.go:189', msg: 'failed to open database', path: `${directory}/${DATABASE}`, error: 'invalid database' })}\n` }
   process.onExit(() => storage.close(fs, directory, member))
-  serveEtcd(process, flags, member, { now: () => storage.now(member), remove: (resource, object) => storage.remove(resource, object) })
+  serveEtcd(process, flags, member, storage)
   return undefined
 }
 

@@ -1,7 +1,10 @@
 import { capture, DATABASE, type Database, decodeDatabase, encodeDatabase, load, type Member } from '../../kubernetes/etcd/database.ts'
 import type { ServiceAllocator } from '../../kubernetes/service-allocator.ts'
+import { KeySpace, type KeyValue } from '../../kubernetes/etcd/key-space.ts'
+import type { KeyRange } from '../../kubernetes/etcd/keys.ts'
+import type { Kind } from '../../kubernetes/kinds/kind.ts'
 import type { Store } from '../../kubernetes/store.ts'
-import type { KubeObject, Service } from '../../kubernetes/types.ts'
+import type { Service } from '../../kubernetes/types.ts'
 import type { MemoryFilesystem } from '../../machine/filesystem.ts'
 import { encodeUtf8 } from '../../text.ts'
 
@@ -12,12 +15,15 @@ import { encodeUtf8 } from '../../text.ts'
 export class EtcdStorage {
   readonly #store: Store
   readonly #services: ServiceAllocator
+  readonly keys: KeySpace
   /** The file that has what the store has. */
   #file: object | undefined
 
-  constructor(store: Store, services: ServiceAllocator) {
+  /** `kinds`: what the API server looks for, by which bytes are objects. */
+  constructor(store: Store, services: ServiceAllocator, kinds: () => Iterable<Kind>) {
     this.#store = store
     this.#services = services
+    this.keys = new KeySpace(store, kinds)
   }
 
   /** `fresh`: there has been none before. Says whose data it is, or why it is not opened. */
@@ -55,16 +61,28 @@ export class EtcdStorage {
   }
 
   now(member?: Member): Database {
-    return capture(this.#store, member)
+    return capture(this.#store, this.keys.plainKeys, member)
   }
 
-  /** A key is deleted: the object is gone, whoever holds on to it with a finalizer. */
-  remove(resource: string, { metadata: { namespace, name } }: KubeObject): void {
-    this.#store.remove(resource, namespace ?? '', name)
+  /** A key gets a value: what was there before. */
+  put(key: string, bytes: Uint8Array): KeyValue | undefined {
+    const { before, resource } = this.keys.put(key, bytes)
+    if (resource === 'services') this.#holdPorts()
+    return before
+  }
+
+  /** Keys are deleted: their objects are gone, whoever holds on to them with a finalizer. */
+  remove(range: KeyRange): KeyValue[] {
+    return this.keys.remove(range)
   }
 
   #load(database: Database): void {
     load(this.#store, database)
+    this.keys.restore(database.plain)
+    this.#holdPorts()
+  }
+
+  #holdPorts(): void {
     const services = this.#store.list('services', undefined) as readonly Service[]
     this.#services.holdPorts(services.flatMap(({ spec }) => [...(spec.ports ?? []).flatMap(({ nodePort }) => nodePort ?? []), spec.healthCheckNodePort ?? []].flat()))
   }

@@ -3,10 +3,11 @@ import { askUpstream, type UpstreamOutcome } from '../../../engine/programs/http
 import { hostnameError } from '../../../engine/programs/tls/secrets.ts'
 import { ALERTS } from '../../../engine/programs/tls/wire.ts'
 import { joinHostPort } from '../../../engine/network/address.ts'
-import { decodeUtf8, encodeUtf8 } from '../../../engine/text.ts'
+import { decodeUtf8, encodeUtf8, Utf8Decoder } from '../../../engine/text.ts'
 import type { FlagSet } from '../../kubectl/flags.ts'
 import { addressOf } from '../../nettools/names.ts'
-import { BAD_ARGUMENTS, EtcdError, zapJson } from './words.ts'
+import type { EtcdNotSimulated, EtcdRefused } from '../../../engine/programs/etcd/services.ts'
+import { BAD_ARGUMENTS, EtcdError, NotSimulated, zapJson } from './words.ts'
 
 /** How etcdctl reaches etcd: gRPC over TLS with a certificate (client/v3, grpc-go 1.71). */
 export interface Access {
@@ -78,17 +79,52 @@ export function* call(process: Process, access: Access, method: string, request:
 /** The same, for commands that end with an error when time is up. */
 export function* unary<T>(process: Process, access: Access, method: string, request: unknown, logger = 'etcd-client'): Task<T> {
   const answer = yield* call(process, access, method, request, access.timeout)
-  if ('body' in answer) return JSON.parse(decodeUtf8(answer.body)) as T
+  const said = 'body' in answer ? (JSON.parse(decodeUtf8(answer.body)) as T | EtcdRefused | EtcdNotSimulated) : undefined
+  if (typeof said === 'object' && said && 'notSimulated' in said) throw new NotSimulated(said.notSimulated)
+  const refused = typeof said === 'object' && said && 'refused' in said ? said.refused : 'last' in answer ? { code: 'DeadlineExceeded', message: `latest balancer error: last connection error: ${answer.last}` } : undefined
+  if (!refused) return said as T
   const [first = ''] = access.endpoints
   const target = `etcd-endpoints://0x${process.clock.random.fork(`etcdctl ${process.clock.now}`).hex(10)}/${first.replace(/^https?:\/\//, '')}`
   yield* process.printError(zapJson(process.clock.wall(), {
-    level: 'warn', logger, caller: 'v3@v3.5.21/retry_interceptor.go:63', msg: 'retrying of unary invoker failed', target, attempt: 0,
-    error: `rpc error: code = DeadlineExceeded desc = latest balancer error: last connection error: ${answer.last}`,
+    level: 'warn', logger, caller: 'v3@v3.5.21/retry_interceptor.go:63', msg: 'retrying of unary invoker failed', target, attempt: 0, error: `rpc error: code = ${refused.code} desc = ${refused.message}`,
   }))
-  throw new EtcdError('context deadline exceeded')
+  throw new EtcdError('last' in answer ? 'context deadline exceeded' : refused.message)
 }
 
-function* once(process: Process, { tls }: Access, endpoint: string, method: string, request: unknown, patience: number): Task<{ body: Uint8Array } | { last: string }> {
+/**
+ * A stream of answers, a line each, until the server ends it ('ended'), or, as often as the connection goes, for the next
+ * try ('lost').
+ */
+export function* stream<T>(process: Process, access: Access, method: string, request: unknown, each: (answer: T) => Task<void>): Task<'ended' | 'lost'> {
+  const lines = new Utf8Decoder()
+  const news = new Signal()
+  let waiting: T[] = []
+  let rest = ''
+  let outcome: { body: Uint8Array } | { last: string } | undefined
+  const [endpoint = ''] = access.endpoints
+  const calling = process.spawnThread((function* () {
+    outcome = yield* once(process, access, endpoint, method, request, Infinity, (data) => {
+      const parts = `${rest}${lines.push(data)}`.split('\n')
+      rest = parts.pop()!
+      waiting.push(...parts.map((line) => JSON.parse(line) as T))
+      news.notify()
+    })
+    news.notify()
+  })())
+  try {
+    for (;;) {
+      const batch = waiting
+      waiting = []
+      for (const answer of batch) yield* each(answer)
+      if (waiting.length === 0 && outcome) return 'body' in outcome ? 'ended' : 'lost'
+      if (waiting.length === 0) yield news.wait
+    }
+  } finally {
+    calling.kill()
+  }
+}
+
+function* once(process: Process, { tls }: Access, endpoint: string, method: string, request: unknown, patience: number, onBody?: (data: Uint8Array) => void): Task<{ body: Uint8Array } | { last: string }> {
   const [, scheme, six, four = '', port = '2379'] = /^(?:(https?):\/\/)?(?:\[([^\]]+)\]|([^:/]+))(?::(\d+))?\/?$/.exec(endpoint) ?? []
   const host = six ?? four
   const failed = (what: string): { last: string } => ({ last: `connection error: desc = ${JSON.stringify(what)}` })
@@ -103,7 +139,7 @@ function* once(process: Process, { tls }: Access, endpoint: string, method: stri
     return problem === undefined ? undefined : ALERTS.badCertificate
   }
   const outcome = yield* wait(process, {
-    address: resolved.address, port: Number(port), program: 'etcdctl', method: 'POST', bytes: new Uint8Array(0), connectTimeout: patience, readTimeout: patience,
+    address: resolved.address, port: Number(port), program: 'etcdctl', method: 'POST', bytes: new Uint8Array(0), connectTimeout: Math.min(patience, 20_000), readTimeout: patience, ...(onBody ? { onBody } : {}),
     http2: { target: `/etcdserverpb.${method}`, headers: [['host', place], ['content-type', 'application/grpc'], ['user-agent', 'grpc-go/1.71.1'], ['te', 'trailers']], body: encodeUtf8(JSON.stringify(request)) },
     ...(secured ? { tls: { ...(isValidIp(host) ? {} : { serverName: host }), alpn: ['h2'], verify, certificates: secured.own } } : {}),
   })

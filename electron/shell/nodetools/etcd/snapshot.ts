@@ -1,7 +1,7 @@
 import { encodeUtf8, sleep, type Process, type Task } from '../../../engine/cluster.ts'
 import { DATABASE, decodeDatabase, encodeDatabase, hashProblem, type Member, snapshotOf, statusOf, withoutHash } from '../../../engine/kubernetes/etcd/database.ts'
 import { goDuration } from '../../../engine/kubernetes/kubelet/go-duration.ts'
-import { clusterIdOf, memberIdOf } from '../../../engine/programs/etcd/server.ts'
+import { clusterIdOf, memberIdOf } from '../../../engine/programs/etcd/services.ts'
 import { decodeUtf8 } from '../../../engine/text.ts'
 import type { FlagSet } from '../../kubectl/flags.ts'
 import { accessOf, call } from './client.ts'

@@ -11,6 +11,9 @@ export class EtcdError extends Error {
 
 export class NotSimulated extends Error {}
 
+/** With 1, and without a word: what went wrong was said. */
+export class Ended extends Error {}
+
 export const BAD_ARGUMENTS = 128
 export const BAD_FEATURE = 4
 export const INTERRUPTED = 5
