@@ -5,7 +5,7 @@ import { ifReached } from '../kubernetes/controllers/reach.ts'
 import { microTimestamp } from '../kubernetes/human-duration.ts'
 import type { Draft } from '../kubernetes/rbac/default-objects.ts'
 import type { KubeObject } from '../kubernetes/types.ts'
-import { tried } from './system-namespaces.ts'
+import { tried } from '../kubernetes/post-start.ts'
 import { base32, sha256 } from '../sha256.ts'
 import { encodeUtf8 } from '../text.ts'
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { ClusterConfig } from '../config.ts'
+import type { ApiServer } from '../kubernetes/api-server.ts'
 import type { KubernetesClient } from '../kubernetes/client.ts'
 import type { Controller, ManagerOptions } from '../kubernetes/controllers/context.ts'
 import { startControllerManager } from '../kubernetes/controllers/index.ts'
@@ -9,13 +10,14 @@ import { LeaderElection } from '../kubernetes/leader-election.ts'
 import { Scheduler } from '../kubernetes/scheduler/scheduler.ts'
 import type { ControlPlane, ControlPlanePart, PartName } from '../programs/types.ts'
 import { renewApiServerLease } from './api-server-lease.ts'
-import { keepSystemNamespaces } from './system-namespaces.ts'
+import { runPostStartHooks } from './post-start-hooks.ts'
 import { commandsOf } from './control-plane.ts'
 
 /** What the parts of the control plane do to the cluster. */
 export interface PartsWorld {
   readonly clock: Clock
   readonly config: ClusterConfig
+  readonly server: ApiServer
   /** The way of the control plane's node to the API server. */
   readonly client: KubernetesClient
   /** The name of that node. */
@@ -74,17 +76,17 @@ export class ControlPlaneParts implements ControlPlane {
   }
 
   #begin(name: PartName, argv: readonly string[], onLost: () => void): ControlPlanePart {
-    const { clock, host, config, more, blockApi, unblockApi } = this.#world
+    const { clock, host, config, more, blockApi, unblockApi, door, server } = this.#world
     const own = asManager(this.#world.client, name)
     const client = name === 'kube-scheduler' ? patient(own) : own
     if (name === 'etcd' || name === 'kube-apiserver') {
       unblockApi(name)
       const lease = name === 'kube-apiserver' ? renewApiServerLease(clock, client, host, this.#apiServers++) : undefined
-      const namespaces = name === 'kube-apiserver' ? keepSystemNamespaces(clock, client) : undefined
+      const hooks = name === 'kube-apiserver' ? runPostStartHooks(clock, { server, works: () => door.isOpen, serviceCIDR: config.serviceCIDR, first: this.#apiServers === 1 }) : undefined
       return {
         stop: () => {
           lease?.stop()
-          namespaces?.stop()
+          hooks?.stop()
           blockApi(name)
         },
       }

@@ -29,12 +29,17 @@ export function kubeadmObjects(clock: Clock, config: ClusterConfig, controlPlane
     leases: [apiServerLease(controlPlane.name, clock.wall(), apiServerIdentity(clock, 0))],
     configmaps: [
       configMap('kube-public', 'cluster-info', { kubeconfig: clusterInfo(controlPlane.ip) }),
-      configMap('kube-system', 'extension-apiserver-authentication', AUTHORITIES),
+      publishedAuthorities(),
       configMap('kube-system', 'kubeadm-config', { ClusterConfiguration: clusterConfiguration(config) }),
       configMap('kube-system', 'kubelet-config', { kubelet: kubeletConfig(config) }),
     ],
     serviceaccounts: CONTROLLERS.map((name) => ({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace: 'kube-system' } })),
   }
+}
+
+/** What the API server publishes of its authorities. */
+export function publishedAuthorities(): Draft {
+  return configMap('kube-system', 'extension-apiserver-authentication', AUTHORITIES)
 }
 
 function configMap(namespace: string, name: string, data: Record<string, string>): Draft {

@@ -109,6 +109,7 @@ export class SimulatedCluster implements Cluster {
     const parts = new ControlPlaneParts({
       clock: this.clock,
       config,
+      server: this.client,
       client: local,
       host: controlPlane.name,
       more: () => this.loadBalancer && new ServiceController(this.clock, asManager(local, 'cloud-controller-manager'), this.loadBalancer),
@@ -222,7 +223,7 @@ export class SimulatedCluster implements Cluster {
     })
     this.#kubelets.set(node.name, kubelet)
     const facts = { config: this.config, role: node.role, apiServer: (this.config.nodes.find((n) => n.role === 'control-plane') ?? this.config.nodes[0]!).ip }
-    const view = (made.view = new NodeView(kubelet, this.#journal, facts, (name) => this.#network.createNamespace({ name, kind: 'pod' })))
+    const view = (made.view = new NodeView(kubelet, this.#journal, facts, (name) => this.#network.createNamespace({ name, kind: 'pod', loUp: false })))
     this.#nodes.set(node.name, new SimulatedNode(context, node, plugin, kubelet, view))
   }
 

@@ -16,7 +16,7 @@ import { SYSTEM_PRIORITIES } from './validation/policy.ts'
  */
 export const SYSTEM_NAMESPACES = ['default', 'kube-node-lease', 'kube-public', 'kube-system'] as const
 
-const BY_SERVER = { fieldManager: 'kube-apiserver' }
+export const BY_SERVER = { fieldManager: 'kube-apiserver' }
 const BY_MANAGER = { fieldManager: 'kube-controller-manager' }
 
 const ROOT_CA_NOTE =
@@ -29,6 +29,12 @@ export function bootstrap(server: ApiServer, serviceCIDR: readonly string[], add
   for (const name of SYSTEM_NAMESPACES) {
     server.create('namespaces', undefined, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }, BY_SERVER)
   }
+  kubernetesService(server, serviceCIDR)
+  if (address) publishAddress(server, address)
+}
+
+/** pkg/controlplane/controller/kubernetesservice. */
+export function kubernetesService(server: ApiServer, serviceCIDR: readonly string[]): void {
   const clusterIP = nthAddress(serviceCIDR[0]!, 1)
   // Its address is the first of the range and was never taken from it.
   const { allocate: _, ...service } = server.kind('services')
@@ -47,7 +53,6 @@ export function bootstrap(server: ApiServer, serviceCIDR: readonly string[], add
     },
   }
   createObject(server, service, 'default', made, {})
-  if (address) publishAddress(server, address)
 }
 
 /** Roles, priorities, and the range of Services: they have been there before anybody looks, and most are never looked at. */
@@ -60,34 +65,45 @@ function seed(server: ApiServer, serviceCIDR: readonly string[], more: Readonly<
     server.store.seed(resource, objects)
   }
   for (const [resource, drafts] of Object.entries(defaultRbac())) seedAll(resource, drafts)
-  const priorities = Object.entries(SYSTEM_PRIORITIES).map(([name, { value, description }]) => ({
-    apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name, generation: 1 }, value, description, preemptionPolicy: 'PreemptLowerPriority',
-  }))
-  seedAll('priorityclasses', priorities)
-  const ready = { lastTransitionTime: creationTimestamp, message: 'Kubernetes Service CIDR is ready', reason: '', status: 'True', type: 'Ready' }
-  const range = { metadata: { name: 'kubernetes', finalizers: ['networking.k8s.io/service-cidr-finalizer'] }, spec: { cidrs: [...serviceCIDR] }, status: { conditions: [ready] } }
-  const apiVersion = 'networking.k8s.io/v1'
-  seedAll('servicecidrs', [{ apiVersion, kind: 'ServiceCIDR', ...range } as Draft])
-  const name = nthAddress(serviceCIDR[0]!, 1)
-  const spec = { parentRef: { name: 'kubernetes', namespace: 'default', resource: 'services' } }
-  seedAll('ipaddresses', [{ apiVersion, kind: 'IPAddress', metadata: { name, labels: allocatedLabels(name) }, spec } as Draft])
+  seedAll('priorityclasses', systemPriorities())
+  for (const [resource, draft] of defaultRange(server, serviceCIDR)) seedAll(resource, [draft])
   for (const [resource, drafts] of Object.entries(more)) seedAll(resource, drafts)
   seedAll('apiservices', registered(server.resources(), server.clock.wall()) as Draft[])
 }
 
+export function systemPriorities(): Draft[] {
+  return Object.entries(SYSTEM_PRIORITIES).map(([name, { value, description }]) => ({
+    apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name, generation: 1 }, value, description, preemptionPolicy: 'PreemptLowerPriority',
+  }))
+}
+
+/** The range of Services, and that its first address is taken; by resource. */
+export function defaultRange(server: ApiServer, serviceCIDR: readonly string[]): [resource: string, draft: Draft][] {
+  const ready = { lastTransitionTime: timestamp(server.clock.wall()), message: 'Kubernetes Service CIDR is ready', reason: '', status: 'True', type: 'Ready' }
+  const range = { metadata: { name: 'kubernetes', finalizers: ['networking.k8s.io/service-cidr-finalizer'] }, spec: { cidrs: [...serviceCIDR] }, status: { conditions: [ready] } }
+  const apiVersion = 'networking.k8s.io/v1'
+  const name = nthAddress(serviceCIDR[0]!, 1)
+  const spec = { parentRef: { name: 'kubernetes', namespace: 'default', resource: 'services' } }
+  return [['servicecidrs', { apiVersion, kind: 'ServiceCIDR', ...range } as Draft], ['ipaddresses', { apiVersion, kind: 'IPAddress', metadata: { name, labels: allocatedLabels(name) }, spec } as Draft]]
+}
+
 /** pkg/controlplane/reconcilers: the API server itself says where it is. */
-function publishAddress(server: ApiServer, address: string): void {
+export function publishAddress(server: ApiServer, address: string, wanted: (resource: string) => boolean = () => true): void {
   const ports = [{ name: 'https', port: 6443, protocol: 'TCP' }]
-  server.create('endpoints', 'default', {
-    metadata: { name: 'kubernetes', labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
-    subsets: [{ addresses: [{ ip: address }], ports }],
-  }, BY_SERVER)
-  server.create('endpointslices', 'default', {
-    metadata: { name: 'kubernetes', labels: { 'kubernetes.io/service-name': 'kubernetes' } },
-    addressType: address.includes(':') ? 'IPv6' : 'IPv4',
-    endpoints: [{ addresses: [address], conditions: { ready: true } }],
-    ports,
-  }, BY_SERVER)
+  if (wanted('endpoints')) {
+    server.create('endpoints', 'default', {
+      metadata: { name: 'kubernetes', labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
+      subsets: [{ addresses: [{ ip: address }], ports }],
+    }, BY_SERVER)
+  }
+  if (wanted('endpointslices')) {
+    server.create('endpointslices', 'default', {
+      metadata: { name: 'kubernetes', labels: { 'kubernetes.io/service-name': 'kubernetes' } },
+      addressType: address.includes(':') ? 'IPv6' : 'IPv4',
+      endpoints: [{ addresses: [address], conditions: { ready: true } }],
+      ports,
+    }, BY_SERVER)
+  }
 }
 
 /** The two objects that every namespace has from its beginning; upstream leaves them to controllers. */

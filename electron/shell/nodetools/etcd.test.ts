@@ -104,6 +104,27 @@ it('a cluster of which everything was deleted in etcd is empty, and goes on', ()
   expect(run(on(`etcdctl ${ACCESS} del "" --prefix`)).output).toMatch(/^\d{3}\n$/)
   expect(run('kubectl get pods,nodes -A').output).toBe('No resources found\n')
   expect(run('sleep 120; kubectl get ns -o name; kubectl get nodes').output).toBe('namespace/default\nnamespace/kube-node-lease\nnamespace/kube-public\nnamespace/kube-system\nNo resources found\n')
+  // what the API server keeps up while it works, and what it makes when it starts
+  expect(run('kubectl get svc,endpointslices -o name; kubectl -n kube-system get cm extension-apiserver-authentication -o name; kubectl get servicecidrs').output).toMatch(/^service\/kubernetes\nendpointslice\.discovery\.k8s\.io\/kubernetes\nconfigmap\/extension-apiserver-authentication\nNAME +CIDRS +AGE\nkubernetes +10\.96\.0\.0\/12 +\S+\n$/)
+  // nobody may look at /livez any more, so that the kubelet has started it again
+  const roles = run('kubectl get clusterroles,clusterrolebindings,roles,rolebindings -A -o name').output
+  expect(roles).toContain('clusterrole.rbac.authorization.k8s.io/cluster-admin\n')
+  expect(roles).toContain('clusterrolebinding.rbac.authorization.k8s.io/system:node-proxier\n')
+  // kubeadm's own are not the API server's
+  expect(roles).not.toContain('kubeadm')
+  expect(run('kubectl get priorityclasses -o name').output).toBe('priorityclass.scheduling.k8s.io/system-cluster-critical\npriorityclass.scheduling.k8s.io/system-node-critical\n')
+})
+
+it('default roles and bindings get back what they have lost when the API server starts, unless they are told not to', () => {
+  const { run } = house({ nodes: 1 })
+  run('kubectl delete clusterrole view; kubectl patch clusterrole system:kube-scheduler --type=json -p \'[{"op":"remove","path":"/rules/0"}]\'; kubectl patch clusterrolebinding system:kube-scheduler --type=json -p \'[{"op":"replace","path":"/subjects","value":[{"kind":"User","name":"me","apiGroup":"rbac.authorization.k8s.io"}]}]\'')
+  run('kubectl annotate clusterrole system:basic-user rbac.authorization.kubernetes.io/autoupdate=false --overwrite; kubectl patch clusterrole system:basic-user --type=json -p \'[{"op":"replace","path":"/rules","value":[]}]\'')
+  expect(run('kubectl get clusterrole system:kube-scheduler -o jsonpath="{.rules[*].resources}"').output).not.toContain('"events"')
+  run(`${on('mv /etc/kubernetes/manifests/kube-apiserver.yaml /tmp')}; sleep 30; ${on('mv /tmp/kube-apiserver.yaml /etc/kubernetes/manifests')}; sleep 60`)
+  expect(run('kubectl get clusterrole view -o jsonpath="{.metadata.labels}"').output).toContain('"kubernetes.io/bootstrapping":"rbac-defaults"')
+  expect(run('kubectl get clusterrolebinding system:kube-scheduler -o jsonpath="{.subjects[*].name}"').output).toBe('me system:kube-scheduler')
+  expect(run('kubectl get clusterrole system:kube-scheduler -o jsonpath="{.rules[*].resources}"').output).toContain('"events"')
+  expect(run('kubectl get clusterrole system:basic-user -o jsonpath="{.rules}"').output).toBe('null')
 })
 
 it('snapshots that are none, and data directories that are not empty, are refused', () => {
