@@ -26,7 +26,7 @@ import { Wireguard } from './wireguard.ts'
 const FIRST_INODE = 4026531840
 const LATER_INODES = 4026532200
 
-interface NamespaceOptions { name: string; kind: NetworkNamespace['kind']; machine?: string; ipv6?: boolean }
+interface NamespaceOptions { name: string; kind: NetworkNamespace['kind']; machine?: string; ipv6?: boolean; loUp?: boolean }
 
 /** A network namespace that may be made later. Every Pod has one that nobody may ever look into. */
 export class Reservation {
@@ -101,6 +101,7 @@ export class Network {
       machine: options.machine ?? options.name,
       kind: options.kind,
       ipv6: options.ipv6 ?? this.#ipv6,
+      loUp: options.loUp ?? true,
       createLink: (network, link, spec) => this.createLink(network, link, spec),
       onDestroy: () => this.#namespaces.delete(id),
     })

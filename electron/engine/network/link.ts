@@ -176,6 +176,11 @@ export class Loopback extends BaseLink {
     return false
   }
 
+  /** It has its address from when it is set up (inetdev_event of net/ipv4/devinet.c). */
+  override stateChanged(): void {
+    if (this.up && this.addresses.every((a) => a.address.includes(':'))) this.namespace.addAddress(this.name, '127.0.0.1/8', { scope: 'host' })
+  }
+
   protected send(frame: Frame): void {
     // Connection tracking, marks and the trail stay with the packet; the sending socket does not (skb_orphan).
     if (frame.payload.kind === 'ip') frame.payload.meta.owner = undefined

@@ -45,6 +45,8 @@ export interface NamespaceOptions {
   kind: NetworkNamespace['kind']
   /** Whether it speaks IPv6 from the start; else net.ipv6.conf.all.disable_ipv6 is 1. */
   ipv6?: boolean
+  /** False: as the kernel makes it (unshare(2)), with everything down. */
+  loUp?: boolean
   createLink: (network: NetworkNamespace, name: string, spec: NewLink) => BaseLink
   /** Called when it has been destroyed. */
   onDestroy?: () => void
@@ -120,8 +122,7 @@ export class Namespace implements NetworkNamespace, StackHost {
     this.tcp = options.layers.tcp(this)
     this.#sockets = socketsOf(this)
     this.addLink(new Loopback(this, { name: 'lo', index: this.nextIndex(), mac: ZERO_MAC, mtu: 65536 }))
-    this.setUp('lo', true)
-    this.addAddress('lo', '127.0.0.1/8', { scope: 'host' })
+    if (options.loUp ?? true) this.setUp('lo', true)
   }
 
   get links(): Map<string, BaseLink> {

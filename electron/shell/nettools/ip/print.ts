@@ -82,7 +82,6 @@ export const queueLength = (link: Link): number => link.notes?.queue ?? (link.ki
 
 export function queueOf(link: Link): string {
   if (link.qdisc) return link.qdisc.kind
-  if (link.kind === 'loopback') return 'noqueue'
   return !link.up && !link.wasUp && link.kind !== 'nic' ? 'noop' : link.kind === 'nic' ? 'fq_codel' : 'noqueue'
 }
 
