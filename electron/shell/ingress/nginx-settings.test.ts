@@ -201,9 +201,9 @@ describe('ingress-nginx as its e2e tests have it', () => {
   })
 
   it('says which keys of its ConfigMap nothing heeds', () => {
-    settings({ 'use-gzip': 'true', 'worker-processes': '1' })
+    settings({ 'brotli-level': '4', 'worker-processes': '1' })
     const { output } = run('kubectl -n ingress-nginx logs deploy/ingress-nginx-controller')
-    expect(output).toContain('podhop: not simulated: use-gzip of ConfigMap ingress-nginx/ingress-nginx-controller (the default is)\n')
+    expect(output).toContain('podhop: not simulated: brotli-level of ConfigMap ingress-nginx/ingress-nginx-controller (the default is)\n')
     expect(output).not.toContain('worker-processes')
   })
 

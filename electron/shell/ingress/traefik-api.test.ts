@@ -100,10 +100,11 @@ describe("Traefik's API, and what it counts", () => {
     expect(get('nobody.example.com', '/get')).toBe('404 page not found\n')
   })
 
-  it('compress lets answers through as they are, and says so', () => {
+  it('compress lets small answers through as they are, and says which encodings nobody makes', () => {
     apply(route('small', 'small.example.com', 'compress: {}'))
-    expect(get('small.example.com', '/get', '-i')).toMatch(/^HTTP\/1\.1 200 OK\n[^]*\nVary: Accept-Encoding\n/)
-    expect(run('kubectl -n traefik logs deploy/traefik').output).toContain('podhop: not simulated: compress of Middleware default/small')
+    expect(get('small.example.com', '/get', '-i')).not.toContain('Vary')
+    expect(get('small.example.com', '/get', '-i --compressed')).toMatch(/^HTTP\/1\.1 200 OK\n[^]*\nVary: Accept-Encoding\n/)
+    expect(run('kubectl -n traefik logs deploy/traefik').output).toContain('podhop: not simulated: br and zstd in compress of Middleware default/small')
   })
 })
 

@@ -4,6 +4,7 @@ import { encodeUtf8 } from '../../text.ts'
 import type { Annotations } from './annotations.ts'
 import { DEFAULT_BACKEND, type Configuration, type Location, type Server } from './configuration.ts'
 import { proxySslLines } from './proxy-ssl.ts'
+import { GZIP_TYPES } from './settings.ts'
 import type { StreamService } from './streams.ts'
 
 /**
@@ -38,6 +39,7 @@ export function nginxConf(configuration: Configuration, around: Surroundings): s
     `client_header_buffer_size       ${of('client-header-buffer-size', '1k')};`, `client_header_timeout           ${of('client-header-timeout', 60)}s;`, `large_client_header_buffers     ${of('large-client-header-buffers', '4 8k')};`, `client_body_buffer_size         ${of('client-body-buffer-size', '8k')};`, `client_body_timeout             ${of('client-body-timeout', 60)}s;`, '',
     `underscores_in_headers          ${global.underscores ? 'on' : 'off'};`, `ignore_invalid_headers          ${global.keepsInvalid ? 'off' : 'on'};`, '', `limit_req_status                ${global.requestLimitCode};`, `limit_conn_status               ${global.connectionLimitCode};`, '',
     'include /etc/nginx/mime.types;', 'default_type text/html;', '', ...global.addHeaders.map(([name, value]) => `more_set_headers ${quoted(`${name}: ${value}`)};`),
+    ...(global.gzip.on ? ['gzip on;', `gzip_comp_level ${global.gzip.level};`, 'gzip_http_version 1.1;', `gzip_min_length ${global.gzip.minLength};`, `gzip_types ${of('gzip-types', GZIP_TYPES)};`, 'gzip_proxied any;', 'gzip_vary on;', ''] : []),
     ...(global.tokens ? ['server_tokens on;', ''] : ['server_tokens off;', 'more_clear_headers Server;', '']), 'uninitialized_variable_warn off;', '', `log_format upstreaminfo ${global.escape === 'default' ? '' : `escape=${global.escape} `}'${global.logFormat}';`, '',
     'map $request_uri $loggable {', ...global.quietPaths.map((path) => `${path} 0;`), 'default 1;', '}', '',
     global.logs ? 'access_log /var/log/nginx/access.log upstreaminfo  if=$loggable;' : 'access_log off;', `error_log  /var/log/nginx/error.log ${of('error-log-level', 'notice')};`, '',

@@ -12,6 +12,7 @@ import { normalize } from '../nginx/paths.ts'
 import { certificatePage, plainPage, reason, specialPage } from '../nginx/pages.ts'
 import { escapeUri, fitting, REPEATABLE, upstreamFailure } from '../nginx/failure.ts'
 import { clientOf } from '../nginx/real-ip.ts'
+import { compressed } from '../nginx/sending.ts'
 import { errorTime } from '../nginx/time.ts'
 import { accessLine, seconds, type Entry } from './access-log.ts'
 import { contains } from './annotations.ts'
@@ -83,7 +84,8 @@ export class Proxy {
     const held: { leave?: () => void } = {}
     this.load.requests++
     this.load.writing++
-    const finish = (response: HttpResponse, entry: Entry): void => {
+    const finish = (whole: HttpResponse, entry: Entry): void => {
+      const response = global.gzip.on ? compressed(request, whole, global.gzip) : whole
       held.leave?.()
       this.load.writing--
       for (const snippet of [known.snippet, global.snippet]) if (snippet) touched(response, snippet, (value) => expand(value, request, request.target))

@@ -1,6 +1,7 @@
 import type { ConfigMap } from '../../kubernetes/types.ts'
 import { own } from '../../own.ts'
 import type { Headers } from '../http/message.ts'
+import { NO_SENDING, type Gzip } from '../nginx/sending.ts'
 import type { Note } from './annotations.ts'
 import { externalAuthOf, type ExternalAuth } from './external-auth.ts'
 import { readSnippet, type Snippet } from './snippet.ts'
@@ -42,6 +43,8 @@ export interface Global {
   statusFor: readonly string[]
   /** server-tokens: the version is told. */
   tokens: boolean
+  /** use-gzip and its kin. */
+  gzip: Gzip
   /** location-snippet: of every place. */
   snippet: Snippet | undefined
   auth: ExternalAuth | undefined
@@ -51,12 +54,15 @@ export interface Global {
 
 const LOG_FORMAT = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length $upstream_response_time $upstream_status $req_id'
 
+/** gzip-types. */
+export const GZIP_TYPES = 'application/atom+xml application/javascript application/x-javascript application/json application/rss+xml application/vnd.ms-fontobject application/x-font-ttf application/x-web-app-manifest+json application/xhtml+xml application/xml font/opentype image/svg+xml image/x-icon text/css text/javascript text/plain text/x-component'
+
 const KEYS: ReadonlySet<string> = new Set([
   'use-forwarded-headers', 'use-proxy-protocol', 'enable-real-ip', 'forwarded-for-header', 'compute-full-forwarded-for', 'proxy-real-ip-cidr', 'hsts', 'hsts-max-age', 'hsts-include-subdomains', 'hsts-preload', 'http-redirect-code', 'limit-req-status-code',
   'limit-conn-status-code', 'custom-http-errors', 'add-headers', 'proxy-set-headers', 'hide-headers', 'block-cidrs', 'block-user-agents', 'block-referers', 'no-tls-redirect-locations', 'no-auth-locations', 'preserve-trailing-slash',
   'proxy-add-original-uri-header', 'disable-access-log', 'disable-http-access-log', 'skip-access-log-urls', 'log-format-upstream', 'global-auth-url', 'global-auth-method', 'global-auth-signin', 'global-auth-signin-redirect-param',
   'global-auth-response-headers', 'global-auth-request-redirect', 'global-auth-cache-key', 'global-auth-cache-duration', 'global-auth-always-set-cookie', 'enable-underscores-in-headers', 'ignore-invalid-headers', 'log-format-escape-json', 'log-format-escape-none', 'nginx-status-ipv4-whitelist',
-  'nginx-status-ipv6-whitelist', 'server-tokens', 'location-snippet', 'strict-validate-path-type', 'annotation-value-word-blocklist', 'global-allowed-response-headers', 'allow-snippet-annotations', 'annotations-risk-level',
+  'nginx-status-ipv6-whitelist', 'server-tokens', 'location-snippet', 'use-gzip', 'gzip-level', 'gzip-types', 'gzip-min-length', 'strict-validate-path-type', 'annotation-value-word-blocklist', 'global-allowed-response-headers', 'allow-snippet-annotations', 'annotations-risk-level',
 ])
 /** Change nothing that is to be seen here. */
 const HARMLESS: ReadonlySet<string> = new Set([
@@ -118,6 +124,7 @@ export function readGlobal(data: Readonly<Record<string, string>>, configMap: (n
     keepsInvalid: !is('ignore-invalid-headers', true),
     statusFor: [...(of('nginx-status-ipv4-whitelist') ? split(of('nginx-status-ipv4-whitelist')) : ['127.0.0.1']), ...(of('nginx-status-ipv6-whitelist') ? split(of('nginx-status-ipv6-whitelist')) : ['::1'])],
     tokens: is('server-tokens', false),
+    gzip: { on: is('use-gzip', false), types: new Set(['text/html', ...(of('gzip-types') || GZIP_TYPES).split(/\s+/)]), minLength: number('gzip-min-length', 256), level: Math.min(9, Math.max(1, number('gzip-level', 1))), vary: true, proxied: new Set(['any']), http10: NO_SENDING.gzip.http10 },
     snippet: snippetOf(of('location-snippet'), notes),
     auth: externalAuthOf(of, 'global-', ''),
     allowedHeaders: split(of('global-allowed-response-headers')),

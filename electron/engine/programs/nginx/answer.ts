@@ -20,6 +20,7 @@ import { expiresHeaders, withCharset } from './response-headers.ts'
 import { run } from './rewrite.ts'
 import type { Configuration, Location, Settings, VirtualServer } from './settings.ts'
 import { IDLE, statusPage, type Load } from './status.ts'
+import { compressed } from './sending.ts'
 import { substituted } from './sub-filter.ts'
 import { Variables } from './variables.ts'
 
@@ -361,7 +362,10 @@ export class Answerer {
 
   #done({ variables, settings, done, leave }: Turn, answer: HttpResponse, length: number): void {
     const { pairs } = settings.substitutions
-    const response = pairs.length > 0 ? substituted(variables.request, answer, settings.substitutions, (text) => variables.expand(text)) : answer
+    const { gzip, rate, after } = settings.sending
+    const whole = pairs.length > 0 ? substituted(variables.request, answer, settings.substitutions, (text) => variables.expand(text)) : answer
+    const smaller = gzip.on ? compressed(variables.request, whole, gzip) : whole
+    const response = rate > 0 ? { ...smaller, pace: { rate, after, since: variables.begun } } : smaller
     const sent = variables.request.method === 'HEAD' ? 0 : response === answer ? length : (response.body?.length ?? 0)
     variables.response = { status: response.status, sent, headers: response.headers }
     leave?.()

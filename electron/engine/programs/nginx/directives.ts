@@ -4,21 +4,21 @@ import type { Configuration, Listen } from './settings.ts'
 /** Directives that change nothing that a simulation shows: workers, buffers, caches of open files. */
 const HARMLESS = new Set([
   'user', 'worker_processes', 'error_log', 'pid', 'worker_connections', 'multi_accept', 'use', 'worker_rlimit_nofile', 'worker_shutdown_timeout', 'pcre_jit', 'sendfile', 'sendfile_max_chunk', 'tcp_nopush', 'tcp_nodelay',
-  'gzip', 'gzip_types', 'gzip_vary', 'gzip_min_length', 'gzip_comp_level', 'gzip_proxied', 'gzip_disable', 'gzip_buffers', 'gzip_http_version', 'types_hash_max_size', 'types_hash_bucket_size', 'server_names_hash_bucket_size', 'server_names_hash_max_size',
+  'gzip_disable', 'gzip_buffers', 'types_hash_max_size', 'types_hash_bucket_size', 'server_names_hash_bucket_size', 'server_names_hash_max_size',
   'variables_hash_max_size', 'variables_hash_bucket_size', 'map_hash_max_size', 'map_hash_bucket_size', 'client_body_buffer_size', 'client_header_buffer_size', 'large_client_header_buffers', 'client_body_timeout', 'client_header_timeout', 'send_timeout',
   'resolver_timeout', 'log_not_found', 'etag', 'keepalive_requests', 'open_file_cache', 'open_file_cache_valid', 'output_buffers', 'reset_timedout_connection', 'autoindex_localtime', 'aio', 'directio', 'env', 'client_body_temp_path', 'proxy_temp_path',
   'fastcgi_temp_path', 'uwsgi_temp_path', 'scgi_temp_path', 'ssl_protocols', 'ssl_ciphers', 'ssl_prefer_server_ciphers', 'ssl_session_cache', 'ssl_session_timeout', 'ssl_session_tickets', 'ssl_dhparam', 'ssl_ecdh_curve', 'limit_conn_log_level', 'limit_req_log_level',
 ])
 /** Known to nginx, not to Podhop (yet). */
 const KNOWN = new Set([
-  'fastcgi_pass', 'fastcgi_param', 'fastcgi_index', 'uwsgi_pass', 'scgi_pass', 'limit_rate', 'mail',
+  'fastcgi_pass', 'fastcgi_param', 'fastcgi_index', 'uwsgi_pass', 'scgi_pass', 'mail',
   'load_module', 'proxy_cache', 'proxy_cache_path', 'proxy_set_body', 'proxy_method', 'proxy_bind', 'proxy_cookie_path',
   'proxy_cookie_domain', 'proxy_pass_header', 'proxy_ssl_certificate', 'proxy_ssl_name', 'proxy_ssl_trusted_certificate', 'proxy_ignore_headers', 'proxy_store', 'ssl_crl', 'ssl_ocsp', 'ssl_stapling', 'dav_methods', 'random_index', 'memcached_pass', 'js_import', 'perl', 'if_modified_since', 'max_ranges', 'addition_types', 'merge_slashes', 'ignore_invalid_headers', 'charset_types', 'add_before_body', 'add_after_body', 'add_trailer', 'image_filter', 'secure_link', 'slice', 'ssi', 'userid', 'xslt_stylesheet',
 ])
 
 /** Accepted, and told of where it would be seen. */
 const TOLD = new Map<string, (args: readonly string[]) => string | undefined>([
-  ['gzip', ([value]) => (value === 'on' ? 'answers are sent as they are' : undefined)],
+  ['gzip_disable', () => 'browsers are all alike'],
   ['etag', ([value]) => (value === 'off' ? 'answers have an ETag' : undefined)],
   ['keepalive_requests', () => 'a connection may ask as often as it likes'],
   ['client_header_timeout', () => 'slow clients are waited for'],

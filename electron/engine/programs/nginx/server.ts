@@ -9,6 +9,7 @@ import { readLimit, readLimitZone } from './limit-req.ts'
 import { NO_REAL_IP, readRealIp } from './real-ip.ts'
 import { readExpires } from './response-headers.ts'
 import { pattern, readOperation, type Operation } from './rewrite.ts'
+import { NO_SENDING, readSending } from './sending.ts'
 import { LOG_LEVELS, type Configuration, type Location, type LogLevel, type Settings, type VirtualServer } from './settings.ts'
 import { readStream } from './stream-config.ts'
 import { NO_SUBSTITUTIONS } from './sub-filter.ts'
@@ -81,7 +82,7 @@ class Reader {
 
   http(http: Directive): void {
     const settings: Settings = {
-      root: '/etc/nginx/html', index: ['index.html'], operations: [], addHeaders: [], defaultType: 'text/plain', accessLogs: [{ to: ACCESS_LOG, format: COMBINED }], errorPages: new Map(), access: [], limits: [], limitStatus: 503, connectionLimits: [], connectionLimitStatus: 503, substitutions: NO_SUBSTITUTIONS, mirrors: [], mirrorsBody: true, maxBody: 1024 * 1024, internal: false, proxy: PROXY_DEFAULTS,
+      root: '/etc/nginx/html', index: ['index.html'], operations: [], addHeaders: [], defaultType: 'text/plain', accessLogs: [{ to: ACCESS_LOG, format: COMBINED }], errorPages: new Map(), access: [], limits: [], limitStatus: 503, connectionLimits: [], connectionLimitStatus: 503, substitutions: NO_SUBSTITUTIONS, sending: NO_SENDING, mirrors: [], mirrorsBody: true, maxBody: 1024 * 1024, internal: false, proxy: PROXY_DEFAULTS,
       autoindex: { on: false, exact: true, format: 'html' }, realIp: NO_REAL_IP, satisfyAny: false, redirects: { absolute: true, port: true, serverName: false },
     }
     const own: Own = {}
@@ -203,6 +204,11 @@ class Reader {
     const realIp = readRealIp(d, settings.realIp)
     if (realIp) {
       settings.realIp = realIp
+      return true
+    }
+    const sending = readSending(d, settings.sending)
+    if (sending) {
+      settings.sending = sending
       return true
     }
     const where = ` in ${d.file}:${d.line}`

@@ -9,6 +9,7 @@ import type { Limit, LimitZone } from './limit-req.ts'
 import type { RealIp } from './real-ip.ts'
 import type { Expires } from './response-headers.ts'
 import type { Operation } from './rewrite.ts'
+import type { Sending } from './sending.ts'
 import type { StreamConfiguration } from './stream-config.ts'
 import type { Substitutions } from './sub-filter.ts'
 import type { ProxyPass, ProxySettings, Upstream } from './upstream.ts'
@@ -45,6 +46,7 @@ export interface Settings {
   connectionLimits: ConnectionLimit[]
   connectionLimitStatus: number
   substitutions: Substitutions
+  sending: Sending
   /** Where each request goes a second time; nobody waits for those answers. */
   mirrors: readonly string[]
   mirrorsBody: boolean

@@ -53,6 +53,8 @@ export class Variables {
   readonly #version: string
   readonly #own = new Map<string, string>()
   readonly #startedAt: number
+  /** Of the wall, in ms. */
+  readonly begun: number
   #captures: readonly (string | undefined)[] = []
   #id: string | undefined
 
@@ -67,6 +69,7 @@ export class Variables {
     this.path = path
     this.args = uri.includes('?') ? uri.slice(uri.indexOf('?') + 1) : ''
     this.#startedAt = process.clock.now
+    this.begun = process.clock.wall()
   }
 
   set(name: string, value: string): void {

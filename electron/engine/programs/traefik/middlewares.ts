@@ -122,8 +122,8 @@ const KINDS: Readonly<Record<string, (settings: Record<string, unknown>, passing
     passing.wait += found.wait
     return undefined
   },
-  // what it answers is not made smaller: providers.ts says so
-  compress: (_, passing) => void passing.responseHeaders.push(['Vary', 'Accept-Encoding']),
+  // proxy.ts makes answers smaller on their way back
+  compress: () => undefined,
   contentType: () => undefined,
   passTLSClientCert: (settings, { request, requestHeaders }) => void requestHeaders.push(...clientCertHeaders(settings, request.tls?.chain ?? [])),
   retry: ({ attempts }, passing) => void (passing.tries = Math.max(1, Number(attempts ?? 1))),

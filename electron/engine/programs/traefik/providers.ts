@@ -1,3 +1,4 @@
+import { compressProblem, unmade } from './compress.ts'
 import { decodeBase64 } from '../../kubernetes/base64.ts'
 import { hex, sha256 } from '../../sha256.ts'
 import { decodeUtf8, encodeUtf8 } from '../../text.ts'
@@ -51,7 +52,15 @@ export function provide(picture: Picture): Dynamic {
     let settings = (spec[kind] ?? {}) as Record<string, unknown>
     const about = `${metadata.namespace}/${metadata.name}`
     const unknown = kind === 'headers' ? Object.keys(settings).filter((k) => !HEADER_FIELDS.has(k)) : kind === 'buffering' ? Object.keys(settings).filter((k) => k !== 'maxRequestBodyBytes') : kind === 'forwardAuth' ? Object.keys(settings).filter((k) => !FORWARD_AUTH_FIELDS.has(k)) : kind === 'retry' ? Object.keys(settings).filter((k) => k !== 'attempts' && k !== 'initialInterval') : []
-    if (kind === 'compress') dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: compress of Middleware ${about} (answers go as they are)` })
+    if (kind === 'compress') {
+      const wrong = compressProblem(settings)
+      // a router whose middleware could not be made is out of use
+      if (wrong !== undefined) {
+        dynamic.problems.push({ level: 'ERR', text: `${field('error', wrong)} entryPointName=web routerName=${about} ${field('middlewareName', `${metadata.namespace}-${metadata.name}@kubernetescrd`)}` })
+        continue
+      }
+      if (unmade(settings).length > 0) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: ${unmade(settings).join(' and ')} in compress of Middleware ${about} (answers go by gzip, or as they are)` })
+    }
     if (kind === 'circuitBreaker' && !parseExpression(String(settings['expression'] ?? ''))) {
       dynamic.problems.push({ level: 'ERR', text: `${field('error', `failed to parse expression ${JSON.stringify(settings['expression'] ?? '')}`)} ${field('middleware', metadata.name)} namespace=${metadata.namespace} providerName=kubernetescrd` })
       continue

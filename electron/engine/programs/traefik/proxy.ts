@@ -10,6 +10,7 @@ import type { Endpoint } from '../ingress-nginx/configuration.ts'
 import { accessTime } from '../nginx/time.ts'
 import { ALERTS } from '../tls/wire.ts'
 import { matchingName, verifyChain, type Certificate } from '../tls/x509.ts'
+import { shrunk } from './compress.ts'
 import { CircuitBreaker, parseExpression } from './circuit-breaker.ts'
 import { Buckets, period } from './guards.ts'
 import { askForward } from './forward-auth.ts'
@@ -93,6 +94,12 @@ export class Proxy {
     if (next?.kind === 'inFlightReq' || next?.kind === 'circuitBreaker') {
       const leave = next.kind === 'inFlightReq' ? this.#enters(next, router, request, turn) : this.#holds(next, router, turn)
       return leave && this.#pass(rest, router, dynamic, passing, followed(turn, leave))
+    }
+    if (next?.kind === 'compress') {
+      return this.#pass(rest, router, dynamic, passing, { ...turn, finish: (response, length, server) => {
+        const small = shrunk(next.settings, request, response, length)
+        turn.finish(small.response, small.length, server)
+      } })
     }
     if (next?.kind === 'errors') return this.#pass(rest, router, dynamic, passing, this.#caught(next, router, dynamic, passing, turn))
     if (!next) {

@@ -2,6 +2,7 @@ import { headerOf, HttpSyntaxError, ResponseParser, type Headers, type ResponseH
 import type { TcpStream } from '../stream.ts'
 import type { Http2Exchange } from './http2.ts'
 import { date } from './numbers.ts'
+import { decoderOf } from './encoding.ts'
 import { ended } from './tls.ts'
 import type { Asked, CurlError } from './transfer.ts'
 
@@ -46,6 +47,9 @@ export function* receive(asked: Asked, stream: TcpStream, deadline: number, star
   // of an answer in chunks: what came, as it came
   let coded: Uint8Array | undefined
   let before: Uint8Array = new Uint8Array(0)
+  // --compressed: nothing is written before all of it is there
+  let decode: ReturnType<typeof decoderOf>
+  let encoded: Uint8Array = new Uint8Array(0)
   const consentBy = clock.now + options.expectTimeout
   const started = clock.now
 
@@ -102,7 +106,9 @@ export function* receive(asked: Asked, stream: TcpStream, deadline: number, star
     }
     for (const chunk of chunks.splice(0)) {
       if (result.sizeDownload === 0 && !ignored) {
-        if (options.compressed && /^(x-)?(gzip|deflate|br|zstd)\b/.test(headerOf(head!.headers, 'content-encoding') ?? '')) return { code: 69, text: 'podhop: not simulated: curl --compressed with an answer that is compressed (use it without --compressed)' }
+        const decoder = options.compressed && !options.raw ? decoderOf(head!) : undefined
+        if (decoder && 'code' in decoder) return decoder
+        decode = decoder
         if (notMet(head!)) return { keep: false, again: false }
       }
       const refusal = yield* taken(chunk)
@@ -113,6 +119,11 @@ export function* receive(asked: Asked, stream: TcpStream, deadline: number, star
       const refusal = yield* after(lines)
       if (refusal) return refusal
     }
+  }
+  if (typeof decode === 'function' && encoded.length > 0) {
+    const plain = decode(encoded)
+    const refusal = 'code' in plain ? plain : yield* sink.body(plain)
+    if (refusal) return refusal
   }
   if (options.failWithBody && result.status >= 400) return { code: 22, text: `The requested URL returned error: ${result.status}` }
   const said = (headerOf(head!.headers, 'connection') ?? '').toLowerCase()
@@ -202,6 +213,10 @@ export function* receive(asked: Asked, stream: TcpStream, deadline: number, star
       result.sizeDownload += piece.length
       meter.received = result.sizeDownload
       if (meter.total < meter.received) meter.total = meter.received
+      if (decode) {
+        encoded = joined(encoded, piece)
+        continue
+      }
       const refusal = yield* sink.body(piece)
       if (refusal) return refusal
     }
