@@ -1,5 +1,4 @@
 import type { Hop, HopStage, Verdict } from '../../journey/types.ts'
-import { ipLength } from '../../network/packets.ts'
 import type { LinkVerdict } from '../../network/programs.ts'
 import type { Namespace } from '../../network/namespace.ts'
 import type { Cidr, Ip, IpPacket, Link, VxlanLink } from '../../network/types.ts'
@@ -12,6 +11,7 @@ import type { HostEndpoint } from './host-firewall.ts'
 import { L2Responder } from './l2-responder.ts'
 import { LbMap } from './lb-map.ts'
 import { FlowLog, worthReporting, type FlowVerdict, type ObservationPoint } from './hubble/flows.ts'
+import { MetricsMap } from './metrics-map.ts'
 import { ConntrackMap, Ipcache, NatMap, tupleOf, type CtEntry, type Endpoint } from './maps.ts'
 
 /** Marks of packets between programs and the proxy (bpf/lib/common.h: MARK_MAGIC_PROXY_INGRESS, _EGRESS). */
@@ -89,8 +89,7 @@ export class Datapath {
   dnsProxyRuns = false
   /** The highest number that an identity of the node's own ever had. */
   lastLocal = 0
-  /** "Policy denied" INGRESS → packets, bytes: cilium_metrics. */
-  readonly metrics = new Map<string, { packets: number; bytes: number }>()
+  readonly metrics = new MetricsMap()
   readonly #monitors = new Set<(event: MonitorEvent) => void>()
 
   constructor(context: NodeContext, options: { families: readonly NodeFamily[]; device: Link; host: Link; tunnels: boolean; replacesProxy: boolean }) {
@@ -203,12 +202,9 @@ export class Datapath {
   drop(packet: IpPacket, link: Link, reason: string, text: string, hop: DropText): LinkVerdict {
     const { recorder } = this.network
     const direction = hop.direction ?? 'INGRESS'
-    const key = `${reason}|${direction}`
-    const metric = this.metrics.get(key) ?? { packets: 0, bytes: 0 }
-    metric.packets++
-    metric.bytes += ipLength(packet)
-    this.metrics.set(key, metric)
-    if (this.monitored) this.tell('drop', hop.endpoint ?? 0, `xx drop (${reason}) flow ${flowText(packet)} to endpoint ${hop.endpoint ?? 0}, ifindex ${link.index}, file ${hop.endpoint !== undefined && hop.endpoint === this.self?.endpoint.id ? 'bpf_host.c' : 'bpf_lxc.c'}:0, , identity ${hop.identities ?? 'unknown->unknown'}: ${packetText(packet)}`)
+    const file = hop.endpoint !== undefined && hop.endpoint === this.self?.endpoint.id ? 'bpf_host.c' : 'bpf_lxc.c'
+    this.metrics.dropped(reason, direction, file, packet)
+    if (this.monitored) this.tell('drop', hop.endpoint ?? 0, `xx drop (${reason}) flow ${flowText(packet)} to endpoint ${hop.endpoint ?? 0}, ifindex ${link.index}, file ${file}:0, , identity ${hop.identities ?? 'unknown->unknown'}: ${packetText(packet)}`)
     if (this.flows.enabled) this.flows.packet(packet, { event: 'drop', what: reason, verdict: 'DROPPED', interface: link.name, direction: (hop.endpoint ?? 0) === 0 ? undefined : direction })
     if (packet.meta.trail) {
       recorder.fail(this.network, packet, hop.verdict ?? 'dropped', hop.explanation, {
@@ -237,6 +233,8 @@ export class Datapath {
 
   /** A packet on its way. Whether it is reported, as monitor-aggregation has it; `reply`: whether it is known to answer. */
   observe(packet: IpPacket, point: ObservationPoint, link: string | undefined, endpoint: Endpoint | undefined, entry?: CtEntry, reply?: boolean): boolean {
+    // what leaves by a device is counted there
+    if (point !== 'to-network' && point !== 'to-proxy') this.metrics.passed(point, packet)
     if ((!this.flows.enabled && !this.monitored) || (entry && !worthReporting(entry, packet, reply === true, this.now))) return false
     if (!this.flows.enabled) return true
     const outgoing = endpoint?.ips.includes(packet.source) ?? false

@@ -211,8 +211,17 @@ export function flagsText(frontend: Frontend): string {
   const flags: string[] = [frontend.type]
   if (frontend.localExternal && frontend.type !== 'ClusterIP') flags.push('Local')
   if (frontend.localInternal) flags.push('InternalLocal')
+  if (frontend.localExternal !== frontend.localInternal && frontend.type !== 'ClusterIP') flags.push('two-scopes')
   if (frontend.affinity !== undefined) flags.push('sessionAffinity')
   if (frontend.type === 'ClusterIP' || frontend.ip === '0.0.0.0' || frontend.ip === '::') flags.push('non-routable')
   if (frontend.sourceRanges.length > 0) flags.push('check source-range')
   return flags.join(', ')
+}
+
+/** loadbalancer.ServiceFlags as bits. */
+export function flagBits(frontend: Frontend): number {
+  const bits = { ExternalIPs: 1, NodePort: 2, HostPort: 8, LoadBalancer: 32, LocalRedirect: 256, ClusterIP: 0 }[frontend.type]
+  const text = flagsText(frontend).split(', ')
+  const bit = (flag: string, value: number): number => (text.includes(flag) ? value : 0)
+  return bits | bit('Local', 4) | bit('sessionAffinity', 16) | (text.includes('non-routable') ? 0 : 64) | bit('check source-range', 128) | bit('InternalLocal', 0x1000) | bit('two-scopes', 0x2000)
 }

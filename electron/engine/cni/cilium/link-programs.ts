@@ -139,6 +139,7 @@ export function fromOverlay(dp: Datapath): LinkProgram {
     run(frame, link) {
       const packet = frame.payload
       if (packet.kind === 'arp') return 'stolen'
+      dp.metrics.passed('from-overlay', packet)
       const source = packet.meta.tunnel?.id ?? WORLD
       dp.hop(packet, { stage: 'receive', interface: link.name, text: `The program cil_from_overlay on ${link.name} knows from the tunnel's number who has sent the packet: ${dp.nameOf(source)}.`, explanation: 'cilium-from-overlay' })
       if (dp.replacesProxy) {
@@ -167,6 +168,7 @@ export function fromNetdev(dp: Datapath): LinkProgram {
     run(frame, link) {
       const packet = frame.payload
       if (packet.kind === 'arp') return dp.l2.answer(frame, packet, link)
+      dp.metrics.passed('from-network', packet)
       if (frame.destination !== link.mac || !handles(dp, packet)) return 'pass'
       const source = dp.identityAt(packet.source)
       if (isTunnel(packet)) return hostIngress(dp, packet, link, source) ?? 'pass'
@@ -190,10 +192,15 @@ export function toNetdev(dp: Datapath): LinkProgram {
     name: 'cil_to_netdev',
     run(frame, link) {
       const packet = frame.payload
-      if (packet.kind === 'arp' || isTunnel(packet) || !handles(dp, packet)) return 'pass'
+      if (packet.kind === 'arp') return 'pass'
+      if (isTunnel(packet) || !handles(dp, packet)) {
+        dp.metrics.passed('to-network', packet)
+        return 'pass'
+      }
       if (isProxyMark(packet.meta.mark)) rememberProxied(dp, packet)
       const refused = hostEgress(dp, packet, link)
       if (refused) return refused
+      dp.metrics.passed('to-network', packet)
       if (dp.replacesProxy && undoServiceOfHost(dp, packet, link)) return 'pass'
       const gateway = dp.egress && toEgressGateway(dp, frame, packet, link)
       if (gateway) return gateway

@@ -1,25 +1,32 @@
 import { byName } from '../../../own.ts'
 import { labelLines } from '../identity.ts'
 import { joinHostPort } from '../../../network/address.ts'
-import { addressText, anyAddress, flagsText } from '../lb-map.ts'
+import { anyAddress } from '../lb-map.ts'
 import { gatewayText } from '../egress-gateway.ts'
 import { protocolText, type CtEntry, type Tuple } from '../maps.ts'
 import type { Datapath } from '../datapath.ts'
 import type { PolicyRow } from '../policy-map.ts'
 import { endpointsOf } from './endpoint.ts'
+import { LB_TABLES, loadBalancing } from './load-balancing.ts'
 import { columns, CommandError, notSimulated, words, type Command, type CommandContext } from './context.ts'
 
 /** `cilium-dbg bpf …`: the maps as they are (cilium-dbg/cmd/bpf_*.go of v1.17). */
 export const bpf: Command = (context, args) => {
-  const { words: [map, verb, ...rest] } = words(args, ['--all', '-n', '--numeric'], 'bpf')
+  const { words: [map, asked, ...rest], flags, values } = words(args, ['--all', '-n', '--numeric', '-o=', '--output=', ...LB_TABLES], 'bpf')
+  const verb = asked === 'ls' ? 'list' : asked
   const key = `${map ?? ''} ${verb ?? 'list'}`
   const command = MAPS[key]
   if (!command) throw notSimulated(`cilium-dbg bpf ${[map, verb].filter(Boolean).join(' ')}`, `use bpf ${Object.keys(MAPS).join(', bpf ')}`)
-  return command(context, [...rest, ...args.filter((a) => a === '--all')])
+  const output = values.get('-o') ?? values.get('--output')
+  const unheeded = [...flags].find((flag) => (LB_TABLES as readonly string[]).includes(flag) && key !== 'lb list')
+  if (unheeded !== undefined) throw new CommandError(`Error: unknown flag: ${unheeded}`)
+  if (output !== undefined && (output !== 'json' || !['lb list', 'metrics list'].includes(key))) throw notSimulated(`cilium-dbg bpf ${key} -o ${output}`, 'use the table, or -o json with bpf lb list and bpf metrics list')
+  return command(context, [...rest, ...flags, ...(output === undefined ? [] : [output])])
 }
 
 const MAPS: Readonly<Record<string, Command>> = byName({
-  'lb list': ({ datapath }) => loadBalancing(datapath),
+  'lb list': loadBalancing,
+  'metrics list': metrics,
   'ipcache list': ({ datapath }) => ipcache(datapath),
   'ipcache get': ({ datapath }, [ip]) => {
     if (ip === undefined) throw new CommandError('Error: accepts 1 arg(s), received 0')
@@ -31,7 +38,19 @@ const MAPS: Readonly<Record<string, Command>> = byName({
     if (which !== 'global') throw which === undefined ? new CommandError('Error: Missing argument (either "global" or endpoint ID)') : notSimulated(`cilium-dbg bpf ct list ${which}`, 'use "global": all endpoints share one map')
     return datapath.conntrack.list().map((entry) => `${connection(datapath, entry)}\n`).join('')
   },
+  'ct flush': ({ datapath }, [which]) => {
+    if (which !== 'global') throw which === undefined ? new CommandError('Error: Missing argument (either "global" or endpoint ID)') : notSimulated(`cilium-dbg bpf ct flush ${which}`, 'use "global": all endpoints share one map')
+    const maps = datapath.families.flatMap(({ version }) => [true, false].map((tcp) => ({ version, tcp, entries: datapath.conntrack.list().filter(({ tuple }) => (tuple.protocol === 'tcp') === tcp && tuple.source.includes(':') === (version === 6)).length })))
+    datapath.conntrack.removeIf(() => true)
+    return maps.map(({ version, tcp, entries }) => `Flushed ${entries} entries from /sys/fs/bpf/tc/globals/cilium_ct${tcp ? '' : '_any'}${version}_global\n`).join('')
+  },
   'nat list': ({ datapath }) => nat(datapath),
+  'nat flush': ({ datapath }) => {
+    const maps = datapath.families.map(({ version }) => ({ version, entries: datapath.nat.list().filter(({ original }) => original.source.includes(':') === (version === 6)).length }))
+    datapath.nat.collect(() => false)
+    // each translation is there once a direction
+    return maps.map(({ version, entries }) => `Flushed ${2 * entries} entries from /sys/fs/bpf/tc/globals/cilium_snat_v${version}_external\n`).join('')
+  },
   'endpoint list': ({ datapath }) => endpointMap(datapath),
   'egress list': ({ datapath: { egress } }) => {
     const rows = (egress?.list() ?? []).map(({ source, destination, egressIp, gateway }) => [source, destination, egressIp, gatewayText(gateway)])
@@ -41,23 +60,19 @@ const MAPS: Readonly<Record<string, Command>> = byName({
   'tunnel list': ({ datapath }) => tunnels(datapath),
 })
 
-function loadBalancing({ lb }: Datapath): string {
-  const rows: string[][] = [['SERVICE ADDRESS', 'BACKEND ADDRESS (REVNAT_ID) (SLOT)', '']]
-  for (const frontend of lb.shown().sort((a, b) => (addressText(a) < addressText(b) ? -1 : 1))) {
-    const scopes = frontend.internal ? ([['', frontend.backends], ['/i', frontend.internal]] as const) : ([['', frontend.backends]] as const)
-    for (const [scope, backends] of scopes) {
-      const name = `${addressText(frontend)}${scope}`
-      rows.push([`${name} (0)`, `${joinHostPort(anyAddress(frontend.ip.includes(':') ? 6 : 4), 0)} (${frontend.id}) (0) [${flagsText(frontend)}]`, ''])
-      backends.forEach((backend, i) => rows.push([`${name} (${i + 1})`, `${addressText(backend)} (${frontend.id}) (${i + 1})`, '']))
-    }
-  }
-  return columns(rows)
-}
-
 function ipcache(dp: Datapath): string {
   const rows = dp.ipcache.list().map(([prefix, { identity, tunnel }]) => [prefix, `identity=${identity} encryptkey=0 tunnelendpoint=${tunnel ?? '0.0.0.0'} flags=${tunnel === undefined ? '<none>' : 'hastunnel'}`, ''])
   for (const { version } of dp.families) rows.push([`${anyAddress(version)}/0`, `identity=${dp.worldOf(anyAddress(version))} encryptkey=0 tunnelendpoint=0.0.0.0 flags=<none>`, ''])
   return columns([['IP PREFIX/ADDRESS', 'IDENTITY', ''], ...rows.sort((a, b) => (a[0]! < b[0]! ? -1 : 1))])
+}
+
+/** bpf_metrics_list.go */
+function metrics({ datapath }: CommandContext, args: readonly string[]): string {
+  const rows = datapath.metrics.list()
+  if (rows.length === 0) throw new CommandError('No entries found.', 0)
+  if (args.includes('json')) return `${JSON.stringify(rows.map(({ reason, direction, packets, bytes, file }) => ({ reason, direction: direction.toLowerCase(), packets, bytes, line: 0, file })), null, 2)}\n`
+  const cells = rows.map(({ reason, direction, packets, bytes, file }) => [reason, direction, String(packets), String(bytes), '0', file])
+  return columns([['REASON', 'DIRECTION', 'PACKETS', 'BYTES', 'LINE', 'FILE'], ...cells.sort((a, b) => (a.join('\0') < b.join('\0') ? -1 : 1))])
 }
 
 function policyGet({ datapath }: CommandContext, args: readonly string[]): string {

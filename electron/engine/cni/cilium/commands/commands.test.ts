@@ -103,3 +103,42 @@ it('groups explain themselves, and one Service can be asked for', () => {
   expect(run('service', 'get', '999')).toContain("Cannot get service '999': [GET /service/{id}][404] getServiceIdNotFound")
   expect(run('encrypt', 'status')).toBe(`Encryption: ${'Disabled'.padEnd(26)}\n`)
 })
+
+it('counts what passes and what is dropped, as the map cilium_metrics', () => {
+  interface Row { reason: string; direction: string; packets: number; bytes: number; file: string }
+  const counted = (): Map<string, number> => new Map((JSON.parse(run('bpf', 'metrics', 'list', '-o', 'json')) as Row[]).map((r) => [`${r.reason} ${r.direction} ${r.file}`, r.packets]))
+  const more = (ask: () => void): string[] => {
+    const before = counted()
+    ask()
+    return [...counted()].filter(([key, n]) => n > (before.get(key) ?? 0) && !/from-network|bpf_host/.test(key)).map(([key]) => key).sort()
+  }
+  const client = w.cluster.podNetwork('default', 'client')!
+  w.pod('open', 'worker-1', { app: 'open' })
+  expect(more(() => w.connect(client, w.ip('open'), 80))).toEqual(['Interface ingress bpf_overlay.c', 'Success egress encap.h', 'Success ingress bpf_lxc.c'])
+  w.cluster.client.create('ciliumnetworkpolicies.cilium.io', 'default', { apiVersion: 'cilium.io/v2', kind: 'CiliumNetworkPolicy', metadata: { name: 'shut' }, spec: { endpointSelector: { matchLabels: { app: 'open' } }, ingress: [{}] } } as unknown as KubeObject)
+  w.cluster.settle()
+  w.cluster.clock.runFor(20)
+  expect(more(() => w.connect(client, w.ip('open'), 80))).toEqual(['Interface ingress bpf_overlay.c', 'Policy denied ingress bpf_lxc.c'])
+  const lines = run('bpf', 'metrics', 'list').split('\n')
+  expect(lines[0]).toMatch(/^REASON +DIRECTION +PACKETS +BYTES +LINE +FILE$/)
+  expect(lines.slice(1, -1)).toEqual([...lines.slice(1, -1)].sort())
+})
+
+it('tells the maps of Services one by one, and what the agent has of each map', () => {
+  const { clusterIP } = w.cluster.client.get<Service>('services', 'default', 'web').spec
+  const id = /^(\d+) /.exec(run('service', 'list').split('\n').find((line) => line.includes(`${clusterIP}:80`))!)![1]!
+  expect(run('bpf', 'lb', 'list', '--revnat')).toMatch(new RegExp(`^${id} +${clusterIP}:80 *$`, 'm'))
+  expect(run('bpf', 'lb', 'list', '--frontends')).toMatch(new RegExp(`^${clusterIP}:80/TCP \\(0\\) +0 1\\[0\\] \\(${id}\\) \\[0x0 0x0\\] *$`, 'm'))
+  const backend = new RegExp(`^(\\d+) +TCP://${w.ip('web')}:80 *$`, 'm').exec(run('bpf', 'lb', 'list', '--backends'))![1]!
+  expect(run('bpf', 'lb', 'list', '--frontends')).toMatch(new RegExp(`^${clusterIP}:80/TCP \\(1\\) +${backend} 0\\[0\\] \\(${id}\\) `, 'm'))
+  expect(run('bpf', 'lb', 'list', '--source-ranges')).toMatch(/^SOURCE RANGE \(REVNAT_ID\) *\n$/)
+  expect(run('map', 'get', 'cilium_lb4_backends_v3')).toMatch(new RegExp(`^${backend} +TCP://${w.ip('web')}:80 +sync +$`, 'm'))
+  expect(run('map', 'list')).toMatch(/^Name +Num entries +Num errors +Cache enabled\n(?:.*\n)*cilium_ct4_global +0 +0 +false\n/)
+  expect(run('map', 'get', 'cilium_metrics')).toBe('Cache is disabled\n\n')
+  expect(run('map', 'get', 'nothing')).toBe('Error: [GET /map/{name}][404] getMapNameNotFound \n')
+  w.connect(w.cluster.podNetwork('default', 'client')!, w.ip('web'), 80)
+  expect(run('bpf', 'ct', 'flush', 'global')).toMatch(/^Flushed [1-9]\d* entries from \/sys\/fs\/bpf\/tc\/globals\/cilium_ct4_global\n/)
+  expect(run('bpf', 'ct', 'list', 'global').includes(w.ip('client'))).toBe(false)
+  const nodes = JSON.parse(run('node', 'list', '-o', 'json')) as { name: string; 'primary-address': { ipv4: { ip: string } } }[]
+  expect(nodes.map((n) => [n.name, n['primary-address'].ipv4.ip])).toEqual([['default/control-plane', '172.18.0.2'], ['default/worker-1', '172.18.0.3'], ['default/worker-2', '172.18.0.4']])
+})

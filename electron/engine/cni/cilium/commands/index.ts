@@ -10,6 +10,7 @@ import { fqdn } from './fqdn.ts'
 import { endpoints } from './endpoint.ts'
 import { identities, ipList, nodeList, policy, services as serviceCommand } from './lists.ts'
 import { commandsOf, helpOf } from './help.ts'
+import { map } from './maps.ts'
 import { monitor } from './monitor.ts'
 import { status } from './status.ts'
 
@@ -27,7 +28,7 @@ const shell: Command = ({ datapath }, args) => {
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = byName({
-  status, encrypt, endpoint: endpoints, identity: identities, service: serviceCommand, node: nodeList, policy, bgp, bpf, ip: ipList, fqdn, shell,
+  status, encrypt, endpoint: endpoints, identity: identities, service: serviceCommand, node: nodeList, policy, bgp, bpf, ip: ipList, fqdn, map, shell,
 })
 
 /** The help that is asked for: a group without a command of it, `help …`, or --help anywhere. */
@@ -46,7 +47,7 @@ function askedHelp(args: readonly string[]): string | undefined {
 }
 
 /** What real `cilium-dbg` has besides. */
-const OTHERS = ['build-config', 'cgroups', 'cleanup', 'completion', 'config', 'debuginfo', 'envoy', 'features', 'kvstore', 'lrp', 'map', 'metrics', 'nodeid', 'post-uninstall-cleanup', 'preflight', 'prefilter', 'recorder', 'statedb', 'troubleshoot', 'bpf', 'loadinfo']
+const OTHERS = ['build-config', 'cgroups', 'cleanup', 'completion', 'config', 'debuginfo', 'envoy', 'features', 'kvstore', 'lrp', 'metrics', 'nodeid', 'post-uninstall-cleanup', 'preflight', 'prefilter', 'recorder', 'statedb', 'troubleshoot', 'bpf', 'loadinfo']
 
 /** `cilium-dbg` in the agent's container: it reads the agent's state and the node's maps. */
 export function ciliumCommand(services: SystemServices): Program {

@@ -68,8 +68,17 @@ function serviceModel({ id, ip, port, protocol, type, service, backends, interna
 }
 
 export const nodeList: Command = ({ agent }, args) => {
-  if (verb(args, 'node', ['list']).json) throw notSimulated('cilium-dbg node list -o json', 'use the table')
-  const rows = [...agent.nodes.values()].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)).map((node) => {
+  const nodes = [...agent.nodes.values()].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
+  if (verb(args, 'node', ['list']).json) {
+    // models.NodeElement
+    const of = (ip: string, cidr: string): object => (ip === '' ? {} : { 'alloc-range': cidr, enabled: true, ip })
+    return `${JSON.stringify(nodes.map(({ metadata: { name }, spec }) => {
+      const ips = (spec?.addresses ?? []).filter((a) => a.type === 'InternalIP').map((a) => a.ip)
+      const cidrs = spec?.ipam?.podCIDRs ?? []
+      return { name: `default/${name}`, 'primary-address': { ipv4: of(ipOf(ips, 4), ipOf(cidrs, 4)), ipv6: of(ipOf(ips, 6), ipOf(cidrs, 6)) }, source: name === agent.context.name ? 'local' : 'custom-resource' }
+    }), null, 2)}\n`
+  }
+  const rows = nodes.map((node) => {
     const ips = (node.spec?.addresses ?? []).filter((a) => a.type === 'InternalIP').map((a) => a.ip)
     const cidrs = node.spec?.ipam?.podCIDRs ?? []
     return [`default/${node.metadata.name}${node.metadata.name === agent.context.name ? ' (localhost)' : ''}`, ipOf(ips, 4), ipOf(cidrs, 4), ipOf(ips, 6), ipOf(cidrs, 6), node.metadata.name === agent.context.name ? 'local' : 'custom-resource', '']
@@ -78,8 +87,12 @@ export const nodeList: Command = ({ agent }, args) => {
 }
 
 export const ipList: Command = ({ datapath }, args) => {
-  if (verb(args, 'ip', ['list'], ['-n', '--numeric', '-v', '--verbose']).json) throw notSimulated('cilium-dbg ip list -o json', 'use the table')
-  const rows = datapath.ipcache.list().sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([prefix, { identity }]) => labelLines(datapath.identity(identity).labels).map((label, i) => [i === 0 ? prefix : '', label, i === 0 ? 'k8s' : '', '']))
+  const { json, flags } = verb(args, 'ip', ['list'], ['-n', '--numeric', '-v', '--verbose'])
+  const entries = datapath.ipcache.list().sort(([a], [b]) => (a < b ? -1 : 1))
+  // models.IPListEntry
+  if (json) return `${JSON.stringify(entries.map(([cidr, { identity, tunnel }]) => ({ cidr, encryptKey: 0, ...(tunnel === undefined ? {} : { hostIP: tunnel }), identity, metadata: { source: 'k8s' } })), null, 2)}\n`
+  if (flags.has('-n') || flags.has('--numeric')) return columns([['IP', 'IDENTITY', 'SOURCE', ''], ...entries.map(([prefix, { identity }]) => [prefix, String(identity), 'k8s', ''])])
+  const rows = entries.flatMap(([prefix, { identity }]) => labelLines(datapath.identity(identity).labels).map((label, i) => [i === 0 ? prefix : '', label, i === 0 ? 'k8s' : '', '']))
   return columns([['IP', 'IDENTITY', 'SOURCE', ''], ...rows])
 }
 
