@@ -131,9 +131,13 @@ function awsVpc(path: string, program: string, size: number): ImageContent {
   return { ...base, size, programs: { ...base.programs, ...tools, [path]: program, '/app/grpc-health-probe': 'aws-grpc-health-probe' }, entrypoint: [path] }
 }
 
+const COREDNS: ImageContent = { size: 20_939_036, directories: [...DISTROLESS, '/etc/coredns'], programs: { '/coredns': 'coredns' }, entrypoint: ['/coredns'], exposedPorts: ['53/tcp', '53/udp'] }
+
 export const systemRepositories: readonly Repository[] = [
   { name: 'registry.k8s.io/pause', tag: versioned(([major]) => major === 3, { size: 318_731, programs: { '/pause': 'pause' }, directories: DISTROLESS, entrypoint: ['/pause'], user: { uid: 65535, gid: 65535, name: '65535' } }) },
-  { name: 'registry.k8s.io/coredns/coredns', tag: versioned(([major]) => major === 1, { size: 20_939_036, directories: [...DISTROLESS, '/etc/coredns'], programs: { '/coredns': 'coredns' }, entrypoint: ['/coredns'], exposedPorts: ['53/tcp', '53/udp'] }) },
+  { name: 'registry.k8s.io/coredns/coredns', tag: versioned(([major]) => major === 1, COREDNS) },
+  // there the tags have no v
+  { name: 'docker.io/coredns/coredns', tag: (tag) => (tag === 'latest' ? COREDNS : /^\d/.test(tag) ? versioned(([major]) => major === 1, COREDNS)(tag) : undefined) },
   { name: 'registry.k8s.io/dns/k8s-dns-node-cache', tag: versioned(([major]) => major === 1, { size: 36_417_226, directories: DISTROLESS, programs: { '/node-cache': 'node-cache', '/usr/sbin/iptables': 'iptables', '/usr/sbin/iptables-save': 'iptables-save' }, entrypoint: ['/node-cache'], exposedPorts: ['53/tcp', '53/udp'] }) },
   { name: 'registry.k8s.io/kube-proxy', tag: versioned(isRelease, { size: 31_891_685, directories: DISTROLESS, programs: { '/usr/local/bin/kube-proxy': 'kube-proxy', '/usr/sbin/iptables': 'iptables', '/usr/sbin/iptables-save': 'iptables-save', '/usr/sbin/nft': 'nft' }, entrypoint: ['/usr/local/bin/kube-proxy'] }) },
   { name: 'registry.k8s.io/cpa/cluster-proportional-autoscaler', tag: versioned(([major, minor]) => major === 1 && minor === 8, { size: 15_209_393, directories: DISTROLESS, programs: { '/cluster-proportional-autoscaler': 'cluster-proportional-autoscaler' }, entrypoint: ['/cluster-proportional-autoscaler'], user: { uid: 65534, gid: 0, name: 'nobody' } }) },
