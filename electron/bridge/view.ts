@@ -124,7 +124,7 @@ export interface NodeView {
   interfaces: Record<string, InterfaceView>
 }
 
-export interface InterfaceView { name: string; kind: 'nic' | 'bridge' | 'vxlan' | 'loopback' | 'veth' | 'dummy' | 'ipip' | 'geneve' | 'wireguard' | 'openvswitch'; addresses: string[]; mac: string; mtu: number; up: boolean }
+export interface InterfaceView { name: string; kind: 'nic' | 'bridge' | 'vxlan' | 'loopback' | 'veth' | 'dummy' | 'ipip' | 'geneve' | 'wireguard' | 'openvswitch' | 'vlan' | 'macvlan' | 'ipvlan' | 'bond'; addresses: string[]; mac: string; mtu: number; up: boolean }
 
 export interface PodView {
   namespace: string

@@ -8,7 +8,7 @@ import { frameLength } from '../../electron/engine/network/packets.ts'
 import { encodeFrame } from '../../electron/engine/network/wire/frame.ts'
 import { encodePcap } from '../../electron/engine/network/wire/pcap.ts'
 import { compileFilter } from '../../electron/shell/nettools/tcpdump/filter.ts'
-import { filterText, frames } from '../../electron/shell/nettools/tcpdump/filters.samples.ts'
+import { filterText, frames, vlanFilterText } from '../../electron/shell/nettools/tcpdump/filters.samples.ts'
 
 /** libpcap as referee: tcpdump reads the same packets through the same filters. */
 function works(): boolean {
@@ -30,7 +30,7 @@ describe.skipIf(!available)('libpcap agrees', () => {
       const path = join(folder, 'packets.pcap')
       // the time tells which packet it is
       writeFileSync(path, encodePcap(packets.map((frame, i) => ({ at: (i + 1) * 1000, frame }))))
-      for (const text of fc.sample(filterText, { numRuns: runs, seed: 11 })) {
+      for (const text of [...fc.sample(filterText, { numRuns: runs, seed: 11 }), ...fc.sample(vlanFilterText, { numRuns: runs, seed: 12 })]) {
         const real = spawnSync('tcpdump', ['-ntt', '-r', path, text], { encoding: 'utf8' })
         // it also sees that an expression can never be true, and then does not begin
         if (real.status !== 0 && !real.stderr.includes('expression rejects all packets')) throw new Error(`${text}: ${real.stderr}`)

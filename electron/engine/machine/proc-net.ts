@@ -90,9 +90,9 @@ export const SYS_NET: Readonly<Record<string, (link: Link) => string>> = {
   carrier: (l) => (l.carrier ? '1' : '0'),
   flags: (l) => `0x${flags(l).toString(16)}`,
   ifindex: (l) => String(l.index),
-  iflink: (l) => String(l.peer?.index ?? l.index),
+  iflink: (l) => String((l.peer ?? l.lower)?.index ?? l.index),
   mtu: (l) => String(l.mtu),
-  operstate: (l) => (['loopback', 'vxlan', 'dummy', 'ipip', 'geneve', 'wireguard'].includes(l.kind) && l.up ? 'unknown' : !l.up ? 'down' : l.carrier ? 'up' : l.peer ? 'lowerlayerdown' : 'down'),
+  operstate: (l) => (['loopback', 'vxlan', 'dummy', 'ipip', 'geneve', 'wireguard'].includes(l.kind) && l.up ? 'unknown' : !l.up ? 'down' : l.carrier ? 'up' : l.peer || l.lower ? 'lowerlayerdown' : 'down'),
   type: (l) => (l.kind === 'loopback' ? '772' : l.kind === 'ipip' ? '768' : l.kind === 'wireguard' ? '65534' : '1'),
 }
 

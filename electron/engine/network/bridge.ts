@@ -1,15 +1,21 @@
 import type { Telling } from '../journey/way.ts'
 import { SystemError } from '../machine/errors.ts'
+import { BridgeVlans, NO_VLAN } from './bridge-vlans.ts'
 import { formatBridgeFdb } from './format.ts'
 import { BaseLink } from './link.ts'
 import type { BridgeInput } from './link.ts'
-import { copyFrame, frameLength, isGroupMac } from './packets.ts'
-import type { Frame, IpPacket, Link, Mac } from './types.ts'
+import { copyFrame, frameLength, isGroupMac, payloadLength } from './packets.ts'
+import type { Bridge, Frame, IpPacket, Link, Mac } from './types.ts'
 
 /** How long a learned address is kept without being seen again (ageing_time). */
 const AGEING_MS = 300_000
 
+/** Where an address is known: in one VLAN. */
+const place = (mac: Mac, vlan: number): string => (vlan === NO_VLAN ? mac : `${mac} ${vlan}`)
+
 interface Learned {
+  mac: Mac
+  vlan: number
   port: BaseLink
   updatedAt: number
 }
@@ -39,7 +45,8 @@ const isBehind: Telling<[bridge: string, port: string]> = ({ interface: name, be
 export class LinuxBridge extends BaseLink implements BridgeInput {
   readonly kind = 'bridge'
   readonly #attached = new Map<BaseLink, { hairpin: boolean }>()
-  readonly #learned = new Map<Mac, Learned>()
+  readonly #learned = new Map<string, Learned>()
+  readonly vlans = new BridgeVlans()
 
   /** With those that were only deferred. */
   get #ports(): Map<BaseLink, { hairpin: boolean }> {
@@ -61,7 +68,7 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
     const link = this.namespace.links.get(port.name)
     if (!link || link !== port) throw new SystemError('ENODEV')
     if (link === this || link.kind === 'bridge' || link.kind === 'loopback') throw new SystemError('ELOOP')
-    if (link.master) throw new SystemError('EBUSY')
+    if (link.master || link.uppers?.port) throw new SystemError('EBUSY')
     link.master = this
     this.#ports.set(link, { hairpin: false })
     if (link.carrier) this.namespace.addrconf.linkUp(this)
@@ -69,6 +76,7 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
   }
 
   override unlink(): void {
+    super.unlink()
     for (const port of [...this.#ports.keys()]) this.detach(port)
   }
 
@@ -76,6 +84,7 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
     const link = port as BaseLink
     if (!this.#ports.delete(link)) return
     link.master = undefined
+    this.vlans.leave(link)
     this.#forget(link)
     this.namespace.changed()
   }
@@ -91,11 +100,15 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
     return this.#ports.get(port as BaseLink)?.hairpin ?? false
   }
 
-  forwarding(): readonly { mac: Mac; port: string; isLocal: boolean; updatedAt: number }[] {
-    const rows = [{ mac: this.mac, port: this.name, isLocal: true, updatedAt: 0 }]
-    for (const port of this.#ports.keys()) rows.push({ mac: port.mac, port: port.name, isLocal: true, updatedAt: 0 })
-    for (const [mac, entry] of this.#learned) {
-      if (this.#fresh(entry)) rows.push({ mac, port: entry.port.name, isLocal: false, updatedAt: entry.updatedAt })
+  forwarding(): ReturnType<Bridge['forwarding']> {
+    const rows: { mac: Mac; port: string; isLocal: boolean; updatedAt: number; vlan?: number }[] = []
+    for (const port of [this, ...this.#ports.keys()]) {
+      const { mac, name } = port
+      if (this.vlans.filtering) for (const { id } of this.vlans.list(port)) rows.push({ mac, port: name, isLocal: true, updatedAt: 0, vlan: id })
+      rows.push({ mac, port: name, isLocal: true, updatedAt: 0 })
+    }
+    for (const entry of this.#learned.values()) {
+      if (this.#fresh(entry)) rows.push({ mac: entry.mac, port: entry.port.name, isLocal: false, updatedAt: entry.updatedAt, ...(entry.vlan === NO_VLAN ? {} : { vlan: entry.vlan }) })
     }
     return rows
   }
@@ -103,29 +116,39 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
   portChanged(port: BaseLink): void {
     if (!port.carrier) this.#forget(port)
     else this.namespace.addrconf.linkUp(this)
+    this.uppers?.lowerChanged()
   }
 
   /** A frame came in through a port. */
   input(port: BaseLink, frame: Frame): void {
     if (!this.up) return this.lost(frame, 'drop-link-down', `The bridge ${this.name} is down.`)
-    this.#learn(frame.source, port)
+    const vlan = this.vlans.ingress(port, frame)
+    if (vlan === undefined) return this.#refused(frame, port)
+    this.#learn(frame.source, vlan, port)
     const packet = frame.payload
     if (packet.kind === 'ip') packet.meta.physIn = port.name
     const { destination } = frame
     if (destination === this.mac || destination === port.mac) {
       if (packet.kind === 'ip' && this.namespace.recorder.recording(packet)) this.#note(frame, packet, port, goesUp)
-      return this.#passUp(frame)
+      return this.#passUp(frame, vlan)
     }
     const group = isGroupMac(destination)
     if (this.namespace.tapped && this.namespace.captures(this)) this.namespace.tap(this, 'in', frame)
     if (group) {
       const up = copyFrame(frame)
-      this.#flood(frame, port, false)
-      return this.#passUp(up)
+      this.#flood(frame, port, vlan, false)
+      return this.#passUp(up, vlan)
     }
-    const filter = packet.kind === 'ip' && !packet.fragment && this.namespace.settings.flag(packet.version === 4 ? 'net.bridge.bridge-nf-call-iptables' : 'net.bridge.bridge-nf-call-ip6tables')
+    // what has a tag passes by (bridge-nf-filter-vlan-tagged is 0)
+    const filter = packet.kind === 'ip' && frame.tags === undefined && !packet.fragment && this.namespace.settings.flag(packet.version === 4 ? 'net.bridge.bridge-nf-call-iptables' : 'net.bridge.bridge-nf-call-ip6tables')
     if (filter && !this.#prerouting(packet)) return
-    this.#forward(frame, port, filter)
+    // in a VLAN of the bridge it has one from here on
+    this.#forward(frame, port, vlan, filter && vlan === NO_VLAN)
+  }
+
+  #refused(frame: Frame, port: BaseLink): void {
+    const tag = frame.tags?.[0]
+    this.lost(frame, 'drop-vlan', `${port === this ? this.name : `Port ${port.name} of the bridge ${this.name}`} lets no frame in ${tag === undefined ? 'of this VLAN' : `with the tag of VLAN ${tag.id}`}: bridge vlan show lists those that it does.`)
   }
 
   /**
@@ -158,22 +181,29 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
     const { sourceMac, physIn } = payload.meta
     payload.meta.bridged = undefined
     if (sourceMac !== undefined) frame.source = sourceMac
-    this.#forward(frame, this.namespace.linkNamed(physIn!), false)
+    const from = this.namespace.linkNamed(physIn!)!
+    const vlan = this.vlans.ingress(from, frame)
+    if (vlan === undefined) return this.#refused(frame, from)
+    this.#forward(frame, from, vlan, false)
   }
 
   /** From the IP layer of the namespace. */
   protected send(frame: Frame): void {
-    if (isGroupMac(frame.destination)) this.#flood(frame, undefined, false)
-    else this.#forward(frame, undefined, false)
+    const vlan = this.vlans.ingress(this, frame)
+    if (vlan === undefined) return this.#refused(frame, this)
+    if (isGroupMac(frame.destination)) this.#flood(frame, undefined, vlan, false)
+    else this.#forward(frame, undefined, vlan, false)
   }
 
-  #passUp(frame: Frame): void {
+  #passUp(frame: Frame, vlan: number): void {
+    if (!this.vlans.allows(this, vlan)) return this.#refused(frame, this)
+    this.vlans.egress(this, vlan, frame)
     this.statistics.rxPackets++
     this.statistics.rxBytes += frameLength(frame)
     // As br_pass_frame_up: what was sent to a port's own address is the bridge's now.
     if (!isGroupMac(frame.destination)) frame.destination = this.mac
     if (this.namespace.tapped) this.namespace.tap(this, 'in', frame)
-    this.namespace.ip.receive(frame, this)
+    this.deliver(frame)
   }
 
   /** False when the packet goes no further on the bridge. */
@@ -191,21 +221,22 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
     return false
   }
 
-  #forward(frame: Frame, from: BaseLink | undefined, filter: boolean): void {
-    const entry = this.#learned.get(frame.destination)
-    if (!entry || !this.#fresh(entry)) return this.#flood(frame, from, filter)
+  #forward(frame: Frame, from: BaseLink | undefined, vlan: number, filter: boolean): void {
+    const entry = this.#learned.get(place(frame.destination, vlan))
+    if (!entry || !this.#fresh(entry)) return this.#flood(frame, from, vlan, filter)
     const port = entry.port
     if (port === from && !this.#ports.get(port)!.hairpin) {
       return this.lost(frame, 'drop-hairpin', `The way to ${frame.destination} is back through ${port.name}, where the frame came from, and hairpin is off there.`)
     }
     const packet = frame.payload
     if (packet.kind === 'ip' && this.namespace.recorder.recording(packet)) this.#note(frame, packet, from, isBehind, port.name)
-    this.#out(frame, port, filter)
+    if (!this.vlans.allows(port, vlan)) return this.lost(frame, 'drop-vlan', `Port ${port.name} of the bridge ${this.name} is none of VLAN ${vlan}: bridge vlan show lists its VLANs.`)
+    this.#out(frame, port, vlan, filter)
   }
 
-  #flood(frame: Frame, from: BaseLink | undefined, filter: boolean): void {
+  #flood(frame: Frame, from: BaseLink | undefined, vlan: number, filter: boolean): void {
     const targets: BaseLink[] = []
-    for (const [port, state] of this.#ports) if (port.carrier && (port !== from || state.hairpin)) targets.push(port)
+    for (const [port, state] of this.#ports) if (port.carrier && (port !== from || state.hairpin) && this.vlans.allows(port, vlan)) targets.push(port)
     if (this.#records(frame)) {
       const why = isGroupMac(frame.destination) ? 'The frame is for everybody' : `The bridge has not seen ${frame.destination} yet`
       this.#record(frame, from, `${why}: ${this.name} sends it to ${targets.length === 1 ? 'its one other port' : `${targets.length} ports`}.`, 'bridge-flood')
@@ -213,11 +244,11 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
     targets.forEach((port, i) => {
       const copy = i === targets.length - 1 ? frame : copyFrame(frame)
       if (copy.payload.kind === 'ip') copy.payload.meta.trail = this.namespace.recorder.fork(copy.payload.meta.trail)
-      this.#out(copy, port, filter)
+      this.#out(copy, port, vlan, filter)
     })
   }
 
-  #out(frame: Frame, port: BaseLink, filter: boolean): void {
+  #out(frame: Frame, port: BaseLink, vlan: number, filter: boolean): void {
     const packet = frame.payload
     if (filter && packet.kind === 'ip') {
       packet.meta.physOut = port.name
@@ -227,27 +258,29 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
     }
     if (packet.kind === 'ip') packet.meta.physOut = undefined
     if (!this.#fitsThrough(frame, port)) return
+    this.vlans.egress(port, vlan, frame)
     port.transmit(frame)
   }
 
   /** A bridge cannot tell the sender that a frame is too long for a port: it is just gone. */
   #fitsThrough(frame: Frame, port: BaseLink): boolean {
-    const length = frameLength(frame) - 14
+    const length = payloadLength(frame)
     if (length <= port.mtu) return true
     port.statistics.txDropped++
     this.lost(frame, 'drop-mtu', `The frame carries ${length} bytes, more than the MTU ${port.mtu} of port ${port.name}: the bridge drops it without a word.`)
     return false
   }
 
-  #learn(mac: Mac, port: BaseLink): void {
+  #learn(mac: Mac, vlan: number, port: BaseLink): void {
     if (isGroupMac(mac) || mac === this.mac) return
     const now = this.namespace.clock.now
-    const entry = this.#learned.get(mac)
+    const key = place(mac, vlan)
+    const entry = this.#learned.get(key)
     if (entry && entry.port === port) {
       entry.updatedAt = now
       return
     }
-    this.#learned.set(mac, { port, updatedAt: now })
+    this.#learned.set(key, { mac, vlan, port, updatedAt: now })
     this.namespace.changed()
   }
 
@@ -256,7 +289,7 @@ export class LinuxBridge extends BaseLink implements BridgeInput {
   }
 
   #forget(port: BaseLink): void {
-    for (const [mac, entry] of this.#learned) if (entry.port === port) this.#learned.delete(mac)
+    for (const [key, entry] of this.#learned) if (entry.port === port) this.#learned.delete(key)
   }
 
   #note(frame: Frame, packet: IpPacket, port: BaseLink | undefined, telling: Telling<[bridge: string, port: string]>, to = ''): void {

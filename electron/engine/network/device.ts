@@ -1,6 +1,7 @@
 import { SystemError } from '../machine/errors.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
+import { Stacked } from './stacked/stacked-link.ts'
 import { Veth } from './veth.ts'
 
 /** What happens to links as a whole, and who has to know it (net/core/dev.c). */
@@ -19,6 +20,7 @@ export function setUp(namespace: Namespace, link: BaseLink, up: boolean): void {
   }
   link.stateChanged()
   link.master?.portChanged(link)
+  link.uppers?.lowerSet(up)
   namespace.changed()
 }
 
@@ -56,14 +58,20 @@ export function renameLink(namespace: Namespace, link: BaseLink, to: string): vo
 
 /** Addresses and routes stay behind, the number goes along if it is free. Throws SystemError EEXIST; EINVAL for what stays where it is. */
 export function moveLink(namespace: Namespace, link: BaseLink, to: Namespace): void {
-  if (link.kind !== 'veth') throw new SystemError('EINVAL')
+  if (link.kind !== 'veth' && !(link instanceof Stacked)) throw new SystemError('EINVAL')
   if (to === namespace) return
   if (to.links.has(link.name)) throw new SystemError('EEXIST')
   const index = [...to.links.values()].some((l) => l.index === link.index) ? to.nextIndex() : link.index
-  const peer = (link as Veth).detach()
-  removeLink(namespace, link)
-  const moved = new Veth(to, { name: link.name, index, mac: link.mac, mtu: link.mtu })
-  if (peer) Veth.pair(moved, peer)
-  to.addLink(moved)
+  const options = { name: link.name, index, mac: link.mac, mtu: link.mtu }
+  if (link instanceof Stacked) {
+    removeLink(namespace, link)
+    to.addLink(link.madeIn(to, options))
+  } else {
+    const peer = (link as Veth).detach()
+    removeLink(namespace, link)
+    const moved = new Veth(to, options)
+    if (peer) Veth.pair(moved, peer)
+    to.addLink(moved)
+  }
   to.indexTaken(index)
 }

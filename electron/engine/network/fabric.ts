@@ -17,6 +17,11 @@ import { ZERO_MAC } from './packets.ts'
 import { OvsInternal } from './ovs-internal.ts'
 import { Nic, Switch } from './switch.ts'
 import type { SwitchOptions } from './switch.ts'
+import { Bond } from './stacked/bond.ts'
+import { Ipvlan } from './stacked/ipvlan.ts'
+import { Macvlan } from './stacked/macvlan.ts'
+import type { Stacked } from './stacked/stacked-link.ts'
+import { Vlan } from './stacked/vlan.ts'
 import type { Ip, IpipLink, Mac, NetworkNamespace, NewLink } from './types.ts'
 import { Veth } from './veth.ts'
 import { Vxlan } from './vxlan.ts'
@@ -205,7 +210,14 @@ export class Network {
   createLink(network: NetworkNamespace, name: string, spec: NewLink): BaseLink {
     switch (spec.kind) {
       case 'dummy': return this.createDummy(network, name, spec)
-      case 'bridge': return this.createBridge(network, name, spec)
+      case 'bridge': {
+        const bridge = this.createBridge(network, name, spec)
+        if (spec.vlanDefaultPvid !== undefined) bridge.vlans.defaultPvid = spec.vlanDefaultPvid
+        bridge.vlans.filtering = spec.vlanFiltering ?? false
+        return bridge
+      }
+      case 'vlan': case 'macvlan': case 'ipvlan': return this.#createStacked(network, name, spec)
+      case 'bond': return this.#add(network, name, (namespace) => new Bond(namespace, { ...this.#options(namespace, name, spec), bond: spec.options, anyMac: spec.mac === undefined }))
       // the kernel makes the other end first, which shows where both are in one namespace (veth_newlink)
       case 'veth': return this.createVeth({ network: spec.peer.network ?? network, name: spec.peer.name, mtu: spec.mtu }, { network, name, mac: spec.mac, mtu: spec.mtu })[1]
       case 'vxlan': return this.createVxlan(network, name, spec)
@@ -213,6 +225,21 @@ export class Network {
       case 'wireguard': return this.createWireguard(network, name, spec)
       case 'geneve': return this.createGeneve(network, name, spec)
     }
+  }
+
+  /** MTU and, of all but macvlan, the MAC address: those of the link below. Throws SystemError ENODEV when there is none. */
+  #createStacked(network: NetworkNamespace, name: string, spec: NewLink & { kind: 'vlan' | 'macvlan' | 'ipvlan' }): Stacked {
+    const below = this.#own(network).links.get(spec.lower)
+    if (!below) throw new SystemError('ENODEV')
+    // on one of its own kind it stands on that one's link (macvlan_dev_real_dev)
+    const lower = below instanceof Macvlan && spec.kind === 'macvlan' ? below.lower : below
+    const inherits = spec.kind === 'vlan' || (spec.kind === 'macvlan' && spec.mode === 'passthru')
+    const mac = spec.mac ?? (inherits ? lower.mac : undefined)
+    return this.#add(network, name, (namespace) => {
+      const options = this.#options(namespace, name, { mtu: spec.mtu ?? lower.mtu, ...(mac === undefined ? {} : { mac }) })
+      if (spec.kind === 'vlan') return new Vlan(namespace, options, lower, spec.tag)
+      return spec.kind === 'macvlan' ? new Macvlan(namespace, options, lower, spec.mode) : new Ipvlan(namespace, options, lower, spec.mode, spec.flag)
+    })
   }
 
   #add<L extends BaseLink>(network: NetworkNamespace, name: string, make: (namespace: Namespace) => L): L {

@@ -70,8 +70,8 @@ export function formatNeighbour(entry: { ip: Ip; device: string; mac?: Mac; stat
 }
 
 /** A row of `bridge fdb`. */
-export function formatBridgeFdb(entry: { mac: Mac; port: string; isLocal: boolean }, bridge: string): string {
-  return `${entry.mac} dev ${entry.port} master ${bridge}${entry.isLocal ? ' permanent' : ''}`
+export function formatBridgeFdb(entry: { mac: Mac; port: string; isLocal: boolean; vlan?: number }, bridge: string): string {
+  return `${entry.mac} dev ${entry.port}${entry.vlan === undefined ? '' : ` vlan ${entry.vlan}`} master ${bridge}${entry.isLocal ? ' permanent' : ''}`
 }
 
 /** A VXLAN device's row of `bridge fdb`. */

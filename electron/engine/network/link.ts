@@ -1,9 +1,10 @@
 import type { Namespace } from './namespace.ts'
 import { Netem } from './netem.ts'
-import { ETHERNET_HEADER, frameLength, ipLength, scrubbed } from './packets.ts'
+import { frameLength, ipLength, payloadLength, scrubbed } from './packets.ts'
+import type { Uppers } from './stacked/uppers.ts'
 import { runLinkProgram, type LinkProgram } from './programs.ts'
 import type { LinkConf } from './sysctl.ts'
-import type { Bridge, Frame, Ip, Link, LinkAddress, LinkKind, LinkNotes, LinkStatistics, Mac, QueueOptions } from './types.ts'
+import type { BondLink, Bridge, Frame, Ip, Link, LinkAddress, LinkKind, LinkNotes, LinkStatistics, Mac, QueueOptions } from './types.ts'
 
 export interface LinkOptions {
   name: string
@@ -31,6 +32,9 @@ export abstract class BaseLink implements Link {
   removed = false
   notes: LinkNotes | undefined
   master: BridgeInput | undefined
+  bond: BondLink | undefined
+  /** What stands on it. */
+  uppers: Uppers | undefined
   addresses: LinkAddress[] = []
   readonly statistics: LinkStatistics = { rxPackets: 0, rxBytes: 0, rxDropped: 0, txPackets: 0, txBytes: 0, txDropped: 0 }
   readonly namespace: Namespace
@@ -118,8 +122,16 @@ export abstract class BaseLink implements Link {
     this.statistics.rxBytes += frameLength(frame)
     if (this.namespace.tapped) this.namespace.tap(this, 'in', frame)
     if (this.ingress !== undefined && !runLinkProgram(this.ingress, frame, this)) return
-    if (this.master) this.master.input(this, frame)
-    else this.namespace.ip.receive(frame, this)
+    this.deliver(frame)
+  }
+
+  /** To whoever has it next: a link that stands on this one, a bridge, or the protocols. */
+  protected deliver(frame: Frame): void {
+    if (this.uppers !== undefined && this.uppers.take(frame)) return
+    if (this.master !== undefined) return this.master.input(this, frame)
+    const tag = frame.tags?.find((t) => t.id !== 0)
+    if (tag !== undefined) return this.lost(frame, 'drop-vlan', `The frame has the tag of VLAN ${tag.id}, and ${this.namespace.name} has no link for that VLAN on ${this.name}: nobody takes it.`)
+    this.namespace.ip.receive(frame, this)
   }
 
   /** bpf_redirect_peer: the frame comes out of the other end, unseen by this one. Only veth pairs have another end. */
@@ -139,7 +151,7 @@ export abstract class BaseLink implements Link {
     this.lost(
       frame,
       'drop-mtu',
-      `${this.name} drops the packet without a word: ${frameLength(frame) - ETHERNET_HEADER} bytes are more than its MTU of ${this.mtu}.`,
+      `${this.name} drops the packet without a word: ${payloadLength(frame)} bytes are more than its MTU of ${this.mtu}.`,
     )
     return false
   }
@@ -157,6 +169,7 @@ export abstract class BaseLink implements Link {
   /** The link is about to go. */
   unlink(): void {
     this.master?.detach(this)
+    this.uppers?.lowerRemoved()
   }
 
   /** Up or down was set, here or at the other end. */

@@ -286,6 +286,7 @@ export class Namespace implements NetworkNamespace, StackHost {
     if (!link.carrier) this.neighbours.flush(link, { keepPermanent: true })
     else this.addrconf.linkUp(link)
     link.master?.portChanged(link)
+    link.uppers?.lowerChanged()
     this.changed()
   }
 

@@ -95,7 +95,12 @@ export function ipLength(packet: IpPacket): number {
 }
 
 export function frameLength(frame: Frame): number {
-  return ETHERNET_HEADER + (frame.payload.kind === 'arp' ? 28 : ipLength(frame.payload))
+  return ETHERNET_HEADER + (frame.tags === undefined ? 0 : 4 * frame.tags.length) + payloadLength(frame)
+}
+
+/** What an MTU is compared with: the header and its tags do not count. */
+export function payloadLength({ payload }: Frame): number {
+  return payload.kind === 'arp' ? 28 : ipLength(payload)
 }
 
 /** Bytes of the application in it, for journeys. */
@@ -129,7 +134,7 @@ function copyTunnel(payload: UdpDatagram): UdpDatagram {
 
 export function copyFrame(frame: Frame): Frame {
   const payload: ArpPacket | IpPacket = frame.payload.kind === 'arp' ? { ...frame.payload } : copyPacket(frame.payload)
-  return { source: frame.source, destination: frame.destination, payload }
+  return frame.tags === undefined ? { source: frame.source, destination: frame.destination, payload } : { source: frame.source, destination: frame.destination, payload, tags: frame.tags }
 }
 
 /** What a packet may carry into another network namespace (skb_scrub_packet in net/core/skbuff.c). */

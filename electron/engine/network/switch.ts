@@ -201,7 +201,7 @@ export class Switch {
 
   /** A frame for a MAC address that nobody has: every port gets a copy, and no machine takes it. */
   #tellUnknown(from: Nic, frame: Frame, targets: readonly Nic[]): void {
-    if (isGroupMac(frame.destination) || this.ports.some((port) => port.mac === frame.destination) || targets.some((port) => port.master)) return
+    if (isGroupMac(frame.destination) || this.ports.some((port) => port.mac === frame.destination) || targets.some((port) => port.master || port.uppers)) return
     this.#lose(from, frame, 'drop-wrong-mac', `Nobody on the ${this.name} has the MAC address ${frame.destination}: every machine there gets a copy of the frame, and none takes it.`)
   }
 

@@ -107,6 +107,14 @@ export const WORLDS: readonly World[] = [
   // ---- links -----------------------------------------------------------------------------------------------------------------
   { reason: 'drop-link-down', verdict: 'dropped', config: { cni: 'aws-vpc' }, setup: node('worker-1', "sh -c 'ip link set $(ip -o link | grep -o eni[0-9a-f]* | tail -1) down'"), trace: ['default/client', `${SERVER}:80`] },
   { reason: 'drop-dummy', verdict: 'dropped', setup: node('worker-1', "sh -c 'ip link add d0 type dummy; ip link set d0 up; ip route add 10.99.9.0/24 dev d0'"), trace: ['default/client', '10.99.9.9:80'] },
+  {
+    reason: 'drop-vlan', verdict: 'dropped', trace: ['node/worker-1', '10.99.9.2:80'],
+    setup: `${KNOWN}; ${node('worker-1', "sh -c 'ping -c 1 172.18.0.4; ip link add link eth0 name eth0.9 type vlan id 9; ip link set eth0.9 up; ip addr add 10.99.9.1/24 dev eth0.9; ip neigh add 10.99.9.2 lladdr $(ip neigh show 172.18.0.4 | cut -d\" \" -f5) dev eth0.9'")}`,
+  },
+  {
+    reason: 'drop-bond-backup', verdict: 'dropped', act: node('worker-1', 'ip netns exec far ping -c 1 -W 1 10.99.9.1'),
+    setup: node('worker-1', "sh -c 'ip netns add far; ip link add bond0 type bond mode active-backup; for i in 1 2; do ip link add w$i type veth peer name f$i netns far; ip link set w$i master bond0; ip -n far link set f$i up; done; ip addr add 10.99.9.1/24 dev bond0; ip link set bond0 up; ip -n far addr add 10.99.9.2/24 dev f2; ip -n far neigh add 10.99.9.1 lladdr $(cat /sys/class/net/bond0/address) dev f2'"),
+  },
   { reason: 'drop-hairpin', verdict: 'dropped', setup: node('worker-2', `bridge link set dev ${veth('worker-2')} hairpin off`), trace: ['default/server', '10.96.0.80:80'] },
   { reason: 'drop-wrong-mac', verdict: 'dropped', setup: node('worker-1', 'ip neigh replace 172.18.0.4 lladdr 02:00:00:00:00:99 dev eth0 nud permanent'), trace: ['node/worker-1', '172.18.0.4:10250'] },
   { reason: 'drop-wire-cut', verdict: 'dropped', setup: `${KNOWN}; hop fault apply link-down worker-1 worker-2`, trace: ['default/client', '10.96.0.80:80'] },

@@ -1,10 +1,10 @@
 import { HELP, USAGE } from './bridge-help.ts'
+import { changeVlan, showVlans } from './bridge-vlan.ts'
+import { BridgeRefusal as Refusal, type BridgeOptions as Options } from './bridge-common.ts'
 import { writeJson } from './ip/json.ts'
 import { capable, isSystemError, SystemError, formatBridgeFdb, formatVxlanFdb, type Bridge, type Link, type NetworkNamespace, type Process, type Task, type VxlanLink } from '../../engine/cluster.ts'
 
-interface Options { details: boolean; statistics: boolean; json: boolean; pretty: boolean; oneLine: boolean }
-
-/** bridge(8), iproute2 6.1: fdb, link, and what vlan and mdb say of bridges without either. */
+/** bridge(8), iproute2 6.1: fdb, link, vlan, and what mdb says of bridges without listeners. */
 export function* bridge(process: Process): Task<number> {
   try {
     const text = run(process, process.argv.slice(1))
@@ -53,8 +53,12 @@ function run(process: Process, args: string[]): string {
     changePort(process, rest)
     return ''
   }
-  // no bridge here filters VLANs or has listeners of groups
-  if (object === 'vlan' && showing) return options.json ? '[]\n' : 'port              vlan-id  \n'
+  if (object === 'vlan' && showing) return showVlans(network, rest, options)
+  if (object === 'vlan' && (given === 'add' || 'delete'.startsWith(given))) {
+    changeVlan(process, given === 'add', rest)
+    return ''
+  }
+  // no bridge here has listeners of groups
   if (object === 'mdb' && showing) return options.json ? '[{"mdb":[],"router":{}}]\n' : ''
   throw new Refusal(`podhop: not simulated: bridge ${object} ${given} (use bridge fdb show or bridge link show)\n`, 69)
 }
@@ -67,7 +71,7 @@ function fdb(network: NetworkNamespace, args: readonly string[], options: Option
     else if (word === 'state') filter.state = args[++i] ?? ''
     else if (word === 'br') filter.master = args[++i] ?? ''
     else if (word === 'brport' || word === 'dev') filter.device = args[++i] ?? ''
-    else if (word === 'vlan') throw new Refusal('podhop: not simulated: bridge fdb show vlan (use br, brport, state and dynamic)\n', 69)
+    else if (word === 'vlan') filter.vlan = args[++i] ?? ''
     else filter.device = word
   }
   if (filter.master !== undefined && !network.links.has(filter.master)) throw new Refusal(`Cannot find bridge device "${filter.master}"\n`, 255)
@@ -78,16 +82,8 @@ function fdb(network: NetworkNamespace, args: readonly string[], options: Option
   return writeJson(rows.map(({ text }) => {
     const [mac, ...words] = text.split(' ')
     const value = (key: string): Record<string, string> => (words.includes(key) ? { [key === 'dev' ? 'ifname' : key]: words[words.indexOf(key) + 1]! } : {})
-    return { mac, ...value('dev'), ...value('dst'), flags: words.includes('self') ? ['self'] : [], ...value('master'), state: words.includes('permanent') ? 'permanent' : '' }
+    return { mac, ...value('dev'), ...(words.includes('vlan') ? { vlan: Number(words[words.indexOf('vlan') + 1]) } : {}), ...value('dst'), flags: words.includes('self') ? ['self'] : [], ...value('master'), state: words.includes('permanent') ? 'permanent' : '' }
   }), options.pretty)
-}
-
-class Refusal extends Error {
-  readonly code: number
-  constructor(text: string, code = 1) {
-    super(text)
-    this.code = code
-  }
 }
 
 /** `bridge fdb add|append|replace|del MAC dev LINK dst IP` of VXLAN links: to which node frames for a MAC address travel. */
@@ -153,13 +149,13 @@ function pairs(args: readonly string[]): Map<string, string> {
   return out
 }
 
-interface FdbFilter { device?: string; master?: string; state?: string }
+interface FdbFilter { device?: string; master?: string; state?: string; vlan?: string }
 
 /** The whole table as `bridge fdb show` prints it. */
 export const printFdb = (network: NetworkNamespace): string => fdb(network, [], { details: false, statistics: false, json: false, pretty: false, oneLine: false })
 
 /** `bridge fdb show`: learned and local entries of bridges, and the VXLAN devices' own. */
-function fdbRows(network: NetworkNamespace, { device, master, state }: FdbFilter = {}): { text: string }[] {
+function fdbRows(network: NetworkNamespace, { device, master, state, vlan }: FdbFilter = {}): { text: string }[] {
   const rows: { text: string }[] = []
   const add = (text: string): void => {
     const permanent = text.includes(' permanent')
@@ -167,9 +163,9 @@ function fdbRows(network: NetworkNamespace, { device, master, state }: FdbFilter
   }
   for (const link of [...network.links.values()].sort((a, b) => a.index - b.index)) {
     if (link.kind === 'bridge' && (master === undefined || link.name === master)) {
-      for (const entry of (link as Bridge).forwarding()) if (device === undefined || entry.port === device) add(formatBridgeFdb(entry, link.name))
+      for (const entry of (link as Bridge).forwarding()) if ((device === undefined || entry.port === device) && (vlan === undefined || String(entry.vlan) === vlan)) add(formatBridgeFdb(entry, link.name))
     }
-    if (link.kind === 'vxlan' && master === undefined && (device === undefined || link.name === device)) {
+    if (link.kind === 'vxlan' && master === undefined && vlan === undefined && (device === undefined || link.name === device)) {
       for (const entry of (link as VxlanLink).forwarding()) add(formatVxlanFdb(entry, link.name, entry.learned ?? false))
     }
   }

@@ -30,7 +30,7 @@ const UNSUPPORTED: ReadonlyMap<string, readonly [text: string, code: number]> = 
   ['-A', ['netlink error: Operation not supported\n', 76]], ['-G', ['netlink error: Operation not supported\n', 81]], ['-n', ['Cannot get RX rings: Operation not supported\nrxclass: Cannot get RX class rule count: Operation not supported\nRX classification rule retrieval failed\n', 1]], ['-x', ['Cannot get RX ring count: Operation not supported\n', 1]],
   ['-d', ['Cannot get register dump: Operation not supported\n', 74]], ['-e', ['Cannot get EEPROM data: Operation not supported\n', 74]], ['-r', ['Cannot restart autonegotiation: Operation not supported\n', 255]], ['-p', ['Cannot identify NIC: Operation not supported\n', 255]], ['-t', ['Cannot test: Operation not supported\n', 74]], ['-w', ['Can not get dump level: Operation not supported\n', 1]],
 ])
-const VIRTUAL = new Set<Link['kind']>(['veth', 'bridge', 'loopback', 'vxlan', 'dummy', 'ipip', 'geneve', 'wireguard'])
+const VIRTUAL = new Set<Link['kind']>(['veth', 'bridge', 'loopback', 'vxlan', 'dummy', 'ipip', 'geneve', 'wireguard', 'vlan', 'macvlan', 'ipvlan', 'bond'])
 const NO_DEVICE = 'netlink error: no device matches name (offset 24)\nnetlink error: No such device\n'
 
 /** ethtool(8) 6.1 for the kinds of links that there are. */

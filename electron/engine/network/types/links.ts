@@ -1,11 +1,11 @@
 import type { LinkProgram } from '../programs.ts'
 import type { Cidr, Ip, Mac } from './addresses.ts'
 import type { NetworkNamespace } from './namespace.ts'
-import type { Frame } from './packets.ts'
+import type { Frame, VlanTag } from './packets.ts'
 
 /** Interfaces of all kinds. */
 
-export type LinkKind = 'loopback' | 'veth' | 'bridge' | 'vxlan' | 'nic' | 'dummy' | 'ipip' | 'geneve' | 'wireguard' | 'openvswitch'
+export type LinkKind = 'loopback' | 'veth' | 'bridge' | 'vxlan' | 'nic' | 'dummy' | 'ipip' | 'geneve' | 'wireguard' | 'openvswitch' | 'vlan' | 'macvlan' | 'ipvlan' | 'bond'
 
 export interface LinkStatistics { rxPackets: number; rxBytes: number; rxDropped: number; txPackets: number; txBytes: number; txDropped: number }
 
@@ -61,6 +61,8 @@ export interface Link {
   readonly namespace: NetworkNamespace
   /** Bridge that it is a port of. */
   master: Bridge | undefined
+  /** Bond that it is a slave of. */
+  readonly bond?: BondLink | undefined
   readonly addresses: readonly LinkAddress[]
   readonly statistics: LinkStatistics
   /** The queue discipline at its root, if not the one that it has of itself (tc(8)). */
@@ -68,6 +70,8 @@ export interface Link {
   setQdisc?(handle: string, options: QueueOptions | undefined): void
   /** ifindex of the other end of a veth pair. */
   readonly peer?: Link
+  /** The link that it stands on, perhaps in another network namespace. */
+  readonly lower?: Link
   /** Sends a frame out of this link. */
   transmit(frame: Frame): void
 }
@@ -95,8 +99,60 @@ export interface Bridge extends Link {
   detach(port: Link): void
   hairpin(port: Link, on: boolean): void
   isHairpin(port: Link): boolean
-  /** Learned and local entries. */
-  forwarding(): readonly { mac: Mac; port: string; isLocal: boolean; updatedAt: number }[]
+  /** Learned and local entries; with VLAN filtering, of each VLAN. */
+  forwarding(): readonly { mac: Mac; port: string; isLocal: boolean; updatedAt: number; vlan?: number }[]
+  readonly vlans: BridgeVlanTable
+}
+
+/** A VLAN of a bridge's port: what comes in without a tag is of the `pvid`; `untagged` leaves without one. */
+export interface BridgeVlan { id: number; pvid: boolean; untagged: boolean }
+
+/** Which VLANs a bridge lets through which of its ports, itself among them (net/bridge/br_vlan.c). */
+export interface BridgeVlanTable {
+  filtering: boolean
+  /** 0: ports get no VLAN when they join. */
+  defaultPvid: number
+  /** By number. */
+  list(port: Link): readonly BridgeVlan[]
+  add(port: Link, vlan: BridgeVlan): void
+  /** Throws SystemError ENOENT. */
+  remove(port: Link, id: number): void
+}
+
+/** Stands on another link. */
+export interface StackedLink extends Link { readonly lower: Link }
+
+export interface VlanLink extends StackedLink { readonly kind: 'vlan'; readonly tag: VlanTag }
+
+export interface MacvlanLink extends StackedLink {
+  readonly kind: 'macvlan'
+  readonly mode: 'private' | 'vepa' | 'bridge' | 'passthru'
+  /** Another one that is up has its MAC address, or the link below. */
+  readonly addressTaken: boolean
+}
+
+/** Mode and flag are those of all ipvlan links on the link below. */
+export interface IpvlanLink extends StackedLink {
+  readonly kind: 'ipvlan'
+  mode: 'l2' | 'l3' | 'l3s'
+  flag: 'bridge' | 'private' | 'vepa'
+}
+
+/** Times in ms; 0: it does not look at its slaves' carriers. */
+export interface BondOptions { mode: 'balance-rr' | 'active-backup' | 'broadcast'; miimon: number; updelay: number; downdelay: number; primary: string | undefined }
+
+export interface BondSlave { link: Link; permanentMac: Mac; up: boolean; failures: number; active: boolean }
+
+export interface BondLink extends Link {
+  readonly kind: 'bond'
+  readonly options: Readonly<BondOptions>
+  readonly slaves: readonly BondSlave[]
+  /** In mode active-backup. */
+  readonly active: string | undefined
+  enslave(link: Link): void
+  release(link: Link): void
+  activate(name: string | undefined): void
+  configure(change: Partial<BondOptions>): void
 }
 
 export interface VxlanLink extends Link {
@@ -163,7 +219,12 @@ export interface IpipLink extends Link {
 
 /** What `ip link add … type …` can make. MTU and MAC default to the kernel's. */
 export type NewLink = { mac?: Mac; mtu?: number } & (
-  | { kind: 'dummy' | 'bridge' }
+  | { kind: 'dummy' }
+  | { kind: 'bridge'; vlanFiltering?: boolean; vlanDefaultPvid?: number }
+  | { kind: 'vlan'; lower: string; tag: VlanTag }
+  | { kind: 'macvlan'; lower: string; mode: MacvlanLink['mode'] }
+  | { kind: 'ipvlan'; lower: string; mode: IpvlanLink['mode']; flag: IpvlanLink['flag'] }
+  | { kind: 'bond'; options: Partial<BondOptions> }
   | { kind: 'veth'; peer: { name: string; network?: NetworkNamespace } }
   | { kind: 'vxlan'; vni: number; port: number; local: Ip; underlay: string; learning?: boolean; external?: boolean }
   | { kind: 'ipip'; local?: Ip; remote?: Ip; ttl?: number; pmtudisc?: boolean; underlay?: string; fallback?: boolean }

@@ -8,6 +8,17 @@ export interface Frame {
   source: Mac
   destination: Mac
   payload: ArpPacket | IpPacket
+  /** The outermost first. */
+  tags?: readonly VlanTag[] | undefined
+}
+
+/** IEEE 802.1Q, four bytes between the source address and the type. */
+export interface VlanTag {
+  id: number
+  /** 0…7 */
+  priority?: number
+  /** Of the outer tag of two (Q-in-Q); else 802.1Q. */
+  protocol?: '802.1ad'
 }
 
 /** RFC 826 */

@@ -64,13 +64,18 @@ const arp = fc.record({
 
 const plain: fc.Arbitrary<Frame> = fc.record({ source: mac, destination: mac, payload: fc.oneof(arp, ip(fc.oneof(tcp, udp, echo, error, tooBig), fc.oneof(tcp, udp, echo6, error6, neighbourMessage))) })
 
-export const frame: fc.Arbitrary<Frame> = fc.oneof({ weight: 4, arbitrary: plain }, {
+/** IEEE 802.1Q, in a second tag of a provider or not. */
+const inner = fc.record({ id: fc.nat(4094), priority: fc.integer({ min: 1, max: 7 }) }, { requiredKeys: ['id'] })
+const outer = fc.record({ id: fc.nat(4094), protocol: fc.constant('802.1ad' as const) })
+const tagged: fc.Arbitrary<Frame> = fc.tuple(plain, fc.oneof(fc.tuple(inner), fc.tuple(outer, inner))).map(([carried, tags]) => ({ ...carried, tags }))
+
+export const frame: fc.Arbitrary<Frame> = fc.oneof({ weight: 4, arbitrary: plain }, { weight: 1, arbitrary: tagged }, {
   weight: 1,
-  arbitrary: fc.tuple(plain, mac, mac, ipv4, ipv4, u16, fc.nat(0xffffff)).map(([inner, source, destination, from, to, port, vni]): Frame => ({
+  arbitrary: fc.tuple(plain, mac, mac, ipv4, ipv4, u16, fc.nat(0xffffff)).map(([carried, source, destination, from, to, port, vni]): Frame => ({
     source, destination,
     payload: {
       kind: 'ip', version: 4, source: from, destination: to, ttl: 64, tos: 0, identification: 7, dontFragment: false, meta: { mark: 0 },
-      payload: { kind: 'udp', sourcePort: port, destinationPort: 8472, data: new Uint8Array(0), vxlan: { vni, frame: inner } },
+      payload: { kind: 'udp', sourcePort: port, destinationPort: 8472, data: new Uint8Array(0), vxlan: { vni, frame: carried } },
     },
   })),
 })

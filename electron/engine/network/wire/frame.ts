@@ -1,4 +1,4 @@
-import type { ArpPacket, Frame, IpPacket } from '../types.ts'
+import type { ArpPacket, Frame, IpPacket, VlanTag } from '../types.ts'
 import { ipBytes, ipText, macBytes, macText } from './address-bytes.ts'
 import { ByteReader, ByteWriter, WireError } from './bytes.ts'
 import { decodeIp, encodeIp } from './ip.ts'
@@ -6,11 +6,14 @@ import { decodeIp, encodeIp } from './ip.ts'
 const ARP = 0x0806
 const IPV4 = 0x0800
 const IPV6 = 0x86dd
+/** IEEE 802.1Q: the tag protocol identifiers of a VLAN, and of the outer one of two. */
+const TAG_TYPES = { '802.1Q': 0x8100, '802.1ad': 0x88a8 } as const
 
 /** Ethernet II frames, without padding and frame check sequence, as a packet socket sees them. */
 export function encodeFrame(frame: Frame): Uint8Array {
   const out = new ByteWriter()
   out.put(macBytes(frame.destination)).put(macBytes(frame.source))
+  for (const { id, priority, protocol } of frame.tags ?? []) out.u16(TAG_TYPES[protocol ?? '802.1Q']).u16(((priority ?? 0) << 13) | id)
   out.u16(etherType(frame.payload))
   return out.put(frame.payload.kind === 'arp' ? encodeArp(frame.payload) : encodeIp(frame.payload)).done()
 }
@@ -24,7 +27,15 @@ export function decodeFrame(bytes: Uint8Array): Frame {
   const input = new ByteReader(bytes)
   const destination = macText(input.take(6))
   const source = macText(input.take(6))
-  return { source, destination, payload: decodeFramePayload(input.u16(), input) }
+  const tags: VlanTag[] = []
+  let type = input.u16()
+  while (type === TAG_TYPES['802.1Q'] || type === TAG_TYPES['802.1ad']) {
+    const tci = input.u16()
+    tags.push({ id: tci & 0xfff, ...(tci >> 13 ? { priority: tci >> 13 } : {}), ...(type === TAG_TYPES['802.1ad'] ? { protocol: '802.1ad' } : {}) })
+    type = input.u16()
+  }
+  const payload = decodeFramePayload(type, input)
+  return tags.length > 0 ? { source, destination, payload, tags } : { source, destination, payload }
 }
 
 export function decodeFramePayload(type: number, input: ByteReader): ArpPacket | IpPacket {

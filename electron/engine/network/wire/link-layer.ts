@@ -44,10 +44,12 @@ export function encodeLinkLayer(frame: Frame, type: LinkType, cooked?: Cooked): 
   const bytes = encodeFrame(frame)
   if (type === 'ethernet') return bytes
   if (type === 'raw') return bytes.subarray(ETHERNET_HEADER)
+  // libpcap has no place for tags here
+  const header = ETHERNET_HEADER + 4 * (frame.tags?.length ?? 0)
   const { index, hardware, kind } = cooked ?? { index: 0, hardware: 1, kind: 0 }
   const out = new ByteWriter().u16(etherType(frame.payload)).u16(0).u32(index).u16(hardware).u8(kind)
   const has = hardware === 1 || hardware === 772
-  return out.u8(has ? 6 : 0).put(has ? macBytes(frame.source) : new Uint8Array(6)).u16(0).put(bytes.subarray(ETHERNET_HEADER)).done()
+  return out.u8(has ? 6 : 0).put(has ? macBytes(frame.source) : new Uint8Array(6)).u16(0).put(bytes.subarray(header)).done()
 }
 
 /** Throws a {@link WireError} for what Podhop has no structure for. */

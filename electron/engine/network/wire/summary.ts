@@ -48,8 +48,13 @@ export class FrameSummary {
     if (!this.#options.linkLevel) return this.#network(frame, true)
     if (this.#options.raw) return `ip: ${this.#network(frame, false)}`
     const [name, type] = payload.kind === 'arp' ? ['ARP', '0806'] : payload.version === 4 ? ['IPv4', '0800'] : ['IPv6', '86dd']
-    const ends = this.#options.quick ? `${frame.source} > ${frame.destination}, ${name}` : `${frame.source} > ${frame.destination}, ethertype ${name} (0x${type})`
-    return `${ends}, length ${frameLength(frame)}: ${this.#network(frame, false)}`
+    const { quick } = this.#options
+    const typed = (typeName: string, number: string): string => (quick ? typeName : `ethertype ${typeName} (0x${number})`)
+    const ends = `${frame.source} > ${frame.destination}`
+    const { tags = [] } = frame
+    const types = [...tags.map(({ protocol }) => (protocol === undefined ? typed('802.1Q', '8100') : typed('802.1Q-QinQ', '88a8'))), typed(name!, type!)]
+    const behind = tags.map(({ id, priority }, i) => `vlan ${id}, p ${priority ?? 0}, ${types[i + 1]}, `).join('')
+    return `${ends}, ${types[0]}, length ${frameLength(frame)}: ${behind}${this.#network(frame, false)}`
   }
 
   #network({ payload }: Frame, named: boolean): string {

@@ -1,4 +1,5 @@
 import { isValidIp, SystemError, type NetworkNamespace, type NewLink } from '../../../engine/cluster.ts'
+import { bondSpec, bridgeSpec, ipvlanSpec, macvlanSpec, vlanSpec } from './stacked-kinds.ts'
 import { nextWord, numberWord, permit, Refusal, requireLink, type Options } from './common.ts'
 
 /** `ip link add [name] NAME [mtu N] [address MAC] type KIND …` (ip-link(8)) for the kinds that are simulated. */
@@ -18,7 +19,7 @@ export function addLink(network: NetworkNamespace, args: string[], options: Opti
   if (kind === undefined) throw new Refusal('Not enough information: "type" argument is required\n', 1)
   const { name = freeName(network, kind), mtu, mac } = general
   if (!/^[^\s/:]+$/.test(name)) throw wrongName(name)
-  const spec = specOf(network, kind, args, general.underlay, options)
+  const spec = specOf(network, kind, args, general.underlay, options, mtu)
   permit(options)
   if (name.length > 15) throw new Refusal('Error: Attribute failed policy validation.\n', 2)
   network.createLink(name, { ...spec, ...(mtu === undefined ? {} : { mtu }), ...(mac === undefined ? {} : { mac }) })
@@ -37,12 +38,16 @@ function freeName(network: NetworkNamespace, kind: string): string {
   }
 }
 
-function specOf(network: NetworkNamespace, kind: string, args: string[], link: string | undefined, options: Options): NewLink {
+function specOf(network: NetworkNamespace, kind: string, args: string[], link: string | undefined, options: Options, mtu: number | undefined): NewLink {
   switch (kind) {
     case 'dummy':
-    case 'bridge':
       nothingMore(kind, args)
       return { kind }
+    case 'bridge': return bridgeSpec(args)
+    case 'vlan': return vlanSpec(network, args, link, mtu)
+    case 'macvlan': return macvlanSpec(network, args, link)
+    case 'ipvlan': return ipvlanSpec(network, args, link)
+    case 'bond': return bondSpec(network, args)
     case 'veth': {
       let peer: string | undefined
       let target: NetworkNamespace | undefined
@@ -60,11 +65,7 @@ function specOf(network: NetworkNamespace, kind: string, args: string[], link: s
       return { kind }
     case 'ipip': return ipip(network, args)
     case 'geneve': return geneve(args)
-    case 'macvlan':
-    case 'ipvlan':
     case 'macvtap':
-    case 'vlan':
-    case 'bond':
     case 'gre':
     case 'gretap':
     case 'sit':
@@ -74,7 +75,7 @@ function specOf(network: NetworkNamespace, kind: string, args: string[], link: s
     case 'tun':
     case 'ip6tnl':
     case 'xfrm':
-      throw new Refusal(`podhop: not simulated: ip link add type ${kind} (use veth, bridge, dummy, vxlan, geneve, ipip or wireguard)\n`, 69)
+      throw new Refusal(`podhop: not simulated: ip link add type ${kind} (use veth, bridge, bond, vlan, macvlan, ipvlan, dummy, vxlan, geneve, ipip or wireguard)\n`, 69)
     default: throw new Refusal('Error: Unknown device type.\n', 2)
   }
 }

@@ -115,7 +115,7 @@ function linkFilter(network: NetworkNamespace, args: string[]): LinkFilter {
  * counts as down where there is none. Where it is built with musl (Alpine) it shows the state.
  */
 function head(l: Link, alpine: boolean): string {
-  const other = l.kind === 'ipip' ? 'NONE' : l.peer?.index
+  const other = l.kind === 'ipip' ? 'NONE' : (l.peer ?? l.lower)?.index
   const here = typeof other === 'number' ? [...l.namespace.links.values()].find((one) => one.index === other) : undefined
   const flags = [...flagNames(l).filter((flag) => flag !== 'M-DOWN'), ...(typeof other === 'number' && !here?.up ? ['M-DOWN'] : [])]
   const name = other === undefined ? l.name : `${l.name}@${typeof other === 'string' ? other : (here?.name ?? `if${other}`)}`

@@ -1,3 +1,4 @@
+import { slaveFields, stackedFields, type Field } from './stacked-details.ts'
 import type { Bridge, GeneveLink, IpipLink, Link, VxlanLink } from '../../../engine/cluster.ts'
 
 /**
@@ -5,21 +6,18 @@ import type { Bridge, GeneveLink, IpipLink, Link, VxlanLink } from '../../../eng
  * is not simulated: of Debian's 6.1, with VLAN filtering built in and 250 ticks a second.
  */
 
-type Field = readonly [word: string, json: string, value: string | number | boolean, text?: string]
-
 const TICKS = 1000
 
-/** Words and their names in JSON are not always the same. */
 function bridgeFields(link: Bridge): Field[] {
   const id = bridgeId(link)
   // the ageing of addresses is looked after every five minutes
   const garbage = link.up ? (300_000 - (link.namespace.clock.now % 300_000)) / TICKS : 0
   const fields: Field[] = [
     ['forward_delay', 'forward_delay', 1500], ['hello_time', 'hello_time', 200], ['max_age', 'max_age', 2000], ['ageing_time', 'ageing_time', 30000], ['stp_state', 'stp_state', 0],
-    ['priority', 'priority', 32768], ['vlan_filtering', 'vlan_filtering', 0], ['vlan_protocol', 'vlan_protocol', '802.1Q'], ['bridge_id', 'bridge_id', id], ['designated_root', 'root_id', id],
+    ['priority', 'priority', 32768], ['vlan_filtering', 'vlan_filtering', link.vlans.filtering ? 1 : 0], ['vlan_protocol', 'vlan_protocol', '802.1Q'], ['bridge_id', 'bridge_id', id], ['designated_root', 'root_id', id],
     ['root_port', 'root_port', 0], ['root_path_cost', 'root_path_cost', 0], ['topology_change', 'topology_change', 0], ['topology_change_detected', 'topology_change_detected', 0],
     timer('hello_timer', 0), timer('tcn_timer', 0), timer('topology_change_timer', 0), timer('gc_timer', garbage),
-    ['vlan_default_pvid', 'vlan_default_pvid', 1], ['vlan_stats_enabled', 'vlan_stats_enabled', 0], ['vlan_stats_per_port', 'vlan_stats_per_port', 0],
+    ['vlan_default_pvid', 'vlan_default_pvid', link.vlans.defaultPvid], ['vlan_stats_enabled', 'vlan_stats_enabled', 0], ['vlan_stats_per_port', 'vlan_stats_per_port', 0],
     ['group_fwd_mask', 'group_fwd_mask', '0'], ['group_address', 'group_addr', '01:80:c2:00:00:00'], ['mcast_snooping', 'mcast_snooping', 1], ['no_linklocal_learn', 'no_linklocal_learn', 0],
     ['mcast_vlan_snooping', 'mcast_vlan_snooping', 0], ['mcast_router', 'mcast_router', 1], ['mcast_query_use_ifaddr', 'mcast_query_use_ifaddr', 0], ['mcast_querier', 'mcast_querier', 0],
     ['mcast_hash_elasticity', 'mcast_hash_elasticity', 16], ['mcast_hash_max', 'mcast_hash_max', 4096], ['mcast_last_member_count', 'mcast_last_member_cnt', 2],
@@ -51,17 +49,17 @@ function portFields(link: Link): Field[] {
   ]
 }
 
-const text = (fields: readonly Field[]): string => fields.map(([word, , value, written]) => `${word} ${written ?? String(value)} `).join('')
+const text = (fields: readonly Field[]): string => fields.map(([word, , value, written]) => `${word} ${written === '' ? '' : `${written ?? String(value)} `}`).join('')
 const object = (fields: readonly Field[]): Record<string, unknown> => Object.fromEntries(fields.filter(([, json]) => json !== '').map(([, json, value]) => [json, value]))
 
 interface General { promiscuity: number; allmulti: number; least: number; most: number; queues: number; mode: string }
 
 function general(link: Link): General {
-  const port = link.master ? 1 : 0
-  const [least, most] = link.kind === 'loopback' || link.kind === 'ipip' ? [0, 0] : link.kind === 'wireguard' ? [0, 2147483552] : link.kind === 'dummy' ? [0, 0] : [68, 65535]
+  const port = link.master || link.bond ? 1 : 0
+  const [least, most] = link.kind === 'loopback' || link.kind === 'ipip' ? [0, 0] : link.kind === 'wireguard' ? [0, 2147483552] : link.kind === 'dummy' ? [0, 0] : link.kind === 'vlan' ? [0, 65535] : [68, 65535]
   return {
     promiscuity: port + (link.notes?.promiscuous ? 1 : 0), allmulti: port + (link.notes?.allMulticast ? 1 : 0), least, most,
-    queues: link.kind === 'veth' ? 2 : 1, mode: link.kind === 'wireguard' ? 'none' : 'eui64',
+    queues: link.kind === 'veth' ? 2 : link.kind === 'bond' ? 16 : 1, mode: link.kind === 'wireguard' ? 'none' : 'eui64',
   }
 }
 
@@ -69,7 +67,7 @@ function general(link: Link): General {
 export function details(link: Link, addresses = false): string {
   const g = general(link)
   const kind = kindText(link)
-  const slave = link.master ? `\n    bridge_slave ${text(portFields(link))}` : ''
+  const slave = link.master ? `\n    bridge_slave ${text(portFields(link))}` : link.bond ? `\n    bond_slave ${text(slaveFields(link))}` : ''
   return (
     ` promiscuity ${g.promiscuity}  allmulti ${g.allmulti} minmtu ${g.least} maxmtu ${g.most} ${kind === '' ? '' : `\n    ${kind}`}${slave}` +
     `${addresses ? '' : `addrgenmode ${g.mode} `}numtxqueues ${g.queues} numrxqueues ${g.queues} gso_max_size 65536 gso_max_segs 65535 tso_max_size 524280 tso_max_segs 65535 gro_max_size 65536 `
@@ -82,7 +80,7 @@ export function detailsRow(link: Link, addresses = false): Record<string, unknow
   const kind = kindText(link).split(' ')[0]!
   return {
     promiscuity: g.promiscuity, allmulti: g.allmulti, min_mtu: g.least, max_mtu: g.most,
-    ...(kind || link.master ? { linkinfo: { ...(kind && { info_kind: kind }), ...(link.kind === 'bridge' && { info_data: object(bridgeFields(link as Bridge)) }), ...(link.master && { info_slave_kind: 'bridge', info_slave_data: object(portFields(link)) }) } } : {}),
+    ...(kind || link.master || link.bond ? { linkinfo: { ...(kind && { info_kind: kind }), ...(link.kind === 'bridge' && { info_data: object(bridgeFields(link as Bridge)) }), ...(stackedFields(link) && { info_data: object(stackedFields(link)!) }), ...(link.bond && { info_slave_kind: 'bond', info_slave_data: object(slaveFields(link)) }), ...(link.master && { info_slave_kind: 'bridge', info_slave_data: object(portFields(link)) }) } } : {}),
     ...(addresses ? {} : { inet6_addr_gen_mode: g.mode }),
     num_tx_queues: g.queues, num_rx_queues: g.queues, gso_max_size: 65536, gso_max_segs: 65535, tso_max_size: 524280, tso_max_segs: 65535, gro_max_size: 65536,
   }
@@ -105,6 +103,9 @@ function kindText(link: Link): string {
     }
     case 'bridge': return `bridge ${text(bridgeFields(link as Bridge))}`
     case 'wireguard': case 'openvswitch': case 'veth': case 'dummy': return `${link.kind} `
-    default: return ''
+    default: {
+      const fields = stackedFields(link)
+      return fields ? `${link.kind} ${text(fields)}` : ''
+    }
   }
 }

@@ -2,7 +2,7 @@ import type { NetworkNamespace } from '../../../engine/cluster.ts'
 import { formatDestination } from '../../../engine/cluster.ts'
 import type { Options } from './common.ts'
 import { detailsRow } from './details.ts'
-import { addressFlags, asksForAddresses, flagNames, groupOf, lifetimesLeft, linkType, nameOf6, neighbourAges, netnsId, queueLength, queueOf, selectAddresses, selectLinks, selectNeighbours, selectRoutes, stateOf, withDefaults, withoutHardware as isBare, type LinkFilter, type NeighbourFilter, type NeighbourRow, type RouteFilter } from './print.ts'
+import { addressFlags, asksForAddresses, flagNames, groupOf, lifetimesLeft, linkType, masterOf, nameOf6, neighbourAges, netnsId, otherOf, queueLength, queueOf, selectAddresses, selectLinks, selectNeighbours, selectRoutes, stateOf, withDefaults, withoutHardware as isBare, type LinkFilter, type NeighbourFilter, type NeighbourRow, type RouteFilter } from './print.ts'
 import { numericRoute, scopeNumber } from './tables.ts'
 
 /** iproute2's own style: objects of a list on the bracket's line, lists of words on one line. */
@@ -22,16 +22,17 @@ export function writeJson(rows: unknown[], pretty: boolean): string {
 }
 
 function linkRow(link: ReturnType<typeof selectLinks>[number], mode: boolean, { netnsName, numeric }: LinkFilter): Record<string, unknown> {
-  const outside = link.peer !== undefined && link.peer.namespace !== link.namespace
-  const other = outside ? netnsName?.(link.peer!.namespace) : undefined
+  const end = otherOf(link)
+  const outside = end !== undefined && end.namespace !== link.namespace
+  const other = outside ? netnsName?.(end.namespace) : undefined
   return {
     ifindex: link.index,
-    ...(link.peer ? (outside ? { link_index: link.peer.index } : { link: link.peer.name }) : {}),
+    ...(end ? (outside ? { link_index: end.index } : { link: end.name }) : {}),
     ifname: link.name,
     flags: flagNames(link),
     mtu: link.mtu,
     qdisc: queueOf(link),
-    ...(link.master ? { master: link.master.name } : {}),
+    ...(masterOf(link) ? { master: masterOf(link)!.name } : {}),
     operstate: stateOf(link),
     ...(mode ? { linkmode: 'DEFAULT' } : {}),
     group: groupOf(link, numeric),

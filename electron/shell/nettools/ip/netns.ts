@@ -1,6 +1,6 @@
 import { capable, type Link, type NetworkNamespace, type Process } from '../../../engine/cluster.ts'
 import { Elsewhere, Refusal } from './common.ts'
-import { netnsId } from './print.ts'
+import { netnsId, otherOf } from './print.ts'
 
 /** ip-netns(8), iproute2 6.1: network namespaces that have a name in /run/netns. */
 export function netns(process: Process, args: string[]): string {
@@ -68,6 +68,6 @@ function permit(process: Process): void {
 
 /** The number that the kernel gives to namespaces into which there is a link. */
 function idText(here: NetworkNamespace, other: NetworkNamespace): string {
-  const link = [...here.links.values()].find((l: Link) => l.peer?.namespace === other && other !== here)
+  const link = [...here.links.values()].find((l: Link) => otherOf(l)?.namespace === other && other !== here)
   return link ? ` (id: ${netnsId(link)})` : ''
 }

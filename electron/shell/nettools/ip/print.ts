@@ -30,7 +30,7 @@ export interface LinkFilter {
 
 export function selectLinks(network: NetworkNamespace, filter: LinkFilter = {}): Link[] {
   return [...network.links.values()]
-    .filter((l) => (filter.device === undefined || l.name === filter.device) && (!filter.up || l.up) && (filter.master === undefined || l.master?.name === filter.master))
+    .filter((l) => (filter.device === undefined || l.name === filter.device) && (!filter.up || l.up) && (filter.master === undefined || masterOf(l)?.name === filter.master))
     .filter((l) => (filter.type === undefined || kindName(l) === filter.type) && (filter.group === undefined || (l.notes?.group ?? 0) === filter.group))
     .sort((a, b) => a.index - b.index)
 }
@@ -41,20 +41,27 @@ const kindName = (link: Link): string => (link.kind === 'nic' ? 'ether' : link.k
 function nameOf(link: Link): string {
   // an IP tunnel has an IFLA_LINK, 0 where it is bound to no device
   if (link.kind === 'ipip') return `${link.name}@${(link as IpipLink).underlay ?? 'NONE'}`
-  if (!link.peer) return link.name
-  return link.peer.namespace === link.namespace ? `${link.name}@${link.peer.name}` : `${link.name}@if${link.peer.index}`
+  const other = otherOf(link)
+  if (!other) return link.name
+  return other.namespace === link.namespace ? `${link.name}@${other.name}` : `${link.name}@if${other.index}`
 }
+
+/** IFLA_LINK: the other end of a pair, or the link below. */
+export const otherOf = (link: Link): Link | undefined => link.peer ?? link.lower
+
+/** IFLA_MASTER */
+export const masterOf = (link: Link): Link | undefined => link.master ?? link.bond
 
 function flagsOf(link: Link): string {
   return `<${flagNames(link).join(',')}>`
 }
 
 export function flagNames(link: Link): string[] {
-  const kind = isRaw(link) ? [...(pointToPoint(link) ? ['POINTOPOINT'] : []), 'NOARP'] : link.kind === 'loopback' ? ['LOOPBACK'] : ['BROADCAST', ...(link.kind === 'dummy' ? ['NOARP'] : ['MULTICAST', ...(link.arp === false ? ['NOARP'] : [])])]
+  const kind = isRaw(link) ? [...(pointToPoint(link) ? ['POINTOPOINT'] : []), 'NOARP'] : link.kind === 'loopback' ? ['LOOPBACK'] : ['BROADCAST', ...(link.kind === 'dummy' ? ['NOARP'] : ['MULTICAST', ...(link.arp === false ? ['NOARP'] : []), ...(link.kind === 'bond' ? ['MASTER'] : []), ...(link.bond ? ['SLAVE'] : [])])]
   const down = link.up && !link.carrier
   const { promiscuous, allMulticast, multicast } = link.notes ?? {}
   const more = [...(promiscuous ? ['PROMISC'] : []), ...(allMulticast ? ['ALLMULTI'] : [])]
-  return [...(down ? ['NO-CARRIER'] : []), ...(multicast === undefined ? kind : withMulticast(kind, multicast)), ...more, ...(link.up ? ['UP'] : []), ...(link.up && link.carrier ? ['LOWER_UP'] : []), ...(link.peer?.namespace === link.namespace && !link.peer.up ? ['M-DOWN'] : [])]
+  return [...(down ? ['NO-CARRIER'] : []), ...(multicast === undefined ? kind : withMulticast(kind, multicast)), ...more, ...(link.up ? ['UP'] : []), ...(link.up && link.carrier ? ['LOWER_UP'] : []), ...(otherOf(link)?.namespace === link.namespace && !otherOf(link)!.up ? ['M-DOWN'] : [])]
 }
 
 /** IFF_MULTICAST stands before IFF_NOARP (print_link_flags). */
@@ -73,7 +80,7 @@ const UNKNOWN: ReadonlySet<Link['kind']> = new Set(['loopback', 'vxlan', 'dummy'
 
 export function stateOf(link: Link): string {
   if (!link.up) return 'DOWN'
-  if (!link.carrier) return link.peer && !link.peer.up ? 'LOWERLAYERDOWN' : 'DOWN'
+  if (!link.carrier) return link.lower || (link.peer && !link.peer.up) ? 'LOWERLAYERDOWN' : 'DOWN'
   return UNKNOWN.has(link.kind) ? 'UNKNOWN' : 'UP'
 }
 
@@ -90,18 +97,18 @@ export function queueOf(link: Link): string {
  * its other end is, so that the number is taken for one here.
  */
 export function nameOf6(link: Link): string {
-  const index = link.peer?.index
+  const index = otherOf(link)?.index
   if (index === undefined || index === link.index) return link.name
   const here = [...link.namespace.links.values()].find((l) => l.index === index)
   return `${link.name}@${here ? here.name : `if${index}`}`
 }
 
 function linkHead6(link: Link): string {
-  return `${link.index}: ${nameOf6(link)}: ${flagsOf(link)} mtu ${link.mtu} ${link.master ? `master ${link.master.name} ` : ''}state ${stateOf(link)}${queueLength(link) ? ` qlen ${queueLength(link)}` : ''}`
+  return `${link.index}: ${nameOf6(link)}: ${flagsOf(link)} mtu ${link.mtu} ${masterOf(link) ? `master ${masterOf(link)!.name} ` : ''}state ${stateOf(link)}${queueLength(link) ? ` qlen ${queueLength(link)}` : ''}`
 }
 
 function linkHead(link: Link, mode: boolean, numeric?: boolean): string {
-  const master = link.master ? `master ${link.master.name} ` : ''
+  const master = masterOf(link) ? `master ${masterOf(link)!.name} ` : ''
   return `${link.index}: ${nameOf(link)}: ${flagsOf(link)} mtu ${link.mtu} qdisc ${queueOf(link)} ${master}state ${stateOf(link)} ${mode ? 'mode DEFAULT ' : ''}group ${groupOf(link, numeric)} ${queueLength(link) ? `qlen ${queueLength(link)}` : ''}`
 }
 
@@ -135,15 +142,16 @@ export function hardwareLine(link: Link, numeric?: boolean): string {
 }
 
 function peerNamespace(link: Link, { netnsName }: LinkFilter): string {
-  if (!link.peer || link.peer.namespace === link.namespace) return ''
-  const name = netnsName?.(link.peer.namespace)
+  const other = otherOf(link)
+  if (!other || other.namespace === link.namespace) return ''
+  const name = netnsName?.(other.namespace)
   return name === undefined ? ` link-netnsid ${netnsId(link)}` : ` link-netns ${name}`
 }
 
 /** Numbers that a namespace gives to the others it has links into: 0, 1, … in the order of its links. */
 export function netnsId(link: Link): number {
-  const others = [...link.namespace.links.values()].filter((l) => l.peer && l.peer.namespace !== link.namespace).sort((a, b) => a.index - b.index)
-  return [...new Set(others.map((l) => l.peer!.namespace))].indexOf(link.peer!.namespace)
+  const others = [...link.namespace.links.values()].filter((l) => otherOf(l) && otherOf(l)!.namespace !== link.namespace).sort((a, b) => a.index - b.index)
+  return [...new Set(others.map((l) => otherOf(l)!.namespace))].indexOf(otherOf(link)!.namespace)
 }
 
 export function printAddresses(network: NetworkNamespace, filter: LinkFilter & { details?: boolean; statistics?: boolean; errors?: boolean; human?: 'k' | 'Ki' } = {}): string {

@@ -1,4 +1,5 @@
-import { SystemError, type Bridge, type Link, type LinkNotes, type NetworkNamespace } from '../../../engine/cluster.ts'
+import { SystemError, type BondLink, type Bridge, type Link, type LinkNotes, type MacvlanLink, type NetworkNamespace } from '../../../engine/cluster.ts'
+import { changeKind } from './stacked-kinds.ts'
 import { nextWord, numberWord, permit, Refusal, wrong, type Options } from './common.ts'
 
 /** What one line asks for: it is read whole, then done in the order of the kernel's do_setlink (net/core/rtnetlink.c). */
@@ -13,9 +14,10 @@ interface Change {
   netns?: NetworkNamespace
   notes: LinkNotes
   arp?: boolean
+  kind?: { name: string; words: string[] }
 }
 
-const ELSEWHERE = new Set(['xdp', 'xdpgeneric', 'xdpdrv', 'xdpoffload', 'vf', 'vrf', 'type', 'mode', 'state', 'addrgenmode', 'addrgen', 'protodown', 'protodown_reason', 'dynamic', 'trailers', 'carrier', 'broadcast', 'brd', 'link-netnsid', 'link', 'numtxqueues', 'numrxqueues', 'gso_max_size', 'gso_max_segs', 'gro_max_size', 'macaddr', 'index'])
+const ELSEWHERE = new Set(['xdp', 'xdpgeneric', 'xdpdrv', 'xdpoffload', 'vf', 'vrf', 'mode', 'state', 'addrgenmode', 'addrgen', 'protodown', 'protodown_reason', 'dynamic', 'trailers', 'carrier', 'broadcast', 'brd', 'link-netnsid', 'link', 'numtxqueues', 'numrxqueues', 'gso_max_size', 'gso_max_segs', 'gro_max_size', 'macaddr', 'index'])
 
 /** `ip link set` (ip-link(8), iproute2's iplink_parse). */
 export function setLink(network: NetworkNamespace, args: string[], options: Options): string {
@@ -23,7 +25,9 @@ export function setLink(network: NetworkNamespace, args: string[], options: Opti
   if (change.device === undefined) throw new Refusal('Not enough information: "dev" argument is required.\n', 255)
   const device = network.links.get(change.device)
   if (!device) throw new Refusal(`Cannot find device "${change.device}"\n`, 1)
+  const changeOptions = change.kind && changeKind(network, device, change.kind.name, change.kind.words)
   permit(options)
+  changeOptions?.()
   apply(network, device, change)
   return ''
 }
@@ -63,6 +67,10 @@ function read(network: NetworkNamespace, args: string[], options: Options): Chan
         break
       }
       case 'netns': change.netns = options.netns!(nextWord(args)); break
+      case 'type': {
+        change.kind = { name: nextWord(args), words: args.splice(0) }
+        break
+      }
       case 'help': throw new Refusal(`podhop: not simulated: ip link set help (use ip link help)\n`, 69)
       default: {
         if (ELSEWHERE.has(word)) throw new Refusal(`podhop: not simulated: ip link set ${word} (use up, down, name, alias, mtu, address, master, nomaster or netns)\n`, 69)
@@ -94,12 +102,12 @@ function hardwareAddress(text: string): string {
 function apply(network: NetworkNamespace, device: Link, change: Change): void {
   if (change.netns) {
     if (device.kind === 'loopback') throw new SystemError('EINVAL')
-    if (device.kind !== 'veth') throw new Refusal(`podhop: not simulated: moving a link of kind ${device.kind} (an end of a veth pair can be moved)\n`, 69)
+    if (device.kind !== 'veth' && device.lower === undefined) throw new Refusal(`podhop: not simulated: moving a link of kind ${device.kind} (veth, vlan, macvlan and ipvlan can be moved)\n`, 69)
     network.moveLink(device.name, change.netns)
     return
   }
   if (change.mac !== undefined) {
-    if (device.kind !== 'veth' && device.kind !== 'bridge' && device.kind !== 'dummy') throw new Refusal(`podhop: not simulated: ip link set address of a link of kind ${device.kind} (use a veth, a bridge or a dummy link)\n`, 69)
+    if (!['veth', 'bridge', 'dummy', 'vlan', 'macvlan', 'bond'].includes(device.kind)) throw new Refusal(`podhop: not simulated: ip link set address of a link of kind ${device.kind} (use a veth, a bridge, a bond, a vlan, a macvlan or a dummy link)\n`, 69)
     if (parseInt(change.mac.slice(0, 2), 16) & 1) throw new SystemError('EADDRNOTAVAIL')
     device.mac = change.mac
   }
@@ -107,6 +115,7 @@ function apply(network: NetworkNamespace, device: Link, change: Change): void {
     const [least, most] = device.kind === 'loopback' || device.kind === 'dummy' ? [0, Number.MAX_SAFE_INTEGER] : [68, 65535]
     if (change.mtu < least) throw new Refusal('Error: mtu less than device minimum.\n', 2)
     if (change.mtu > most) throw new Refusal('Error: mtu greater than device maximum.\n', 2)
+    if (device.kind === 'vlan' && change.mtu > device.lower!.mtu) throw new Refusal('RTNETLINK answers: Numerical result out of range\n', 2)
     device.mtu = change.mtu
   }
   if (change.name !== undefined && change.name !== device.name) {
@@ -117,8 +126,15 @@ function apply(network: NetworkNamespace, device: Link, change: Change): void {
   if (change.alias !== undefined) note(device, { alias: change.alias === '' ? undefined : change.alias })
   if (change.master !== undefined) enslave(network, device, change.master)
   if (change.arp !== undefined && change.arp !== (device.arp !== false)) throw new Refusal('podhop: not simulated: ip link set arp off (use ip neigh for fixed neighbours)\n', 69)
+  if (change.up && !device.up) opens(device)
   if (change.up !== undefined) network.setUp(device.name, change.up)
   if (Object.keys(change.notes).length > 0) note(device, change.notes)
+}
+
+/** Whether it can come up at all (vlan_dev_open, macvlan_open). */
+function opens(device: Link): void {
+  if (device.kind === 'vlan' && !device.lower!.up) throw new SystemError('ENETDOWN')
+  if (device.kind === 'macvlan' && (device as MacvlanLink).addressTaken) throw new SystemError('EADDRINUSE')
 }
 
 function note(device: Link, more: { [key in keyof LinkNotes]?: LinkNotes[key] | undefined }): void {
@@ -128,14 +144,26 @@ function note(device: Link, more: { [key in keyof LinkNotes]?: LinkNotes[key] | 
 function enslave(network: NetworkNamespace, device: Link, master: string): void {
   if (master === '') {
     device.master?.detach(device)
+    device.bond?.release(device)
     return
   }
   const bridge = network.links.get(master)!
   // whatever comes of it, the old one is left (do_set_master)
   if (device.master !== bridge) device.master?.detach(device)
+  if (device.bond && device.bond !== bridge) device.bond.release(device)
+  if (bridge.kind === 'bond') return enslaveToBond(device, bridge as BondLink)
   if (bridge.kind !== 'bridge') throw new Refusal('RTNETLINK answers: Operation not supported\n', 2)
   if (device.kind === 'loopback') throw new SystemError('EINVAL')
   if (device.kind === 'bridge') throw new Refusal('Error: Can not enslave a bridge to a bridge.\n', 2)
   if (device.master === bridge) return
   ;(bridge as Bridge).attach(device)
+}
+
+/** bond_enslave */
+function enslaveToBond(device: Link, bond: BondLink): void {
+  if (device.bond === bond) return
+  if ((device as Link) === bond) throw new Refusal('Error: Cannot enslave bond to itself.\n', 2)
+  if (device.kind === 'loopback' || device.kind === 'ipip' || device.kind === 'wireguard') throw new Refusal('RTNETLINK answers: Operation not supported\n', 2)
+  if (device.up) throw new Refusal('Error: Device can not be enslaved while up.\n', 2)
+  bond.enslave(device)
 }

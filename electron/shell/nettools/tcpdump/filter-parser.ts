@@ -15,6 +15,10 @@ export type Expression =
   | { kind: 'cast'; protocol: string; cast: 'broadcast' | 'multicast' }
   | { kind: 'direction'; inbound: boolean }
   | { kind: 'compare'; operator: string; left: Arithmetic; right: Arithmetic }
+  /** The tag after as many others; without a number any. */
+  | { kind: 'vlan'; behind: number; id: number | undefined }
+  /** After `vlan`, all that follows looks behind so many tags. */
+  | { kind: 'behind'; tags: number; of: Expression }
 
 export type Arithmetic =
   | { kind: 'number'; value: number }
@@ -43,7 +47,7 @@ const syntaxError = (): FilterError => new FilterError("can't parse filter expre
 const PROTOCOLS = ['ether', 'link', 'ip', 'ip6', 'arp', 'rarp', 'tcp', 'udp', 'icmp', 'icmp6', 'sctp', 'igmp', 'esp', 'ah', 'pim', 'vrrp']
 const ALIASES: Readonly<Record<string, string>> = byName({ link: 'ether' })
 const TYPES = ['host', 'net', 'port', 'portrange', 'proto']
-const NOT_SIMULATED = ['vlan', 'mpls', 'pppoed', 'pppoes', 'geneve', 'vxlan', 'gateway', 'protochain', 'decnet', 'iso', 'stp', 'ipx', 'wlan', 'ifname', 'rnr', 'rulenum', 'reason', 'rset', 'ruleset', 'srnr', 'subrulenum', 'action', 'atalk', 'aarp', 'moprc', 'mopdl', 'lat', 'netbeui', 'ra', 'ta', 'addr1', 'addr2', 'fddi', 'tr', 'ppp', 'slip']
+const NOT_SIMULATED = ['mpls', 'pppoed', 'pppoes', 'geneve', 'vxlan', 'gateway', 'protochain', 'decnet', 'iso', 'stp', 'ipx', 'wlan', 'ifname', 'rnr', 'rulenum', 'reason', 'rset', 'ruleset', 'srnr', 'subrulenum', 'action', 'atalk', 'aarp', 'moprc', 'mopdl', 'lat', 'netbeui', 'ra', 'ta', 'addr1', 'addr2', 'fddi', 'tr', 'ppp', 'slip']
 const COMPARISONS = ['>', '<', '>=', '<=', '=', '==', '!=']
 
 /** Constants that may stand for a number (pcap-filter(7)). */
@@ -84,6 +88,7 @@ interface Parsed { expression: Expression; qualifiers: Qualifiers | undefined }
 class Parser {
   readonly #tokens: readonly string[]
   #at = 0
+  #tags = 0
 
   constructor(tokens: readonly string[]) {
     this.#tokens = tokens
@@ -134,8 +139,17 @@ class Parser {
       this.#expect(')')
       return inner
     }
+    if (this.#accept('vlan')) return { expression: this.#vlan(), qualifiers: undefined }
     const primitive = this.#isArithmeticAhead() ? this.#comparison() : this.#primitive(inherited)
-    return { expression: primitive, qualifiers: primitive.kind === 'primitive' ? primitive.qualifiers : undefined }
+    const qualifiers = primitive.kind === 'primitive' ? primitive.qualifiers : undefined
+    return { expression: this.#tags === 0 ? primitive : { kind: 'behind', tags: this.#tags, of: primitive }, qualifiers }
+  }
+
+  #vlan(): Expression {
+    const id = numberOf(this.#peek() ?? '')
+    if (id !== undefined) this.#next()
+    if (id !== undefined && id > 4095) throw new FilterError(`VLAN tag ${id} greater than maximum 4095`)
+    return { kind: 'vlan', behind: this.#tags++, id }
   }
 
   // ---- primitives ----------------------------------------------------------------------------------------------------
@@ -282,7 +296,7 @@ class Parser {
   }
 }
 
-const RESERVED = ['and', 'or', 'not', 'src', 'dst', 'mask', 'less', 'greater', 'broadcast', 'multicast', 'inbound', 'outbound', 'len', ...PROTOCOLS, ...TYPES]
+const RESERVED = ['vlan', 'and', 'or', 'not', 'src', 'dst', 'mask', 'less', 'greater', 'broadcast', 'multicast', 'inbound', 'outbound', 'len', ...PROTOCOLS, ...TYPES]
 
 const isName = (token: string): boolean => /^[\w\\:]/.test(token) && token !== ':' && !RESERVED.includes(token)
 const isOperand = (token: string): boolean => token === 'len' || numberOf(token) !== undefined || Object.hasOwn(CONSTANTS, token)

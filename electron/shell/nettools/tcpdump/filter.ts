@@ -10,6 +10,8 @@ export interface FilterView {
   /** The frame on the wire, from its Ethernet header on; asked for only by filters that compare bytes. */
   bytes(): Uint8Array
   length(): number
+  /** As the kernel shows it: the outermost tag is kept beside the packet, and is none of its bytes. */
+  live?: boolean
 }
 
 export type Filter = (view: FilterView) => boolean
@@ -26,7 +28,7 @@ class OutOfPacket extends Error {}
 export function compileFilter(text: string, hosts: HostTable = new Map()): Filter {
   const expression = parseFilter(text)
   if (!expression) return () => true
-  const test = compile(expression, hosts)
+  const test = compile(expression, hosts, 0)
   return (view) => {
     try {
       return test(view)
@@ -42,7 +44,7 @@ export function hostNames(text: string): string[] {
   const out = new Set<string>()
   const walk = (e: Expression): void => {
     if (e.kind === 'and' || e.kind === 'or') [e.left, e.right].forEach(walk)
-    else if (e.kind === 'not') walk(e.of)
+    else if (e.kind === 'not' || e.kind === 'behind') walk(e.of)
     else if (e.kind === 'primitive' && (e.qualifiers.type ?? 'host') === 'host' && e.qualifiers.protocol !== 'ether' && !/^[\d.]+$/.test(e.id) && !isValidIp(e.id)) out.add(e.id)
   }
   const expression = parseFilter(text)
@@ -50,20 +52,45 @@ export function hostNames(text: string): string[] {
   return [...out]
 }
 
-function compile(e: Expression, hosts: HostTable): Filter {
+function compile(e: Expression, hosts: HostTable, tags: number): Filter {
   switch (e.kind) {
     case 'and': {
-      const [left, right] = [compile(e.left, hosts), compile(e.right, hosts)]
+      const [left, right] = [compile(e.left, hosts, tags), compile(e.right, hosts, tags)]
       return (v) => left(v) && right(v)
     }
     case 'or': {
-      const [left, right] = [compile(e.left, hosts), compile(e.right, hosts)]
+      const [left, right] = [compile(e.left, hosts, tags), compile(e.right, hosts, tags)]
       return (v) => left(v) || right(v)
     }
     case 'not': {
-      const of = compile(e.of, hosts)
+      const of = compile(e.of, hosts, tags)
       return (v) => !of(v)
     }
+    case 'behind': return compile(e.of, hosts, e.tags)
+    case 'vlan': return ({ frame }) => frame.tags?.[e.behind] !== undefined && (e.id === undefined || frame.tags[e.behind]!.id === e.id)
+    default: {
+      const test = compilePrimitive(e, hosts)
+      return readsLinkLayer(e) ? test : (v) => (v.frame.tags === undefined && tags === 0 ? test(v) : reached(v, tags) && test(v))
+    }
+  }
+}
+
+/** Whether the network layer is where one looks for it behind so many tags. */
+const reached = ({ frame, live }: FilterView, tags: number): boolean => (frame.tags?.length ?? 0) === tags || (live === true && tags === 0 && frame.tags?.length === 1)
+
+/** What stands before the tags. */
+function readsLinkLayer(e: Expression): boolean {
+  switch (e.kind) {
+    case 'length': case 'direction': return true
+    case 'cast': return e.protocol === 'ether'
+    case 'primitive': return e.qualifiers.protocol === 'ether' && e.qualifiers.type !== 'proto'
+    case 'compare': return [...protocolsOf(e.left), ...protocolsOf(e.right)].every((p) => p === 'ether')
+    default: return false
+  }
+}
+
+function compilePrimitive(e: Exclude<Expression, { kind: 'and' | 'or' | 'not' | 'behind' | 'vlan' }>, hosts: HostTable): Filter {
+  switch (e.kind) {
     case 'protocol': return protocol(e.protocol)
     case 'primitive': return primitive(e.qualifiers, e.id, hosts)
     case 'length': return (v) => (e.most === undefined || v.length() <= e.most) && (e.least === undefined || v.length() >= e.least)
@@ -291,7 +318,8 @@ function evaluate(a: Arithmetic, view: FilterView): number {
     }
     case 'load': {
       const bytes = view.bytes()
-      const base = a.protocol === 'ether' ? 0 : Object.hasOwn(ETHER_TYPES, a.protocol) ? 14 : 14 + (bytes[14]! & 15) * 4
+      const network = 14 + 4 * Math.max(0, (view.frame.tags?.length ?? 0) - (view.live ? 1 : 0))
+      const base = a.protocol === 'ether' ? 0 : Object.hasOwn(ETHER_TYPES, a.protocol) ? network : network + (bytes[network]! & 15) * 4
       const at = base + evaluate(a.offset, view)
       if (at + a.size > bytes.length) throw new OutOfPacket()
       let value = 0

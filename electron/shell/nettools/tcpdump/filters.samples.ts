@@ -34,7 +34,10 @@ const near6: fc.Arbitrary<Frame> = fc.record({ source: addresses6, destination: 
   },
 }))
 
-export const frames: fc.Arbitrary<Frame> = fc.oneof({ weight: 6, arbitrary: near }, { weight: 2, arbitrary: near6 }, { weight: 1, arbitrary: arp }, { weight: 1, arbitrary: frame })
+const tags = fc.array(fc.record({ id: fc.constantFrom(7, 100, 4094) }), { minLength: 1, maxLength: 2 })
+const tagged: fc.Arbitrary<Frame> = fc.tuple(fc.oneof(near, near6, arp), tags).map(([plain, outer]) => ({ ...plain, tags: outer }))
+
+export const frames: fc.Arbitrary<Frame> = fc.oneof({ weight: 2, arbitrary: tagged }, { weight: 6, arbitrary: near }, { weight: 2, arbitrary: near6 }, { weight: 1, arbitrary: arp }, { weight: 1, arbitrary: frame })
 
 const words = (...parts: (string | fc.Arbitrary<string>)[]): fc.Arbitrary<string> =>
   fc.tuple(...parts.map((p) => (typeof p === 'string' ? fc.constant(p) : p))).map((all) => all.filter((w) => w !== '').join(' '))
@@ -60,7 +63,7 @@ const primitive = fc.oneof(
 )
 
 /** Filters as people write them, well-formed. */
-export const filterText: fc.Arbitrary<string> = fc.letrec<{ filter: string }>((tie) => ({
+const filtersOf = (primitive: fc.Arbitrary<string>): fc.Arbitrary<string> => fc.letrec<{ filter: string }>((tie) => ({
   filter: fc.oneof(
     { maxDepth: 3 },
     primitive,
@@ -69,3 +72,7 @@ export const filterText: fc.Arbitrary<string> = fc.letrec<{ filter: string }>((t
     words('(', tie('filter'), ')', fc.constantFrom('and', 'or'), 'not (', tie('filter'), ')'),
   ),
 })).filter
+
+export const filterText = filtersOf(primitive)
+/** `vlan` moves what stands after it, so that these are no expressions of logic. */
+export const vlanFilterText = filtersOf(fc.oneof({ weight: 3, arbitrary: primitive }, { weight: 1, arbitrary: fc.constantFrom('vlan', 'vlan 100', 'vlan 7') }))

@@ -73,10 +73,11 @@ function expression(process: Process, { filter, filterFile }: TcpdumpOptions): s
   }
 }
 
-function passes(filter: Filter, captured: Captured): boolean {
+function passes(filter: Filter, captured: Captured, live: boolean): boolean {
   const { frame } = captured
+  const shown = live && frame.tags !== undefined ? { ...frame, tags: frame.tags.slice(1) } : frame
   let bytes: Uint8Array | undefined
-  return filter({ frame, direction: captured.direction ?? 'in', bytes: () => (bytes ??= encodeFrame(frame)), length: () => frameLength(frame) })
+  return filter({ frame, direction: captured.direction ?? 'in', bytes: () => (bytes ??= encodeFrame(shown)), length: () => frameLength(shown), live })
 }
 
 // ---- live --------------------------------------------------------------------------------------------------------------
@@ -104,7 +105,7 @@ function* live(process: Process, options: TcpdumpOptions): Task<number> {
     if (state.seen >= options.count || state.interrupted || (options.direction !== 'inout' && c.direction !== options.direction)) return
     const on = network.links.get(c.interface)
     const captured: Captured = { at: clock.epoch + c.at, frame: c.frame, direction: c.direction, ...(on ? { interface: on } : {}), ...(cooked && on ? { cooked: cookedOf(on, c.frame, c.direction) } : {}) }
-    if (!passes(filter, captured)) return
+    if (!passes(filter, captured, true)) return
     state.seen++
     waiting.push({ ...captured, frame: copyFrame(c.frame) })
     signal.notify()
@@ -199,7 +200,7 @@ function* fromFile(process: Process, options: TcpdumpOptions, name: string): Tas
       // names of interfaces are not in the file: those of this machine with the same number
       const on = cooked && links.find((l) => l.index === cooked.index)
       const captured: Captured = { ...frame, ...(cooked && { direction: cooked.kind === 4 ? 'out' : 'in' }), ...(on && { interface: on }) }
-      if (!passes(filter, captured)) continue
+      if (!passes(filter, captured, false)) continue
       shown++
       if (!(yield* output.packet(captured))) break
     }
