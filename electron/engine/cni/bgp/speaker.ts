@@ -11,6 +11,8 @@ interface Peer extends BgpPeer {
   wanted: RemoteAs
   client: boolean
   passive: boolean
+  anySource: boolean
+  gracefulRestart: number | undefined
   connecting: TcpConnection | undefined
   sessions: Set<BgpSession>
   retry: Timer | undefined
@@ -92,11 +94,11 @@ export class BgpSpeaker {
     return this.#own
   }
 
-  /** Adds a neighbour and connects to it; one that is known already is left alone. */
-  addPeer(address: Ip, wanted: RemoteAs, { client = false, passive = this.#options.passive?.(address) ?? false, dynamic }: { client?: boolean; passive?: boolean; dynamic?: boolean } = {}): void {
+  /** Adds a neighbour and connects to it; one that is known already is left alone. `anySource`: the kernel chooses where from; `gracefulRestart`: seconds, instead of the speaker's. */
+  addPeer(address: Ip, wanted: RemoteAs, { client = false, passive = this.#options.passive?.(address) ?? false, dynamic, anySource = false, gracefulRestart = this.#options.gracefulRestart }: { client?: boolean; passive?: boolean; dynamic?: boolean; anySource?: boolean; gracefulRestart?: number | undefined } = {}): void {
     if (this.#stopped || this.#peers.has(address)) return
     const asn = typeof wanted === 'number' ? wanted : wanted === 'internal' ? this.#options.asn : 0
-    const peer: Peer = { address, asn, wanted, client, passive, ...(dynamic ? { dynamic } : {}), state: 'Idle', since: this.#options.clock.now, connecting: undefined, sessions: new Set(), retry: undefined, stale: undefined, routes: new Map(), filtered: new Map(), refreshed: undefined, open: undefined, flops: 0 }
+    const peer: Peer = { address, asn, wanted, client, passive, anySource, gracefulRestart, ...(dynamic ? { dynamic } : {}), state: 'Idle', since: this.#options.clock.now, connecting: undefined, sessions: new Set(), retry: undefined, stale: undefined, routes: new Map(), filtered: new Map(), refreshed: undefined, open: undefined, flops: 0 }
     this.#peers.set(address, peer)
     if (this.#options.connectDelay === undefined) this.#connect(peer)
     else this.#later(peer, this.#options.connectDelay)
@@ -137,7 +139,7 @@ export class BgpSpeaker {
     if (this.#stopped || peer.connecting || peer.sessions.size > 0) return
     if (peer.passive) return this.#state(peer, 'Active')
     this.#state(peer, 'Connect')
-    const connection = network.sockets.connect({ address: peer.address, port: BGP_PORT, source: address, ...(owner ? { owner } : {}) }, {
+    const connection = network.sockets.connect({ address: peer.address, port: BGP_PORT, ...(peer.anySource ? {} : { source: address }), ...(owner ? { owner } : {}) }, {
       onConnect: () => {
         peer.connecting = undefined
         this.#begin(peer, connection, true)
@@ -170,7 +172,8 @@ export class BgpSpeaker {
   }
 
   #begin(peer: Peer, connection: TcpConnection, active: boolean): void {
-    const { clock, asn, routerId, holdTime = 90, gracefulRestart, ipv6 = false } = this.#options
+    const { clock, asn, routerId, holdTime = 90, ipv6 = false } = this.#options
+    const { gracefulRestart } = peer
     const open: OpenMessage = { type: 'open', asn, holdTime, id: routerId, ipv6, ...(gracefulRestart === undefined ? {} : { gracefulRestart }) }
     const events: SessionEvents = {
       onOpen: (session, message) => this.#onOpen(peer, session, message),
@@ -233,7 +236,7 @@ export class BgpSpeaker {
     if (wasEstablished) peer.flops++
     this.#later(peer)
     this.#options.onPeer?.(peer, why)
-    const gracefulRestart = this.#options.helper ? peer.open?.gracefulRestart : this.#options.gracefulRestart
+    const gracefulRestart = this.#options.helper ? peer.open?.gracefulRestart : peer.gracefulRestart
     if (!wasEstablished || peer.routes.size === 0) return
     // RFC 4724 4.2: only who went without a NOTIFICATION, in either direction, may be restarting
     if (gracefulRestart === undefined || why.startsWith('received NOTIFICATION') || why === HOLD_TIMER_EXPIRED) return this.#forget(peer)

@@ -280,9 +280,9 @@ export class Bird {
     for (const ip of [...wanted.keys()].sort()) {
       if (present.has(ip)) continue
       for (const what of ['Initializing', 'Starting', 'State changed to start']) this.#log(`${this.sessionName(ip)}: ${what}`)
-      const { as, client, calicoNode } = wanted.get(ip)!
+      const { as, client, calicoNode, anySource, restartTime } = wanted.get(ip)!
       // "passive on": of two nodes the one with the higher address connects
-      speaker.addPeer(ip, as, { client, passive: calicoNode && compareIp(ip, own.address) > 0 })
+      speaker.addPeer(ip, as, { client, passive: calicoNode && compareIp(ip, own.address) > 0, anySource, gracefulRestart: restartTime })
     }
   }
 
@@ -295,6 +295,11 @@ export class Bird {
   #wanted(speaker: BgpSpeaker): Map<Cidr, Route> {
     const out = new Map<Cidr, Route>()
     for (const destination of this.#blocks.values()) if (this.#kernelRoute(destination) !== 'reject') out.set(destination, { destination, type: 'blackhole', protocol: 'bird' })
+    // "protocol static": before whatever BGP says of it, so that the way to a peer does not lead through what the peer says
+    for (const { address, reachableBy: via } of this.#wantedPeers.values()) {
+      const device = via === undefined || !isVersion(this.version)(via) ? undefined : this.#node.network.routes.lookup(via)?.device
+      if (via !== undefined && device !== undefined) out.set(`${address}/${this.version === 4 ? 32 : 128}`, { destination: `${address}/${this.version === 4 ? 32 : 128}`, via, device, protocol: 'bird' })
+    }
     for (const [destination, { nextHop: via }] of speaker.routes) {
       const how = this.#kernelRoute(destination, via)
       const device = how === 'tunnel' ? IPIP_DEVICE : this.#node.network.routes.lookup(via)?.device

@@ -267,7 +267,7 @@ describe('Calico\'s own policies', () => {
     const { cluster } = threePods()
     const create = (kind: string, plural: string, spec: object) => (): unknown => cluster.client.create(`${plural}.crd.projectcalico.org`, undefined, { apiVersion: 'crd.projectcalico.org/v1', kind, metadata: { name: 'one' }, spec })
     expect(create('FelixConfiguration', 'felixconfigurations', { wireguardEnabledV6: true })).toThrow("podhop: not simulated: wireguardEnabledV6 of Calico's FelixConfiguration")
-    expect(create('BGPPeer', 'bgppeers', { peerIP: '10.0.0.1', asNumber: 64512, keepOriginalNextHop: true })).toThrow("podhop: not simulated: keepOriginalNextHop of Calico's BGPPeer (node, nodeSelector, peerIP, peerSelector, asNumber, filters and numAllowedLocalASNumbers are)")
+    expect(create('BGPPeer', 'bgppeers', { peerIP: '10.0.0.1', asNumber: 64512, keepOriginalNextHop: true })).toThrow("podhop: not simulated: keepOriginalNextHop of Calico's BGPPeer (node, nodeSelector, peerIP, peerSelector, asNumber, filters, maxRestartTime, numAllowedLocalASNumbers, reachableBy and sourceAddress are)")
     expect(create('GlobalNetworkPolicy', 'globalnetworkpolicies', { selector: 'all()', ingress: [{ action: 'Allow', http: { methods: ['GET'] } }] })).toThrow("podhop: not simulated: http of Calico's policies")
     expect(create('BGPConfiguration', 'bgpconfigurations', { nodeToNodeMeshEnabled: true })).not.toThrow()
     const patch = (hostEndpoint: object) => (): unknown => cluster.client.patch('kubecontrollersconfigurations.crd.projectcalico.org', undefined, 'default', 'application/merge-patch+json', { spec: { controllers: { node: { hostEndpoint } } } })
