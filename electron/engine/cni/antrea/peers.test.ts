@@ -191,6 +191,27 @@ describe('the controller’s webhooks', () => {
     })
   })
 
+  it('deny tiers of priorities that are taken, and groups that are several things or too deep', () => {
+    const create = (kind: string, plural: string, name: string, spec: object, dryRun = true, namespace?: string): string => {
+      try {
+        cluster.client.create(`${plural}.crd.antrea.io`, namespace, { apiVersion: 'crd.antrea.io/v1beta1', kind, metadata: { name, ...(namespace ? { namespace } : {}) }, spec } as unknown as KubeObject, { dryRun })
+        return ''
+      } catch (error) {
+        return (error as Error).message.replace(/^admission webhook "(\w+)validator\.antrea\.io" denied the request: /, '$1: ')
+      }
+    }
+    const [tier, group] = [(name: string, priority: number, dryRun = true) => create('Tier', 'tiers', name, { priority }, dryRun), (name: string, spec: object, dryRun = true) => create('ClusterGroup', 'clustergroups', name, spec, dryRun)]
+    expect([tier('mine', 251), tier('mine', 250), tier('mine', 60, false)]).toEqual(['tier: tier mine priority 251 is reserved', 'tier: tier mine priority 250 overlaps with existing Tier', ''])
+    expect(() => cluster.client.patch('tiers.crd.antrea.io', undefined, 'mine', 'application/merge-patch+json', { spec: { priority: 61 } })).toThrow('update to Tier priority is not allowed')
+    cluster.client.patch('tiers.crd.antrea.io', undefined, 'mine', 'application/merge-patch+json', { spec: { description: 'ours' } })
+    expect([group('two', { podSelector: {}, ipBlocks: [{ cidr: '10.0.0.0/8' }] }), group('pods', { podSelector: {}, namespaceSelector: {} }, false), group('parent', { childGroups: ['pods'] }, false), group('grand', { childGroups: ['parent'] })]).toEqual([
+      'clustergroup: At most one of podSelector, externalEntitySelector, serviceReference, ipBlock, ipBlocks or childGroups can be set for a ClusterGroup', '', '', 'clustergroup: cannot set ClusterGroup parent as childGroup, who has 1 childGroups itself',
+    ])
+    expect(() => cluster.client.patch('clustergroups.crd.antrea.io', undefined, 'pods', 'application/merge-patch+json', { spec: { podSelector: null, namespaceSelector: null, childGroups: ['x'] } })).toThrow('cannot set childGroups for ClusterGroup pods, who has 1 parents')
+    expect(create('Group', 'groups', 'two', { podSelector: {}, childGroups: ['x'] }, true, 'red')).toBe('group: At most one of podSelector, externalEntitySelector, serviceReference, ipBlocks or childGroups can be set for a Group')
+    for (const [plural, name] of [['tiers', 'mine'], ['clustergroups', 'parent'], ['clustergroups', 'pods']] as const) cluster.client.delete(`${plural}.crd.antrea.io`, undefined, name)
+  })
+
   it('several clusters are said not to be simulated', () => {
     expect(refused({ appliedTo: [app('web')], ingress: [{ action: 'Drop', from: [{ scope: 'ClusterSet', podSelector: {} }] }] })).toMatch(/podhop: not simulated: scope ClusterSet of Antrea's policies/)
     expect(refused({ appliedTo: [app('web')], ingress: [{ action: 'Drop', from: [{ scope: 'Cluster', podSelector: {} }] }] })).toBe('')

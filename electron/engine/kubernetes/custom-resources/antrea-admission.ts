@@ -4,7 +4,7 @@ import { sha1 } from '../../sha1.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { isObject, type JsonObject } from '../json.ts'
 import type { Kind } from '../kinds/kind.ts'
-import type { LabelSelector } from '../types.ts'
+import type { KubeObject, LabelSelector } from '../types.ts'
 import { labelValue, qualifiedName } from '../validation/names.ts'
 
 /** What antrea-controller's webhooks say of Antrea's policies (pkg/controller/networkpolicy/validate.go and mutate.go of v2.4), in the order in which they look. */
@@ -129,6 +129,60 @@ function ofPorts({ ports = [] }: Rule): string | undefined {
       if (sourcePort === undefined) return 'if `sourceEndPort` is specified `sourcePort` must be specified'
       if (sourceEndPort < sourcePort) return '`sourceEndPort` should be greater than or equal to `sourcePort`'
     }
+  }
+  return undefined
+}
+
+// ---- tiers and groups ------------------------------------------------------------------------------------------------
+
+const TIERS = 'tiers.crd.antrea.io'
+/** Of AdminNetworkPolicies, and what is left beside them. */
+const RESERVED_PRIORITIES = [251, 252, 254, 255]
+const MOST_TIERS = 20
+
+interface Tier extends KubeObject { spec: { priority: number } }
+
+export const antreaTier: NonNullable<Kind['deny']> = (object, { store }) => {
+  const { metadata: { name }, spec: { priority } } = object as Tier
+  const all = store.list(TIERS, undefined) as readonly Tier[]
+  const before = store.get(TIERS, '', name) as Tier | undefined
+  const why = before
+    ? before.spec.priority === priority ? undefined : 'update to Tier priority is not allowed'
+    : new Set(all.map((tier) => tier.spec.priority)).size >= MOST_TIERS ? `maximum number of Tiers supported: ${MOST_TIERS}`
+      : RESERVED_PRIORITIES.includes(priority) ? `tier ${name} priority ${priority} is reserved`
+        : all.some((tier) => tier.spec.priority === priority) ? `tier ${name} priority ${priority} overlaps with existing Tier` : undefined
+  return why === undefined ? undefined : { webhook: 'tiervalidator.antrea.io', why }
+}
+
+interface Group extends KubeObject { spec: Selected & { ipBlocks?: NonNullable<Peer['ipBlock']>[]; childGroups?: string[] } }
+
+/** Of a ClusterGroup or a Group: one kind of member; groups of groups have no groups among their own. */
+export function antreaGroup(resource: string, webhook: string): NonNullable<Kind['deny']> {
+  return (object, { store }) => {
+    const why = ofGroup(object as Group) ?? ofChildren(object as Group, store.list(resource, object.metadata.namespace) as readonly Group[])
+    return why === undefined ? undefined : { webhook, why }
+  }
+}
+
+function ofGroup({ kind, spec }: Group): string | undefined {
+  const set = fieldsOf(spec)
+  if (set > 2 || (set === 2 && !(spec.namespaceSelector && spec.podSelector))) {
+    return kind === 'Group' ? 'At most one of podSelector, externalEntitySelector, serviceReference, ipBlocks or childGroups can be set for a Group' : 'At most one of podSelector, externalEntitySelector, serviceReference, ipBlock, ipBlocks or childGroups can be set for a ClusterGroup'
+  }
+  const { ipBlocks = [] } = spec
+  const why = ofSelectors(spec) ?? first(ipBlocks.map(ofBlock))
+  if (why !== undefined) return why
+  return ipBlocks.some(({ cidr = '' }) => isMulticast(cidr)) && ipBlocks.some(({ cidr = '' }) => !isMulticast(cidr)) ? 'can not set multicast groupAddress together with unicast ip address' : undefined
+}
+
+function ofChildren({ kind, metadata: { name, namespace }, spec: { childGroups = [] } }: Group, all: readonly Group[]): string | undefined {
+  if (childGroups.length === 0) return undefined
+  const full = (group: string): string => `${kind!} ${namespace === undefined ? group : `${namespace}/${group}`}`
+  const parents = all.filter((group) => group.spec.childGroups?.includes(name)).length
+  if (parents > 0) return `cannot set childGroups for ${full(name)}, who has ${parents} parents`
+  for (const child of childGroups) {
+    const own = all.find((group) => group.metadata.name === child)?.spec.childGroups?.length ?? 0
+    if (own > 0) return `cannot set ${full(child)} as childGroup, who has ${own} childGroups itself`
   }
   return undefined
 }

@@ -67,14 +67,15 @@ export function customKind({ spec, status, metadata }: CustomResourceDefinition,
       setDefaults(object, schema)
     },
     prepareForUpdate(object, old) {
-      webhooks?.mutate(object)
+      webhooks?.mutate?.(object)
       if (!hasStatus) return
       const before = (old as Stored)['status']
       if (before === undefined) delete (object as Stored)['status']
       else (object as Stored)['status'] = before
       setDefaults(object, schema)
     },
-    ...(webhooks ? { admit: (object) => webhooks.mutate(object), deny: webhooks.deny } : {}),
+    ...(webhooks?.mutate ? { admit: (object) => webhooks.mutate!(object) } : {}),
+    ...(webhooks ? { deny: webhooks.deny } : {}),
     validate: (object, errors) => {
       validateValue(object, undefined, schema, '', errors)
       validateEmbedded(object, schema, '', errors)

@@ -1,5 +1,5 @@
 import type { Kind } from '../kinds/kind.ts'
-import { antreaPolicy, nameRules } from './antrea-admission.ts'
+import { antreaGroup, antreaPolicy, antreaTier, nameRules } from './antrea-admission.ts'
 
 /**
  * What controllers' webhooks do with their own kinds, by the name of the definition: without them an object would be kept that
@@ -8,6 +8,9 @@ import { antreaPolicy, nameRules } from './antrea-admission.ts'
 export const WEBHOOKS: Readonly<Record<string, Webhooks>> = {
   'clusternetworkpolicies.crd.antrea.io': { mutate: nameRules, deny: antreaPolicy('acnpvalidator.antrea.io') },
   'networkpolicies.crd.antrea.io': { mutate: nameRules, deny: antreaPolicy('annpvalidator.antrea.io') },
+  'tiers.crd.antrea.io': { deny: antreaTier },
+  'clustergroups.crd.antrea.io': { deny: antreaGroup('clustergroups.crd.antrea.io', 'clustergroupvalidator.antrea.io') },
+  'groups.crd.antrea.io': { deny: antreaGroup('groups.crd.antrea.io', 'groupvalidator.antrea.io') },
 }
 
-interface Webhooks { mutate(object: object): void; deny: NonNullable<Kind['deny']> }
+interface Webhooks { mutate?(object: object): void; deny: NonNullable<Kind['deny']> }
