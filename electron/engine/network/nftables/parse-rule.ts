@@ -1,6 +1,7 @@
 import { byName } from '../../own.ts'
 import { formatDuration, type Cursor } from './cursor.ts'
 import type { DataType, Value } from './data-types.ts'
+import { readLog } from './parse-log.ts'
 import { NftError, NO_ENTRY, NotSimulated } from './errors.ts'
 import type { Location } from './lex.ts'
 import type { Family, PrintOptions, RuleBody, RuleState, Statement } from './model.ts'
@@ -13,7 +14,7 @@ import { META, PAYLOAD, type Selector } from './selectors.ts'
 import { NftSet, type SetDefinition } from './set.ts'
 import { readMask, readSpan } from './spans.ts'
 import {
-  compare, counter, dynamicSet, limit, logStatement, lookup, notrack, selectorsText, setMark, setTrace, verdictMap, verdictStatement, type Comparison, type SetReference,
+  compare, counter, dynamicSet, limit, lookup, notrack, selectorsText, setMark, setTrace, verdictMap, verdictStatement, type Comparison, type SetReference,
 } from './statements.ts'
 
 /** What the reader of a rule knows of the place where it is going to stand. */
@@ -178,7 +179,7 @@ function readStatement(reader: RuleReader): void {
   }
   switch (start.text) {
     case 'counter': return readCounter(reader)
-    case 'log': return readLog(reader)
+    case 'log': return void reader.statements.push(readLog(reader.cursor))
     case 'limit': return readLimit(reader)
     case 'reject': return readReject(reader)
     case 'notrack':
@@ -300,21 +301,6 @@ function readCounter({ cursor, statements }: RuleReader): void {
   const packets = cursor.number().value
   cursor.expect('bytes')
   statements.push(counter(packets, cursor.number().value))
-}
-
-function readLog({ cursor, statements }: RuleReader): void {
-  cursor.take()
-  let text = 'log'
-  const json: Record<string, string | number> = {}
-  for (;;) {
-    const option = cursor.skipAny('prefix', 'level', 'flags', 'group', 'snaplen', 'queue-threshold')
-    if (!option) break
-    const value = cursor.take()
-    if (option === 'level' && value.text === 'warn') continue
-    json[option] = value.kind === 'number' ? Number(value.text) : value.text
-    text += option === 'prefix' ? ` prefix "${value.text}"` : ` ${option} ${value.text}`
-  }
-  statements.push(logStatement(text, Object.fromEntries(['prefix', 'group', 'snaplen', 'queue-threshold', 'level', 'flags'].filter((k) => k in json).map((k) => [k, json[k]!]))))
 }
 
 function readLimit({ cursor, statements }: RuleReader): void {

@@ -1,4 +1,5 @@
 import { byName } from '../../own.ts'
+import { logPacket } from '../netfilter/log-text.ts'
 import { masqueradeAddress } from '../netfilter/targets/nat.ts'
 import { sendReset } from '../netfilter/targets/reject.ts'
 import type { NatRange } from '../netfilter/conntrack/nat.ts'
@@ -243,8 +244,19 @@ export const notrack: Statement = {
 }
 
 export function logStatement(text: string, options: Readonly<Record<string, Json>>): Statement {
-  // A network namespace that is not the first has no place for it (net.netfilter.nf_log_all_netns is 0).
-  return { print: () => text, json: () => ({ log: Object.keys(options).length > 0 ? options : null }), run: () => undefined }
+  // to a group or to auditd: no program listens there
+  const toKernel = options['group'] === undefined && options['level'] !== 'audit'
+  const words = [options['flags'] ?? []].flat()
+  const all = words.includes('all')
+  const flags = { tcpSequence: all || words.includes('tcp sequence'), tcpOptions: all || words.includes('tcp options'), uid: all || words.includes('skuid'), macDecode: all || words.includes('ether') }
+  return {
+    print: () => text,
+    json: () => ({ log: Object.keys(options).length > 0 ? options : null }),
+    run: ({ host, packet, inLink, outLink }) => {
+      if (toKernel) logPacket(host.namespace, { packet, inLink, outLink, prefix: typeof options['prefix'] === 'string' ? options['prefix'] : '', flags })
+      return undefined
+    },
+  }
 }
 
 export interface Limit { rate: number; unit: string; over: boolean; burst: number; bytes?: string; text: string; json: Json }

@@ -2,6 +2,7 @@ import { byName } from '../../../own.ts'
 import { NotSimulated, UsageError } from '../errors.ts'
 import { flag, one, parseNumber } from '../extension.ts'
 import type { TargetExtension } from '../extension.ts'
+import { logPacket } from '../log-text.ts'
 import { quoted } from '../names.ts'
 
 const LEVELS = ['emerg', 'alert', 'crit', 'error', 'warning', 'notice', 'info', 'debug']
@@ -9,7 +10,7 @@ const LEVELS = ['emerg', 'alert', 'crit', 'error', 'warning', 'notice', 'info', 
 const LISTED_LEVELS = ['emerg', 'alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug']
 const LEVEL_ALIASES: Readonly<Record<string, number>> = byName({ panic: 0, err: 3, warn: 4 })
 
-/** Writes to the kernel's log, which nothing shows yet; the rule counts. */
+/** Writes to the kernel's log (dmesg, journalctl -k). */
 export const LOG: TargetExtension = () => {
   let level = 4
   let prefix = ''
@@ -33,7 +34,10 @@ export const LOG: TargetExtension = () => {
         name: 'LOG',
         save: `${prefix === '' ? '' : ` --log-prefix ${quoted(prefix)}`}${level === 4 ? '' : ` --log-level ${level}`}${flags.map((f) => ` --${f}`).join('')}`,
         list: (numeric) => `LOG${numeric ? ` flags ${sum} level ${level}` : ` level ${LISTED_LEVELS[level]}${flags.map((f) => f.replace('log-', ' ')).join('')}`}${prefix === '' ? '' : ` prefix "${prefix}"`}`,
-        run: () => 'continue',
+        run: ({ host, packet, inLink, outLink }) => {
+          logPacket(host.namespace, { packet, inLink, outLink, prefix, flags: { tcpSequence: words.has('log-tcp-sequence'), tcpOptions: words.has('log-tcp-options'), uid: words.has('log-uid'), macDecode: words.has('log-macdecode') } })
+          return 'continue'
+        },
       }
     },
   }
