@@ -7,6 +7,9 @@ import { startControllerManager } from '../kubernetes/controllers/index.ts'
 import { patient } from '../kubernetes/patient.ts'
 import { asManager } from '../kubernetes/managed-fields/as-manager.ts'
 import { LeaderElection } from '../kubernetes/leader-election.ts'
+import { ManagerMetrics, ofPart } from '../kubernetes/controllers/metrics.ts'
+import { SchedulerMetrics } from '../kubernetes/scheduler/metrics.ts'
+import { together } from '../prometheus.ts'
 import { Scheduler } from '../kubernetes/scheduler/scheduler.ts'
 import type { ControlPlane, ControlPlanePart, PartName } from '../programs/types.ts'
 import { renewApiServerLease } from './api-server-lease.ts'
@@ -93,9 +96,12 @@ export class ControlPlaneParts implements ControlPlane {
     }
     const isScheduler = name === 'kube-scheduler'
     let working: Controller[] = []
+    let scheduler: Scheduler | undefined
+    const measures = isScheduler ? new SchedulerMetrics() : new ManagerMetrics()
     const end = (): void => {
       for (const each of working) each.stop()
       working = []
+      scheduler = undefined
     }
     const election = new LeaderElection(clock, client, {
       lease: name,
@@ -103,7 +109,8 @@ export class ControlPlaneParts implements ControlPlane {
       component: isScheduler ? 'default-scheduler' : name,
       release: isScheduler,
       onLeading: () => {
-        working = isScheduler ? [new Scheduler(clock, client, host)] : [startControllerManager(clock, client, config, managerOptions(argv)), ...[more() ?? []].flat()]
+        if (measures instanceof SchedulerMetrics) working = [(scheduler = new Scheduler(clock, client, host, measures))]
+        else working = [startControllerManager(clock, client, config, managerOptions(argv), measures), ...[more() ?? []].flat()]
       },
       onLost: () => {
         end()
@@ -111,6 +118,12 @@ export class ControlPlaneParts implements ControlPlane {
       },
     })
     return {
+      metrics: () => {
+        if (measures instanceof ManagerMetrics) return ofPart(name, working.length > 0, measures.families())
+        const { queues, refused } = scheduler?.pending ?? { queues: {}, refused: new Map<string, number>() }
+        const { own, pending } = measures.text(queues, refused)
+        return together(ofPart(name, working.length > 0, [pending]), own)
+      },
       stop: () => {
         end()
         election.stop()

@@ -29,6 +29,7 @@ export interface Watching {
 export class Store {
   #clock: Clock
   #version = 0
+  #removals = 0
   #tables = new Map<string, Table>()
   #window: number
   /** Compactions so far; and the versions at the last one and at the one before. */
@@ -40,6 +41,11 @@ export class Store {
   constructor(clock: Clock, options: { window?: number } = {}) {
     this.#clock = clock
     this.#window = options.window ?? 10_000
+  }
+
+  /** How many objects were removed so far. */
+  get removals(): number {
+    return this.#removals
   }
 
   get version(): number {
@@ -82,7 +88,8 @@ export class Store {
   }
 
   /** Counts a version for what is no object: a key of etcd's that is nobody's here. */
-  advance(): number {
+  advance(options?: { removes: boolean }): number {
+    if (options?.removes) this.#removals++
     return this.#nextVersion()
   }
 
@@ -209,6 +216,7 @@ export class Store {
     const previous = bucket?.byName.get(name)
     if (!bucket || !previous) return
     this.#nextVersion()
+    this.#removals++
     const life = lifeIn(bucket, previous)
     bucket.byName.delete(name)
     bucket.lives.delete(name)

@@ -64,4 +64,6 @@ export interface ControlPlane {
 }
 export interface ControlPlanePart {
   stop(): void
+  /** What it tells Prometheus, where it does. */
+  metrics?(): string
 }

@@ -38,7 +38,7 @@ export class CertificatesController implements Controller {
 
   constructor(context: ControllerContext) {
     this.#context = context
-    this.#queue = new WorkQueue(context.clock, (name) => this.#sync(name))
+    this.#queue = new WorkQueue(context.clock, (name) => this.#sync(name), context.counts?.('certificate'))
     this.#requests = context.informers.of<CertificateSigningRequest>('certificatesigningrequests')
     const add = ({ metadata }: CertificateSigningRequest): void => this.#queue.add(metadata.name)
     this.#requests.on({ onAdd: add, onUpdate: add })

@@ -15,7 +15,7 @@ export class ClusterRoleAggregationController implements Controller {
 
   constructor(context: ControllerContext) {
     this.#context = context
-    this.#queue = new WorkQueue(context.clock, (name) => this.#sync(name))
+    this.#queue = new WorkQueue(context.clock, (name) => this.#sync(name), context.counts?.('ClusterRoleAggregator'))
     this.#roles = context.informers.of<ClusterRole>('clusterroles')
     const changed = (role: ClusterRole): void => {
       if (role.aggregationRule) this.#aggregated.add(role.metadata.name)

@@ -2,6 +2,8 @@ import type { Clock } from '../../clock.ts'
 import type { ClusterConfig } from '../../config.ts'
 import type { KubernetesClient, WriteOptions } from '../client.ts'
 import type { InformerFactory } from './informer.ts'
+import type { ManagerMetrics } from './metrics.ts'
+import type { QueueCounts } from './workqueue.ts'
 
 /** What every controller of the controller manager works with. */
 export interface ControllerContext {
@@ -10,6 +12,9 @@ export interface ControllerContext {
   readonly informers: InformerFactory
   readonly config: ClusterConfig
   readonly options?: ManagerOptions
+  /** Where it tells of its work queue, by upstream's name for it, and of nodes. */
+  readonly counts?: (queue: string) => QueueCounts
+  readonly metrics?: ManagerMetrics
 }
 
 /** What kube-controller-manager's command line says. */

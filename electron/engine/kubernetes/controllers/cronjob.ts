@@ -30,7 +30,7 @@ export class CronJobController implements Controller {
     this.#jobs = context.informers.of<Job>('jobs')
     this.#jobs.index(BY_OWNER, ownerUid, OF_OWNERS)
     this.#events = new EventRecorder(context.client, context.clock, 'cronjob-controller')
-    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
+    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key), context.counts?.('cronjob'))
     const add = (cronJob: CronJob): void => this.#queue.add(keyOf(cronJob))
     this.#cronJobs.on({ onAdd: add, onUpdate: add, onDelete: add })
     const onJob = (job: Job): void => {

@@ -53,7 +53,7 @@ export class DaemonSetController implements Controller {
       informer.index(ORPHANS, orphanNamespace, OF_OWNERS)
     }
     this.#events = new EventRecorder(context.client, context.clock, 'daemonset-controller')
-    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
+    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key), context.counts?.('daemonset'))
     const add = (set: DaemonSet): void => this.#queue.add(keyOf(set))
     this.#sets.on({ onAdd: add, onUpdate: add })
     const onPod = (pod: Pod): void => {

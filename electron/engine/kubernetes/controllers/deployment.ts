@@ -31,7 +31,7 @@ export class DeploymentController implements Controller {
     this.#sets.index(ORPHANS, orphanNamespace, OF_OWNERS)
     this.#pods.index(BY_OWNER, ownerUid, OF_OWNERS)
     this.#events = new EventRecorder(context.client, context.clock, 'deployment-controller')
-    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
+    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key), context.counts?.('deployment'))
     const add = (d: Deployment): void => this.#queue.add(keyOf(d))
     this.#deployments.on({ onAdd: add, onUpdate: add, onDelete: add })
     const onSet = (set: ReplicaSet): void => this.#onSet(set)

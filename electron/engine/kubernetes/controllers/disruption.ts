@@ -33,7 +33,7 @@ export class DisruptionController implements Controller {
   constructor(context: ControllerContext) {
     this.#context = context
     this.#events = new EventRecorder(context.client, context.clock, 'controllermanager')
-    this.#queue = new WorkQueue(context.clock, (key) => (key.startsWith(STALE) ? this.#cleanUp(key.slice(STALE.length)) : this.#sync(key)))
+    this.#queue = new WorkQueue(context.clock, (key) => (key.startsWith(STALE) ? this.#cleanUp(key.slice(STALE.length)) : this.#sync(key)), context.counts?.('disruption'))
     this.#budgets = context.informers.of<PodDisruptionBudget>('poddisruptionbudgets')
     this.#pods = context.informers.of<Pod>('pods')
     this.#budgets.index(BY_NAMESPACE, namespaceOf)

@@ -28,7 +28,7 @@ export class EndpointsController implements Controller {
 
   constructor(context: ControllerContext) {
     this.#context = context
-    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
+    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key), context.counts?.('endpoint'))
     this.#endpoints = context.informers.of<Endpoints>('endpoints')
     this.#watch = new ServiceWatch(context, this.#queue)
     this.#endpoints.on({ onDelete: (e) => this.#queue.add(`${e.metadata.namespace}/${e.metadata.name}`) })

@@ -38,7 +38,7 @@ export class EndpointSliceMirroringController implements Controller {
   constructor(context: ControllerContext) {
     this.#context = context
     this.#events = new EventRecorder(context.client, context.clock, 'endpoint-slice-mirroring-controller')
-    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
+    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key), context.counts?.('endpoint_slice_mirroring'))
     this.#endpoints = context.informers.of<Endpoints>('endpoints')
     this.#services = context.informers.of<Service>('services')
     this.#slices = context.informers.of<EndpointSlice>('endpointslices')

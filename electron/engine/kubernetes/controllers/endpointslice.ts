@@ -42,7 +42,7 @@ export class EndpointSliceController implements Controller {
   constructor(context: ControllerContext) {
     this.#context = context
     this.#events = new EventRecorder(context.client, context.clock, 'endpoint-slice-controller')
-    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
+    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key), context.counts?.('endpoint_slice'))
     this.#slices = context.informers.of<EndpointSlice>('endpointslices')
     this.#slices.index(BY_SERVICE, (slice) => (isOurs(slice) ? [serviceKey(slice)] : []))
     this.#watch = new ServiceWatch(context, this.#queue)

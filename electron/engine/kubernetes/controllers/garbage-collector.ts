@@ -24,7 +24,7 @@ export class GarbageCollector implements Controller {
   constructor(context: ControllerContext) {
     this.#context = context
     this.#events = new EventRecorder(context.client, context.clock, 'garbage-collector-controller')
-    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
+    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key), context.counts?.('garbage_collector_attempt_to_delete'))
     this.#discover()
     const again = (): void => this.#discover()
     context.informers.of('customresourcedefinitions').on({ onAdd: again, onUpdate: again, onDelete: again })

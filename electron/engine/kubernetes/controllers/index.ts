@@ -16,6 +16,7 @@ import { EndpointSliceMirroringController } from './endpointslice-mirroring.ts'
 import { GarbageCollector } from './garbage-collector.ts'
 import { NamespaceDefaultsController, NodeIpamController, PodGarbageCollector } from './housekeeping.ts'
 import { InformerFactory } from './informer.ts'
+import type { ManagerMetrics } from './metrics.ts'
 import { JobController } from './job.ts'
 import { NamespaceController } from './namespace.ts'
 import { NodeLifecycleController } from './node-lifecycle.ts'
@@ -36,9 +37,9 @@ const CONTROLLERS: readonly (new (context: ControllerContext) => Controller)[] =
 ]
 
 /** kube-controller-manager: all controllers over one set of informers. */
-export function startControllerManager(clock: Clock, client: KubernetesClient, config: ClusterConfig, options: ManagerOptions = {}): Controller {
+export function startControllerManager(clock: Clock, client: KubernetesClient, config: ClusterConfig, options: ManagerOptions = {}, metrics?: ManagerMetrics): Controller {
   const informers = new InformerFactory(client)
-  const context: ControllerContext = { clock, client, informers, config, options }
+  const context: ControllerContext = { clock, client, informers, config, options, ...(metrics ? { metrics, counts: (queue) => metrics.queue(queue) } : {}) }
   const controllers = CONTROLLERS.map((Each) => new Each(context))
   return {
     stop() {

@@ -43,7 +43,7 @@ export class JobController implements Controller {
     this.#pods.index(ORPHANS, orphanNamespace, OF_OWNERS)
     this.#events = new EventRecorder(context.client, context.clock, 'job-controller')
     this.#work = new JobPods(context, this.#events)
-    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
+    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key), context.counts?.('job'))
     const add = (job: Job): void => this.#queue.add(keyOf(job))
     this.#jobs.on({
       onAdd: add,

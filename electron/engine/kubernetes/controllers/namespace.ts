@@ -32,7 +32,7 @@ export class NamespaceController implements Controller {
 
   constructor(context: ControllerContext) {
     this.#context = context
-    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
+    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key), context.counts?.('namespace'))
     this.#namespaces = context.informers.of<Namespace>('namespaces')
     const add = ({ metadata: { name, deletionTimestamp }, spec }: Namespace): void => {
       if (deletionTimestamp && spec.finalizers?.length) this.#queue.addAfter(name, GRACE, { background: false })

@@ -7,7 +7,7 @@ import { type Informer } from './informer.ts'
 import { ignoringGone } from './ownership.ts'
 import { ifReached } from './reach.ts'
 import { BY_NODE, OF_NODE, isReady, nodeNameOf } from './pods.ts'
-import { Zones } from './node-zones.ts'
+import { zoneOf, Zones } from './node-zones.ts'
 import { WorkQueue } from './workqueue.ts'
 
 /** --node-monitor-period, and --node-monitor-grace-period when the command line has none (ms). */
@@ -44,7 +44,7 @@ export class NodeLifecycleController implements Controller {
     this.#context = context
     this.#grace = context.options?.nodeMonitorGracePeriod ?? DEFAULT_GRACE
     this.#events = new EventRecorder(context.client, context.clock, 'node-controller')
-    this.#queue = new WorkQueue(context.clock, (name) => this.#sync(name))
+    this.#queue = new WorkQueue(context.clock, (name) => this.#sync(name), context.counts?.('node_lifecycle_controller'))
     this.#nodes = context.informers.of<Node>('nodes')
     this.#pods = context.informers.of<Pod>('pods')
     this.#pods.index(BY_NODE, nodeNameOf, OF_NODE)
@@ -111,6 +111,8 @@ export class NodeLifecycleController implements Controller {
     const { now } = this.#context.clock
     const nodes = [...this.#nodes.values()]
     const { wasDown, isDown } = this.#zones.observe(nodes, (node) => readyOf(node) === 'True', now)
+    const { metrics } = this.#context
+    if (metrics) metrics.zones = this.#zones.counts
     if (wasDown && !isDown) this.#startAnew()
     for (const node of nodes) {
       const ready = readyOf(node)
@@ -123,6 +125,7 @@ export class NodeLifecycleController implements Controller {
       const wanted = noScheduleTaints(node)
       if (key !== undefined) wanted.push([key, 'NoExecute'])
       ifUnchanged(() => this.#setTaints(node, wanted))
+      if (key !== undefined && !has) metrics?.evicted(zoneOf(node))
     }
   }
 

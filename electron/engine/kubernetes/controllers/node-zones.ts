@@ -21,6 +21,8 @@ export class Zones {
   readonly #zones = new Map<string, Zone>()
   readonly #zoneOf = new Map<string, string>()
   #down = false
+  /** As they were seen last. */
+  counts: ReadonlyMap<string, { ready: number; total: number }> = new Map()
 
   /** Looks at all nodes; `isDown`: none of them is ready. */
   observe(nodes: readonly Node[], isReady: (node: Node) => boolean, now: number): { wasDown: boolean; isDown: boolean } {
@@ -38,6 +40,7 @@ export class Zones {
       if (isReady(node)) count.ready++
       counts.set(zone, count)
     }
+    this.counts = counts
     const wasDown = this.#down
     this.#down = counts.size > 0 && [...counts.values()].every((c) => c.ready === 0)
     for (const [name, { ready, total }] of counts) {
@@ -71,6 +74,7 @@ export class Zones {
 }
 
 /** k8s.io/component-helpers/node/topology GetZoneKey. */
-function zoneOf({ metadata: { labels = {} } }: Node): string {
-  return `${labels['topology.kubernetes.io/region'] ?? ''}:${labels['topology.kubernetes.io/zone'] ?? ''}`
+export function zoneOf({ metadata: { labels = {} } }: Node): string {
+  const { 'topology.kubernetes.io/region': region = '', 'topology.kubernetes.io/zone': zone = '' } = labels
+  return region === '' && zone === '' ? '' : `${region}:\0:${zone}`
 }

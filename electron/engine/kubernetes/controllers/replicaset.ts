@@ -45,7 +45,7 @@ export class ReplicaSetController implements Controller {
     this.#sets.index(BY_OWNER, ownerUid, OF_OWNERS)
     this.#sets.index(BY_NAMESPACE, namespaceOf)
     this.#events = new EventRecorder(context.client, context.clock, flavour.component)
-    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
+    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key), context.counts?.(flavour === REPLICA_SET ? 'replicaset' : 'replicationmanager'))
     const add = (set: ReplicaSet): void => this.#queue.add(keyOf(set))
     this.#sets.on({ onAdd: add, onUpdate: add, onDelete: add })
     this.#pods.on({

@@ -23,7 +23,7 @@ export class ServiceAccountTokensController implements Controller {
 
   constructor(context: ControllerContext) {
     this.#context = context
-    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
+    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key), context.counts?.('serviceaccount_tokens_service'))
     this.#accounts = context.informers.of<KubeObject>('serviceaccounts')
     this.#secrets = context.informers.of<Secret>('secrets')
     const changed = (secret: Secret): void => {

@@ -52,7 +52,7 @@ export class StatefulSetController implements Controller {
       informer.index(ORPHANS, orphanNamespace, OF_OWNERS)
     }
     this.#events = new EventRecorder(context.client, context.clock, 'statefulset-controller')
-    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
+    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key), context.counts?.('statefulset'))
     const add = (set: StatefulSet): void => this.#queue.add(keyOf(set))
     this.#sets.on({ onAdd: add, onUpdate: add, onDelete: add })
     const onPod = (pod: Pod): void => this.#onPod(pod)

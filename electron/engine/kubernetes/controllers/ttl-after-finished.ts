@@ -15,7 +15,7 @@ export class TtlAfterFinishedController implements Controller {
   constructor(context: ControllerContext) {
     this.#context = context
     this.#jobs = context.informers.of<Job>('jobs')
-    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
+    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key), context.counts?.('ttl_jobs_to_delete'))
     const add = (job: Job): void => {
       if (job.spec.ttlSecondsAfterFinished !== undefined && finishedCondition(job)) this.#queue.add(keyOf(job))
     }

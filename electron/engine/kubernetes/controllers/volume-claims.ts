@@ -23,7 +23,7 @@ export class VolumeClaimController implements Controller {
   constructor(context: ControllerContext) {
     this.#context = context
     this.#events = new EventRecorder(context.client, context.clock, 'persistentvolume-controller')
-    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key))
+    this.#queue = new WorkQueue(context.clock, (key) => this.#sync(key), context.counts?.('claims'))
     this.#claims = context.informers.of<PersistentVolumeClaim>('persistentvolumeclaims')
     this.#classes = context.informers.of<StorageClass>('storageclasses')
     this.#pods = context.informers.of<Pod>('pods')

@@ -26,6 +26,9 @@ const UNREACHED = 5_000
 /** Retries that a cluster waits for before it counts as settled. */
 const FOREGROUND_RETRIES = 6
 
+/** What a queue tells Prometheus of itself. */
+export interface QueueCounts { adds: number; gets: number; retries: number }
+
 export class WorkQueue {
   readonly #clock: Clock
   readonly #work: (key: string) => number | void
@@ -39,10 +42,12 @@ export class WorkQueue {
   /** Until when the keys that were worked on lately take, at RATE. */
   #spent = 0
   #stopped = false
+  readonly #counts: QueueCounts | undefined
 
   /** `work` says how many ms of virtual time it takes, if many; it may throw: then the key is tried again later. */
-  constructor(clock: Clock, work: (key: string) => number | void) {
+  constructor(clock: Clock, work: (key: string) => number | void, counts?: QueueCounts) {
     this.#clock = clock
+    this.#counts = counts
     this.#work = work
   }
 
@@ -53,6 +58,7 @@ export class WorkQueue {
     this.#busy.delete(key)
     this.#queued.add(key)
     this.#ready.push(key)
+    if (this.#counts) this.#counts.adds++
     this.#turn ??= this.#clock.schedule(TURN, () => this.#next())
   }
 
@@ -77,6 +83,7 @@ export class WorkQueue {
   addRateLimited(key: string): void {
     const failures = this.#failures.get(key) ?? 0
     this.#failures.set(key, failures + 1)
+    if (this.#counts) this.#counts.retries++
     this.addAfter(key, Math.min(MAX_DELAY, BASE_DELAY * 2 ** failures), { background: failures >= FOREGROUND_RETRIES })
   }
 
@@ -104,6 +111,7 @@ export class WorkQueue {
     for (const key of keys) {
       if (this.#stopped) return
       this.#queued.delete(key)
+      if (this.#counts) this.#counts.gets++
       try {
         const duration = Math.max(pause, this.#work(key) ?? 0)
         if (duration > TURN) this.#busy.set(key, this.#clock.now + duration)

@@ -56,6 +56,11 @@ export class KeySpace {
     return this.#store.version
   }
 
+  /** How many there are. */
+  get count(): number {
+    return this.#store.resources().reduce((sum, resource) => sum + this.#store.count(resource), this.#plain.size)
+  }
+
   get plainKeys(): readonly PlainKey[] {
     return [...this.#plain.values()]
   }
@@ -106,7 +111,7 @@ export class KeySpace {
       if (!inRange(each.key, range)) continue
       gone.push(plainValue(each))
       this.#plain.delete(each.key)
-      this.#tell({ revision: this.#store.advance(), key: each.key, now: undefined, before: plainValue(each) })
+      this.#tell({ revision: this.#store.advance({ removes: true }), key: each.key, now: undefined, before: plainValue(each) })
     }
     return gone.sort((a, b) => compareStrings(a.key, b.key))
   }

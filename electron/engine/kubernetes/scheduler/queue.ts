@@ -6,6 +6,7 @@ export interface QueuedPod {
   priority: number
   /** When it came, or last failed. */
   since: number
+  readonly came: number
   attempts: number
   /** The plugins that refused it last time. */
   plugins: ReadonlySet<string>
@@ -44,13 +45,25 @@ export class SchedulingQueue {
     return this.#queued.has(key) || this.#backingOff.has(key) || this.#unschedulable.has(key)
   }
 
+  /** How many Pods are where. */
+  get sizes(): Record<'active' | 'backoff' | 'unschedulable', number> {
+    return { active: this.#queued.size, backoff: this.#backingOff.size, unschedulable: this.#unschedulable.size }
+  }
+
+  /** How many wait, by the plugin that refused them. */
+  get refused(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>()
+    for (const { plugins } of this.#unschedulable.values()) for (const plugin of plugins) counts.set(plugin, (counts.get(plugin) ?? 0) + 1)
+    return counts
+  }
+
   get waiting(): number {
     return this.#unschedulable.size
   }
 
   add(key: string, priority: number): void {
     if (this.#stopped || this.has(key)) return
-    this.#activate({ key, priority, since: this.#clock.now, attempts: 0, plugins: new Set(), sequence: this.#sequence++ })
+    this.#activate({ key, priority, since: this.#clock.now, came: this.#clock.now, attempts: 0, plugins: new Set(), sequence: this.#sequence++ })
   }
 
   /** The Pod itself was changed: whatever it waits for, it may fit now. */

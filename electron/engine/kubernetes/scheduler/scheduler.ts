@@ -16,6 +16,7 @@ import type { NodeInfo } from './node-info.ts'
 import { priorityOf } from './pod-account.ts'
 import { findPreemption, type Candidate } from './preemption.ts'
 import { SchedulingQueue, type QueuedPod } from './queue.ts'
+import type { SchedulerMetrics } from './metrics.ts'
 import { fitError, preemptionError, type Diagnosis, type Refusal } from './refusal.ts'
 import { scoreNodes } from './scores.ts'
 import { BIND_TIMEOUT, podClaims } from './volume-binding.ts'
@@ -40,13 +41,15 @@ export class Scheduler implements Controller {
   readonly #events: EventRecorder
   readonly #queue: SchedulingQueue
   readonly #state: ClusterState
+  readonly #metrics: SchedulerMetrics | undefined
   /** Where the search for nodes goes on: large clusters are not searched whole. */
   #start = 0
   #turn = 0
   /** Pods that have a node and wait for their volumes. */
   readonly #binding = new Map<string, { entry: QueuedPod; node: string; timer: Timer }>()
 
-  constructor(clock: Clock, client: KubernetesClient, host: string) {
+  constructor(clock: Clock, client: KubernetesClient, host: string, metrics?: SchedulerMetrics) {
+    this.#metrics = metrics
     this.#clock = clock
     this.#client = client
     this.#events = new EventRecorder(client, clock, NAME, host)
@@ -70,6 +73,12 @@ export class Scheduler implements Controller {
     this.#pods.stop()
     this.#nodes.stop()
     this.#listers.stop()
+  }
+
+  /** What its queue holds; Pods that are gated are in none. */
+  get pending(): { queues: Record<string, number>; refused: ReadonlyMap<string, number> } {
+    const gated = [...this.#pods.values()].filter(({ spec, metadata }) => spec.schedulingGates?.length && !metadata.deletionTimestamp).length
+    return { queues: { ...this.#queue.sizes, gated }, refused: this.#queue.refused }
   }
 
   // ---- what happens in the cluster -----------------------------------------------------------------------------
@@ -244,6 +253,7 @@ export class Scheduler implements Controller {
       throw error
     }
     this.#state.denominate(pod)
+    this.#metrics?.scheduled(entry.attempts, (this.#clock.now - entry.came) / 1000)
     this.#events.note(pod, 'Normal', 'Scheduled', 'Binding', `Successfully assigned ${namespace}/${name} to ${node}`)
   }
 
@@ -251,6 +261,7 @@ export class Scheduler implements Controller {
 
   #fail(entry: QueuedPod, pod: Pod, { message, plugins, nominated, reason = 'Unschedulable' }: Failure): void {
     this.#queue.failed(entry, plugins)
+    this.#metrics?.failed(reason === 'Unschedulable' ? 'unschedulable' : 'error')
     this.#events.note(pod, 'Warning', 'FailedScheduling', 'Scheduling', message.length > NOTE ? `${message.slice(0, NOTE - 4)} ...` : message)
     if (nominated) this.#state.nominate(pod, nominated)
     const former = podCondition(pod, 'PodScheduled')
@@ -271,6 +282,7 @@ export class Scheduler implements Controller {
   }
 
   #preempt(pod: Pod, { info, victims }: Candidate): void {
+    this.#metrics?.preempted(victims.length)
     for (const { pod: victim } of victims) {
       const now = timestamp(this.#clock.wall())
       this.#setStatus(victim, {

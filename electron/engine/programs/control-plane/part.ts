@@ -9,7 +9,7 @@ import { auditing } from '../kube-apiserver/auditing.ts'
 import { serveApi } from '../kube-apiserver/server.ts'
 import { klogLine } from '../klog.ts'
 import { ownerOf } from '../stream.ts'
-import type { PartName, SystemServices } from '../types.ts'
+import type { ControlPlanePart, PartName, SystemServices } from '../types.ts'
 import { flagsOf, refusalOf, type Refusal } from './flags.ts'
 import { serveHealth } from './health.ts'
 
@@ -28,7 +28,8 @@ export function controlPlanePart(name: PartName, services: SystemServices): Prog
       yield* process.printError(`podhop: not simulated: ${name} outside a node's static Pods (use the Pods in kube-system)\n`)
       return 69
     }
-    const refused = refusalOf(process, name, usual, (message) => failure(process, name, message)) ?? (name === 'kube-apiserver' ? yield* startAuditing(process, services) : undefined) ?? listen(process, name, services)
+    const running: { part?: ControlPlanePart } = {}
+    const refused = refusalOf(process, name, usual, (message) => failure(process, name, message)) ?? (name === 'kube-apiserver' ? yield* startAuditing(process, services) : undefined) ?? listen(process, name, services, () => running.part?.metrics?.() ?? '')
     if (refused) {
       yield* process.printError(refused.message)
       return refused.code
@@ -36,10 +37,10 @@ export function controlPlanePart(name: PartName, services: SystemServices): Prog
     const ended = new Signal()
     let lost = false
     let over = false
-    const part = controlPlane.start(name, process.argv, () => {
+    const part = (running.part = controlPlane.start(name, process.argv, () => {
       lost = true
       ended.notify()
-    })
+    }))
     process.onExit(() => part.stop())
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.onSignal(signal, () => {
@@ -88,13 +89,13 @@ function zapTime(wall: number): string {
 }
 
 /** Its own ports. */
-function listen(process: Process, name: PartName, services: SystemServices): Refusal | undefined {
+function listen(process: Process, name: PartName, services: SystemServices, metrics: () => string): Refusal | undefined {
   const flags = flagsOf(process.argv)
   const address = flags.get('bind-address') ?? '0.0.0.0'
   try {
     if (name === 'etcd') return startEtcd(process, flags, services)
     else if (name === 'kube-apiserver') serveApi(process, services, flags.get('tls-cert-file') ?? '')
-    else serveHealth(process, name, address, HEALTH_PORTS[name])
+    else serveHealth(process, name, address, HEALTH_PORTS[name], { client: services.client, metrics })
     return undefined
   } catch (error) {
     if (!(error instanceof SystemError)) throw error

@@ -6,6 +6,8 @@ import { GO_NOT_FOUND, serveGo, splitTarget, type GoAnswer } from '../http/go.ts
 import { goRefusal, namesOf } from '../tls/client-auth.ts'
 import { ALERTS } from '../tls/wire.ts'
 import { readCertificates, type Certificate } from '../tls/x509.ts'
+import { EXPOSITION_TYPE } from '../../prometheus.ts'
+import { etcdMetrics } from './metrics.ts'
 import { answerEtcd, VERSION } from './services.ts'
 import type { EtcdStorage } from './storage.ts'
 
@@ -24,12 +26,14 @@ export function placesOf(urls: string): Place[] {
 
 /** Throws SystemError with the place where it cannot listen. */
 export function serveEtcd(process: Process, flags: ReadonlyMap<string, string>, member: Member, storage: EtcdStorage): void {
+  const [since, startedAt] = [storage.unseen, process.clock.wall()]
+  const metrics = (): GoAnswer => ({ body: etcdMetrics(storage, member, since, startedAt), contentType: EXPOSITION_TYPE })
   const read = (flag: string): Certificate[] => readCertificates(process.fs.readText(flags.get(flag) ?? ''))
   for (const { address, port } of placesOf(flags.get('listen-peer-urls') ?? '')) listen(process, address, port, () => GO_NOT_FOUND, { select: () => ({ alert: ALERTS.certificateRequired }) })
   for (const { address, port } of placesOf(flags.get('listen-client-urls') ?? '')) {
     listen(process, address, port, ({ method, target, body }) => {
       const { path } = splitTarget(target)
-      if (method !== 'POST') return path === '/version' ? { body: `{"etcdserver":"${VERSION}","etcdcluster":"3.5.0"}`, contentType: 'application/json' } : path === '/health' ? HEALTH : path === '/metrics' ? NO_METRICS : GO_NOT_FOUND
+      if (method !== 'POST') return path === '/version' ? { body: `{"etcdserver":"${VERSION}","etcdcluster":"3.5.0"}`, contentType: 'application/json' } : path === '/health' ? HEALTH : path === '/metrics' ? metrics() : GO_NOT_FOUND
       return answerEtcd(process, path, decodeUtf8(body), { flags, member, storage })
     }, {
       select: () => {
@@ -46,14 +50,13 @@ export function serveEtcd(process: Process, flags: ReadonlyMap<string, string>, 
   for (const { address, port } of placesOf(flags.get('listen-metrics-urls') ?? '')) {
     listen(process, address, port, ({ target }) => {
       const { path } = splitTarget(target)
-      if (path === '/metrics') return NO_METRICS
+      if (path === '/metrics') return metrics()
       if (path === '/health') return HEALTH
       return path === '/livez' || path === '/readyz' ? OK : GO_NOT_FOUND
     })
   }
 }
 
-const NO_METRICS: GoAnswer = { status: 501, body: "podhop: not simulated: etcd's /metrics (use /health)\n" }
 const HEALTH: GoAnswer = { body: '{"health":"true","reason":""}' }
 
 function listen(process: Process, address: string, port: number, ...rest: [Parameters<typeof serveGo>[4], Parameters<typeof serveGo>[5]?]): void {

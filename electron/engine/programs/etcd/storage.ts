@@ -18,6 +18,7 @@ export class EtcdStorage {
   readonly keys: KeySpace
   /** The file that has what the store has. */
   #file: object | undefined
+  #unseen = { written: 0, removed: 0 }
 
   /** `kinds`: what the API server looks for, by which bytes are objects. */
   constructor(store: Store, services: ServiceAllocator, kinds: () => Iterable<Kind>) {
@@ -28,6 +29,7 @@ export class EtcdStorage {
 
   /** `fresh`: there has been none before. Says whose data it is, or why it is not opened. */
   open(fs: MemoryFilesystem, directory: string, own: Member, fresh: boolean): Member | 'empty' | 'invalid' {
+    this.#unseen = fresh ? { written: 0, removed: 0 } : this.writes
     const path = `${directory}/${DATABASE}`
     let member = own
     if (!fs.exists(path)) {
@@ -58,6 +60,16 @@ export class EtcdStorage {
     fs.writeLate(path, () => encodeUtf8(encodeDatabase(database)))
     fs.chmod(path, 0o600)
     this.#file = fs.nodeAt(path)
+  }
+
+  /** How often keys were written, and how many times one was removed, since the cluster's birth. */
+  get writes(): { written: number; removed: number } {
+    return { written: this.#store.version, removed: this.#store.removals }
+  }
+
+  /** Of them, what the etcd that is there has not seen. */
+  get unseen(): { written: number; removed: number } {
+    return this.#unseen
   }
 
   now(member?: Member): Database {
