@@ -18,7 +18,7 @@ beforeAll(() => {
   cluster = createCluster(parseClusterConfig({ cni: 'antrea' }))
   cluster.settle()
   const { client } = cluster
-  for (const [name, team] of [['red', 'a'], ['rose', 'a'], ['blue', 'b']] as const) client.create('namespaces', undefined, { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: { team } } } as KubeObject)
+  for (const [name, team] of [['red', 'a'], ['rose', 'a'], ['blue', 'b']] as const) client.create('namespaces', undefined, { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: { team } } } as unknown as KubeObject)
   client.create('serviceaccounts', 'red', { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'robot' } } as KubeObject)
   for (const [namespace, name, node, account] of [['red', 'web', 'worker-1'], ['red', 'client', 'worker-2', 'robot'], ['rose', 'client', 'worker-1'], ['blue', 'client', 'worker-2']] as const) {
     const spec = { nodeName: node, ...(account ? { serviceAccountName: account } : {}), containers: [{ name: 'main', image: 'registry.k8s.io/e2e-test-images/agnhost:2.53', args: ['netexec', '--http-port=80'] }] }
