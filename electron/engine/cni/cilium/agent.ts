@@ -18,7 +18,7 @@ import { startDnsProxy } from './dns-proxy.ts'
 import { addTunnel, addDirectRoute, addPodRoute, ensureDatapath, removeRoute } from './devices.ts'
 import { L2Announcer, l2Settings } from './l2-announcer.ts'
 import { HOST, identityOf, KUBE_APISERVER, REMOTE_NODE, reservedIdentity, UNMANAGED } from './identity.ts'
-import { CILIUM_ENDPOINTS, CILIUM_IDENTITIES, CILIUM_NODES, IdentityAllocator, type CiliumEndpoint, type CiliumIdentity, type CiliumNode } from './objects.ts'
+import { addressesOf, CILIUM_ENDPOINTS, CILIUM_IDENTITIES, CILIUM_NODES, factsOf, IdentityAllocator, type CiliumEndpoint, type CiliumIdentity, type CiliumNode } from './objects.ts'
 import { localRedirectEnabled, LocalRedirects } from './local-redirect.ts'
 import { singleAddress, type Endpoint } from './maps.ts'
 import { EndpointPolicy, type ProxyPorts } from './policy-map.ts'
@@ -396,13 +396,4 @@ export class CiliumAgent implements Agent {
       this.#collect()
     }, { background: true })
   }
-}
-
-function factsOf(node: CiliumNode): { ips: Ip[]; routers: Ip[]; cidrs: readonly Cidr[] } {
-  const addresses = (type: string): Ip[] => (node.spec?.addresses ?? []).filter((a) => a.type === type).map((a) => a.ip)
-  return { ips: addresses('InternalIP'), routers: addresses('CiliumInternalIP'), cidrs: node.spec?.ipam?.podCIDRs ?? [] }
-}
-
-function addressesOf({ status }: CiliumEndpoint): Ip[] {
-  return (status?.networking?.addressing ?? []).flatMap(({ ipv4, ipv6 }) => [ipv4 ?? [], ipv6 ?? []].flat())
 }

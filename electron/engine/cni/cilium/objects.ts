@@ -1,6 +1,6 @@
 import { StatusError, type KubernetesClient } from '../../kubernetes/client.ts'
 import type { KubeObject } from '../../kubernetes/types.ts'
-import type { Ip } from '../../network/types.ts'
+import type { Cidr, Ip } from '../../network/types.ts'
 import type { Random } from '../../random.ts'
 import { FIRST_ALLOCATED, labelKey, labelLines, LAST_ALLOCATED, type SecurityLabels } from './identity.ts'
 
@@ -87,4 +87,15 @@ function objectLabels(labels: SecurityLabels): Record<string, string> {
     if (!name.startsWith('io.cilium.k8s.namespace.labels')) out[name] = value
   }
   return out
+}
+
+/** What other nodes want to know of one. */
+export function factsOf(node: CiliumNode): { ips: Ip[]; routers: Ip[]; cidrs: readonly Cidr[] } {
+  const addresses = (type: string): Ip[] => (node.spec?.addresses ?? []).filter((a) => a.type === type).map((a) => a.ip)
+  return { ips: addresses('InternalIP'), routers: addresses('CiliumInternalIP'), cidrs: node.spec?.ipam?.podCIDRs ?? [] }
+}
+
+/** The Pod's, in the cluster's order of families. */
+export function addressesOf({ status }: CiliumEndpoint): Ip[] {
+  return (status?.networking?.addressing ?? []).flatMap(({ ipv4, ipv6 }) => [ipv4 ?? [], ipv6 ?? []].flat())
 }

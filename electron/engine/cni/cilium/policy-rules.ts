@@ -7,14 +7,13 @@ import type { PolicyPort, PolicyRule } from '../../policy/types.ts'
 import type { GroupReference } from './cidr-groups.ts'
 import { fqdnLabel, type FqdnSelector } from './fqdn.ts'
 import { liesIn, type Identity } from './identity.ts'
-import type { ServicePeers } from './policy-services.ts'
+import type { ServicePeers, ToServices } from './policy-services.ts'
 import type { CompiledRule, Direction, HttpRule, PortRange } from './policy-map.ts'
 import { compileEndpointSelector, compileNodeSelector, entity } from './selectors.ts'
 
 /** Policies of all three kinds as rules of one form (pkg/k8s/network_policy.go, pkg/policy/api of cilium/cilium v1.17). */
 export interface PortRule { ports?: { port: string; protocol?: string; endPort?: number }[]; rules?: { http?: HttpRule[]; dns?: FqdnSelector[] } }
 /** By name or by labels; without a namespace those of all. */
-export interface ToServices { k8sService?: { serviceName?: string; namespace?: string }; k8sServiceSelector?: { selector: LabelSelector; namespace?: string } }
 /** Exactly one of a prefix, a group's name and a selector of groups. */
 export interface CidrSet extends GroupReference { cidr?: string; except?: string[] }
 export interface CiliumRule {

@@ -1,7 +1,9 @@
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import { compileLabelSelector } from '../../kubernetes/selectors.ts'
 import type { EndpointSlice, LabelSelector, Service } from '../../kubernetes/types.ts'
-import type { ToServices } from './policy-rules.ts'
+
+/** One of a rule's toServices. */
+export interface ToServices { k8sService?: { serviceName?: string; namespace?: string }; k8sServiceSelector?: { selector: LabelSelector; namespace?: string } }
 
 /** Whom toServices means: the Pods that a Service selects, or, of one without a selector, the addresses of its endpoints (pkg/policy/k8s/service.go of cilium/cilium v1.17). */
 export interface ServicePeers { selectors: LabelSelector[]; cidrs: string[] }
