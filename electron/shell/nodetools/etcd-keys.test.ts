@@ -129,7 +129,7 @@ it('what is put where the API server looks is its object, or is not simulated', 
   expect(run(`${on(`etcdctl ${ACCESS} put ${key} < /tmp/bytes`)}; kubectl get cm cm -o jsonpath="{.data.a}"`).output).toBe('OK\nchanged')
   for (const value of ['hello', '{"kind":"ConfigMap"}', '{"kind":"Secret","apiVersion":"v1","metadata":{"name":"cm","namespace":"default"}}']) {
     const { code, output } = run(`${on(`cat > /tmp/value; etcdctl ${ACCESS} put ${key} < /tmp/value`)} <<< '${value}'`)
-    expect([value, code, output]).toEqual([value, 69, `podhop: not simulated: bytes at ${key} that kube-apiserver cannot decode as one of its configmaps (put what etcdctl get --print-value-only or kubectl get -o json gives)\n`])
+    expect([value, code, output]).toEqual([value, 69, `podhop: not simulated: bytes at ${key} that kube-apiserver cannot decode as this one of its configmaps (put what etcdctl get --print-value-only or kubectl get -o json gives)\n`])
   }
   expect(etcdctl(`put ${key.replace(/cm$/, 'x')} "$(etcdctl ${ACCESS} get --print-value-only ${key})"`).code).toBe(69)
   expect(run('kubectl get cm cm -o jsonpath="{.data.a}"').output).toBe('changed')

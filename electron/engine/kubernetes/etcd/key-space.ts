@@ -120,7 +120,7 @@ export class KeySpace {
   put(key: string, bytes: Uint8Array): { before: KeyValue | undefined; resource?: string } {
     const [before] = this.range({ key })
     const read = decodeValue(this.#kinds(), key, bytes)
-    if (typeof read === 'string') throw new NotSimulatedHere(`${read} (put what etcdctl get --print-value-only or kubectl get -o json gives)`)
+    if (typeof read === 'string') throw new NotSimulatedHere(`bytes at ${key} that kube-apiserver cannot decode as this one of its ${read} (put what etcdctl get --print-value-only or kubectl get -o json gives)`)
     if (read) {
       this.#store.put(read.resource, read.object)
       return { before, resource: read.resource }

@@ -22,25 +22,24 @@ function sorted(value: unknown): unknown {
 }
 
 /**
- * What the API server would read there: the object of a key, undefined for a key that it never looks at, or a string, why
- * it could not (then its lists of the whole resource fail, which is not simulated).
+ * What the API server would read there: the object of a key, undefined for a key that it never looks at, or the name of the
+ * resource of which it could not (then its lists of all of it fail, which is not simulated).
  */
 export function decodeValue(kinds: Iterable<Kind>, key: string, value: Uint8Array): { resource: string; object: KubeObject } | string | undefined {
   const served = [...kinds].filter(({ resource: { verbs } }) => verbs.includes('watch'))
   const resource = [...new Set(served.map(storeKey))].filter((each) => key.startsWith(registryPrefix(each))).sort((a, b) => b.length - a.length)[0]
   if (resource === undefined) return undefined
-  const what = `bytes at ${key} that kube-apiserver cannot decode as one of its ${resource}`
   try {
     // the storage's codec recognises protobuf, JSON and YAML
     const body = parseBody(value, value[0] === 0x7b ? 'application/json' : 'application/yaml')
-    if (!isObject(body)) return what
+    if (!isObject(body)) return resource
     const kind = served.find((each) => storeKey(each) === resource && body['kind'] === each.resource.kind && body['apiVersion'] === apiVersionOf(each.resource))
-    if (!kind) return what
+    if (!kind) return resource
     const object = decodeBody(kind, body, undefined, { fieldValidation: 'Ignore' })
     kind.setDefaults?.(object)
-    return kind.resource.namespaced === (object.metadata.namespace !== undefined) && registryKey(resource, object) === key ? { resource, object } : `an object at ${key} that is of another name or namespace`
+    return kind.resource.namespaced === (object.metadata.namespace !== undefined) && registryKey(resource, object) === key ? { resource, object } : resource
   } catch (error) {
-    if (error instanceof StatusError) return what
+    if (error instanceof StatusError) return resource
     throw error
   }
 }
