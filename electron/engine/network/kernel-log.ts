@@ -16,6 +16,7 @@ const CAPACITY = 1000
 export class KernelLog {
   readonly #clock: Clock
   readonly #messages: KernelMessage[] = []
+  readonly #followers = new Set<(message: KernelMessage) => void>()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -28,7 +29,15 @@ export class KernelLog {
   print(text: string, options?: { limited?: boolean }): void {
     const { now } = this.#clock
     if (options?.limited && this.#messages.filter((m) => m.text === text && m.at > now - INTERVAL_MS).length >= BURST) return
-    this.#messages.push({ at: now, text })
+    const message = { at: now, text }
+    this.#messages.push(message)
+    for (const follower of this.#followers) follower(message)
     if (this.#messages.length > CAPACITY) this.#messages.shift()
+  }
+
+  /** Sees each message from now on; returns what stops it. */
+  follow(follower: (message: KernelMessage) => void): () => void {
+    this.#followers.add(follower)
+    return () => this.#followers.delete(follower)
   }
 }

@@ -394,6 +394,10 @@ export class Namespace implements NetworkNamespace, StackHost {
     ;(this.#kernelLog ??= new KernelLog(this.clock)).print(text, options)
   }
 
+  followKernelLog(follower: (message: KernelMessage) => void): () => void {
+    return (this.#kernelLog ??= new KernelLog(this.clock)).follow(follower)
+  }
+
   /** What a machine that is switched off has forgotten when it starts again. */
   forgetKernelLog(): void {
     this.#kernelLog = undefined

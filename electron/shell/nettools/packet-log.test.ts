@@ -30,6 +30,18 @@ describe('rules that log', () => {
     expect(logged(node1)[1]).toMatch(/^IN=cni0 OUT=eth0 .*MAC=\S+:08:00 SRC=10\.244\.1\.2 DST=10\.244\.2\.2 LEN=84 .* TTL=63 .* SEQ=1 MARK=0x4000 $/)
   })
 
+  it('dmesg -w goes on as packets come, -W begins with the next', () => {
+    const { node1 } = twoNodes()
+    node1.run('iptables -A OUTPUT -p icmp -j LOG --log-prefix A')
+    node1.run('ping -c 1 172.18.0.3')
+    const [all, later] = [node1.start('dmesg -wt'), node1.start('dmesg -W -T')]
+    node1.run('ping -c 2 172.18.0.3')
+    expect(all.stdout.match(/^AIN= OUT=eth0 .* SEQ=\d $/gm)).toHaveLength(3)
+    expect(later.stdout).toMatch(/^\[\w{3} \w{3} .\d \d\d:\d\d:\d\d \d{4}\] AIN= .* SEQ=1 \n\[.* SEQ=2 \n$/)
+    expect([all.code, later.code]).toEqual([undefined, undefined])
+    expect(node1.run('dmesg --json').code).toBe(69)
+  })
+
   it('nft’s log likewise; one for a group or auditd writes nothing, and a Pod’s network namespace has no place for it', () => {
     const { node1, a } = twoNodes()
     for (const rule of ['', 'group 3', 'level audit']) {

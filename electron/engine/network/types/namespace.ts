@@ -85,6 +85,8 @@ export interface NetworkNamespace {
   readonly kernelLog?: readonly { at: number; text: string }[]
   /** A message of the kernel; `limited`: one that packets cause (net_ratelimit). */
   printk?(text: string, options?: { limited?: boolean }): void
+  /** Sees each message from now on; returns what stops it. */
+  followKernelLog?(follower: (message: { at: number; text: string }) => void): () => void
   /** What a plugin's agent knows of drops by its own means: the recorder asks it. It stays when the agent stops, as its rules do. */
   policyExplainer?: PolicyExplainer
   /** Called after links, addresses, routes, neighbours, bridges or FDBs changed. */
