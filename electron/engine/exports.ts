@@ -1,6 +1,7 @@
 /** What the rooms above use of the engine beside a cluster itself; cluster.ts passes all of it on. */
 export { EPOCH, Clock } from './clock.ts'
 export { concatBytes, decodeUtf8, encodeUtf8, Utf8Decoder } from './text.ts'
+export { digestResponse, digestSecret, parseDigest, type DigestParameters } from './programs/http/digest.ts'
 export { gzip as encodeGzip } from './compression/deflate.ts'
 export { gunzip as decodeGzip, InflateError, isGzip, unzlib as decodeZlib } from './compression/inflate.ts'
 

@@ -144,7 +144,7 @@ function middlewares(protocol: 'http' | 'tcp' | 'udp', { dynamic, routers: used,
   if (protocol === 'tcp') return [...dynamic.tcpMiddlewares].map(([name, { kind, settings }]) => ({ [kind]: settings, status: 'enabled', usedBy: tcp.filter((r) => r.middlewares.includes(name)).map((r) => r.name), name, provider: providerOf(name), type: kind.toLowerCase() }))
   const rows = [...dynamic.middlewares].map(([name, { kind, settings }]): Row => {
     // what a Secret or a service has added is the provider's own
-    const shown = kind === 'basicAuth' ? { ...settings, users: String(settings['users'] ?? '').split('\n').filter((line) => line !== '') } : settings
+    const shown = kind === 'basicAuth' || kind === 'digestAuth' ? { ...settings, users: String(settings['users'] ?? '').split('\n').filter((line) => line !== '') } : settings
     const by = used.filter((router) => router.middlewares.includes(name)).map((router) => router.name)
     return { [kind]: shown, status: 'enabled', ...(by.length > 0 ? { usedBy: by } : {}), name, provider: providerOf(name), type: kind.toLowerCase() }
   })

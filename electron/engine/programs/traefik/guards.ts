@@ -3,14 +3,16 @@ import { basicCredentials, checkPassword } from '../http/htpasswd.ts'
 import { headerOf, type Headers } from '../http/message.ts'
 import type { HttpRequest } from '../http/server.ts'
 import type { CircuitBreaker } from './circuit-breaker.ts'
+import { DigestGuard } from './digest-auth.ts'
 
-/** What Traefik's middlewares remember between requests: the buckets of rateLimit, who is on the way for inFlightReq, and circuit breakers. */
+/** What Traefik's middlewares remember between requests: the buckets of rateLimit, who is on the way for inFlightReq, circuit breakers, and nonces. */
 export class Buckets {
   readonly #clock: Clock
   readonly #known = new Map<string, { tokens: number; at: number }>()
 
   readonly #flying = new Map<string, number>()
   readonly #breakers = new Map<string, CircuitBreaker>()
+  readonly #digests = new Map<string, DigestGuard>()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -26,6 +28,13 @@ export class Buckets {
       if (left > 0) this.#flying.set(key, left)
       else this.#flying.delete(key)
     }
+  }
+
+  /** digestAuth's nonces. */
+  digest(key: string): DigestGuard {
+    let guard = this.#digests.get(key)
+    if (!guard) this.#digests.set(key, (guard = new DigestGuard(this.#clock)))
+    return guard
   }
 
   /** One for each router that has it: `make` a new one where settings have changed, which `key` has in it. */

@@ -45,7 +45,7 @@ export function flattened(names: readonly string[], { middlewares }: Pick<Dynami
 export function applyMiddleware({ kind, settings }: Middleware, passing: Passing): OwnAnswer | Question | undefined {
   if (kind === 'forwardAuth') return { ask: settings }
   const one = KINDS[kind]
-  if (!one) return { status: 501, headers: [], body: `podhop: not simulated: Traefik's middleware ${kind} (addPrefix, stripPrefix, stripPrefixRegex, replacePath, replacePathRegex, redirectScheme, redirectRegex, headers, ipAllowList, basicAuth, forwardAuth, errors, rateLimit, inFlightReq, circuitBreaker, retry, buffering, compress, contentType, passTLSClientCert and chain are)\n` }
+  if (!one) return { status: 501, headers: [], body: `podhop: not simulated: Traefik's middleware ${kind} (addPrefix, stripPrefix, stripPrefixRegex, replacePath, replacePathRegex, redirectScheme, redirectRegex, headers, ipAllowList, basicAuth, digestAuth, forwardAuth, errors, rateLimit, inFlightReq, circuitBreaker, retry, buffering, compress, contentType, passTLSClientCert and chain are)\n` }
   return one(settings, passing)
 }
 
@@ -110,6 +110,13 @@ const KINDS: Readonly<Record<string, (settings: Record<string, unknown>, passing
     const user = typeof users === 'string' ? userOf(users, passing.request) : undefined
     if (user === undefined) return { status: 401, headers: [['Content-Type', 'text/plain'], ['Www-Authenticate', `Basic realm="${typeof realm === 'string' && realm !== '' ? realm : 'traefik'}"`]], body: '401 Unauthorized\n' }
     if (typeof headerField === 'string' && headerField !== '') passing.requestHeaders.push([headerField, user])
+    if (removeHeader === true) passing.requestHeaders.push(['Authorization', ''])
+    return undefined
+  },
+  digestAuth: ({ name, users, realm, headerField, removeHeader }, passing) => {
+    const said = passing.buckets.digest(String(name)).check(typeof users === 'string' ? users : '', typeof realm === 'string' && realm !== '' ? realm : 'traefik', passing.request)
+    if ('challenge' in said) return { status: 401, headers: [['Content-Type', 'text/plain'], ['Www-Authenticate', said.challenge]], body: '401 Unauthorized\n' }
+    if (typeof headerField === 'string' && headerField !== '') passing.requestHeaders.push([headerField, said.user])
     if (removeHeader === true) passing.requestHeaders.push(['Authorization', ''])
     return undefined
   },

@@ -66,11 +66,11 @@ export function provide(picture: Picture): Dynamic {
       continue
     }
     for (const name of unknown) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: ${kind}.${name} of Middleware ${about} (it is as if it were not there)` })
-    if (kind === 'basicAuth') {
+    if (kind === 'basicAuth' || kind === 'digestAuth') {
       const users = usersOf(picture.secret(metadata.namespace, String(settings['secret'] ?? '')))
       if (users === undefined) {
         // a router whose middleware could not be made is out of use
-        dynamic.problems.push({ level: 'ERR', text: `Error while reading basic auth middleware ${field('error', `failed to load auth credentials: secret '${metadata.namespace}/${String(settings['secret'] ?? '')}' not found`)} ${field('middleware', metadata.name)} namespace=${metadata.namespace} providerName=kubernetescrd` })
+        dynamic.problems.push({ level: 'ERR', text: `Error while reading ${kind === 'basicAuth' ? 'basic' : 'digest'} auth middleware ${field('error', `failed to load auth credentials: secret '${metadata.namespace}/${String(settings['secret'] ?? '')}' not found`)} ${field('middleware', metadata.name)} namespace=${metadata.namespace} providerName=kubernetescrd` })
         continue
       }
       settings = { ...settings, users }

@@ -304,6 +304,7 @@ function* fetchOne(run: Run, text: string, index: number, sent: Sent | undefined
   let redirects = 0
   let before: Result | undefined
   let refusesToExpect = false
+  let challenge: Result['challenge']
   const written = (result: Result | undefined, error: CurlError | undefined): Task => (options.writeOut ? printWriteOut(process, options.writeOut, { result, error, url: text, effective: next, redirects, index, file: output.name, referer: options.referer }) : nothing())
   for (;;) {
     const url = parseUrl(next, options.pathAsIs)
@@ -313,7 +314,7 @@ function* fetchOne(run: Run, text: string, index: number, sent: Sent | undefined
       return { code: yield* complain(process, options, { code: 23, text: 'Failed writing received data to disk/application' }) }
     }
     const result = emptyResult(url)
-    const done = yield* transfer({ process, options, url, sent, sink: output, meter, verbose, cookies, deadline, result, refusesToExpect, ...(run.dump ? { dump: run.dump } : {}) }, pool)
+    const done = yield* transfer({ process, options, url, sent, sink: output, meter, verbose, cookies, deadline, result, refusesToExpect, challenge, ...(run.dump ? { dump: run.dump } : {}) }, pool)
     if (before) addTo(result, before)
     if ('text' in done) {
       if (done.code === 69) {
@@ -325,8 +326,9 @@ function* fetchOne(run: Run, text: string, index: number, sent: Sent | undefined
       yield* written(result.status > 0 ? result : undefined, done)
       return { code: yield* complain(process, options, done), result }
     }
-    if (result.askAgain) {
-      refusesToExpect = true
+    if (result.askAgain || result.challenge) {
+      if (result.askAgain) refusesToExpect = true
+      challenge = result.challenge
       before = { ...result, timeRedirect: process.clock.now - start }
       yield* verbose.note(`Issue another request to this URL: '${next}'`)
       continue

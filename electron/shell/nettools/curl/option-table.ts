@@ -155,7 +155,8 @@ export const OPTIONS: readonly [string, string, boolean, Setter][] = [
   ['', 'location-trusted', false, (o) => void (o.location = o.trusted = true)],
   ['', 'output-dir', true, (o, v) => void (o.outputDir = v)],
   ['', 'fail-early', false, (o) => void (o.failEarly = true)],
-  ['', 'basic', false, () => undefined],
+  ['', 'basic', false, (o) => void (o.digest = false)],
+  ['', 'digest', false, (o) => void (o.digest = true)],
   // of these nothing is to be seen here: no packet waits for company, no connection lies idle for hours, no terminal is bold
   ['', 'tcp-nodelay', false, () => undefined],
   ['', 'no-keepalive', false, () => undefined],

@@ -77,6 +77,8 @@ export interface CurlOptions {
   userAgent: string
   resolve: string[]
   user: string | undefined
+  /** --digest */
+  digest: boolean
   /** -n, --netrc-optional, --netrc-file: whose login and password are looked up, and in which file. */
   netrc: 'required' | 'optional' | undefined
   netrcFile: string | undefined
@@ -141,7 +143,7 @@ export function defaults(): CurlOptions {
   return {
     urls: [], method: undefined, head: false, parallel: false, parallelMax: 50, noMeter: false, continueAt: undefined, resumeFrom: 0, protocols: new Set(['http', 'https']), headers: [], data: undefined, dataBytes: undefined, dataParts: [], dataInUrl: false, output: [], include: false, silent: false,
     showError: false, verbose: false, fail: false, failWithBody: false, location: false, maxRedirects: 50, connectTimeout: undefined, maxTime: undefined,
-    writeOut: undefined, userAgent: 'curl/7.88.1', resolve: [], user: undefined, netrc: undefined, netrcFile: undefined, errors: undefined, interface: undefined, retry: 0, family: undefined, http10: false, insecure: false, caFile: undefined, announces: false, certFile: undefined, keyFile: undefined, connectTo: [], http11: false, http2: false, http2Prior: false, json: false, referer: undefined, localPorts: undefined, cookies: [], cookieFiles: [], cookieJar: undefined, form: [], uploads: [], range: undefined, timeCondition: undefined, maxFileSize: undefined, limitRate: undefined, nameByHeader: false, createDirs: false, removeOnError: false,
+    writeOut: undefined, userAgent: 'curl/7.88.1', resolve: [], user: undefined, digest: false, netrc: undefined, netrcFile: undefined, errors: undefined, interface: undefined, retry: 0, family: undefined, http10: false, insecure: false, caFile: undefined, announces: false, certFile: undefined, keyFile: undefined, connectTo: [], http11: false, http2: false, http2Prior: false, json: false, referer: undefined, localPorts: undefined, cookies: [], cookieFiles: [], cookieJar: undefined, form: [], uploads: [], range: undefined, timeCondition: undefined, maxFileSize: undefined, limitRate: undefined, nameByHeader: false, createDirs: false, removeOnError: false,
     expectTimeout: 1000, warnings: [], complaints: [], trace: undefined, traceTime: false, dumpHeader: undefined, requestTarget: undefined, pathAsIs: false, queryParts: [], query: undefined, bearer: undefined, proxy: undefined, raw: false, http09: false, keepPost: new Set(), trusted: false, outputDir: undefined, failEarly: false, retryDelay: 0, retryMaxTime: 0, retryAllErrors: false, retryRefused: false, compressed: false, noGlob: false, noProxy: undefined,
   }
 }

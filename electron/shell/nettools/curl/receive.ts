@@ -2,6 +2,7 @@ import { headerOf, HttpSyntaxError, ResponseParser, type Headers, type ResponseH
 import type { TcpStream } from '../stream.ts'
 import type { Http2Exchange } from './http2.ts'
 import { date } from './numbers.ts'
+import { challengeOf, unanswerable } from './digest.ts'
 import { decoderOf } from './encoding.ts'
 import { ended } from './tls.ts'
 import type { Asked, CurlError } from './transfer.ts'
@@ -173,8 +174,12 @@ export function* receive(asked: Asked, stream: TcpStream, deadline: number, star
       else if (close && !elsewhere) verbose.add('HTTP error before end of send, stop sending')
       waiting = undefined
     }
-    ignored = again || elsewhere
-    if (options.fail && !options.failWithBody && h.status >= 400 && !again) {
+    const challenge = h.status === 401 && options.digest && (options.user ?? url.user) !== undefined && !asked.challenge ? challengeOf(h.headers) : undefined
+    const strange = challenge && unanswerable(challenge)
+    if (strange !== undefined) return { code: 69, text: `podhop: not simulated: ${strange}` }
+    if (challenge) result.challenge = challenge
+    ignored = again || elsewhere || challenge !== undefined
+    if (options.fail && !options.failWithBody && h.status >= 400 && !again && !challenge) {
       stream.close()
       return { code: 22, text: `The requested URL returned error: ${h.status}` }
     }

@@ -1,4 +1,5 @@
-import { encodeUtf8, type Headers } from '../../../engine/cluster.ts'
+import { base64Of, encodeUtf8, type DigestParameters, type Headers } from '../../../engine/cluster.ts'
+import { digestAuthorization } from './digest.ts'
 import { date, httpDate } from './numbers.ts'
 import type { CurlOptions } from './options.ts'
 import type { CurlUrl } from './url.ts'
@@ -19,16 +20,17 @@ const MUCH = 1024 * 1024
 
 export interface Request { method: string; target: string; headers: Headers; body: Uint8Array | undefined; first: number | undefined; expects: boolean }
 
-/** `cookies`: those of the cookie engine. `mayExpect`: false once a server has refused with 417. */
-export function requestOf(options: CurlOptions, url: CurlUrl, sent: Sent | undefined, cookies: string | undefined, mayExpect: boolean): Request {
+/** `challenge`: of a server, where --digest has been asked; `random` is for its answer. `cookies`: those of the cookie engine. `mayExpect`: false once a server has refused with 417. */
+export function requestOf(options: CurlOptions, url: CurlUrl, sent: Sent | undefined, cookies: string | undefined, mayExpect: boolean, challenge?: DigestParameters, random?: { hex(digits: number): string }): Request {
   const method = options.method ?? (options.head ? 'HEAD' : sent?.put ? 'PUT' : sent ? 'POST' : 'GET')
   const asked = options.data !== undefined && options.dataInUrl ? withQuery(url.target, options.data) : url.target
   const target = options.requestTarget ?? (options.query === undefined ? asked : withQuery(asked, options.query))
   const host = url.host.includes(':') ? `[${url.host}]` : url.host
+  const user = options.user ?? url.user
   const cookie = [...(cookies === undefined ? [] : [cookies]), ...(options.cookies.length === 0 ? [] : [options.cookies.join(';')])].join('; ')
   const defaults: Headers = [
     ['Host', url.port === (url.scheme === 'https' ? 443 : 80) ? host : `${host}:${url.port}`],
-    ...(options.user ?? url.user ? [['Authorization', `Basic ${base64(options.user ?? url.user!)}`] as [string, string]] : []),
+    ...(user === undefined ? [] : !options.digest ? [['Authorization', `Basic ${base64Of(encodeUtf8(user))}`] as [string, string]] : challenge && random ? [['Authorization', digestAuthorization(challenge, user, method, target, random)] as [string, string]] : []),
     ...(options.range === undefined || (sent && !sent.put) ? [] : [['Range', `bytes=${options.range}`] as [string, string]]),
     ...(options.bearer === undefined ? [] : [['Authorization', `Bearer ${options.bearer}`] as [string, string]]),
     ...(options.userAgent === '' ? [] : [['User-Agent', options.userAgent] as [string, string]]),
@@ -76,17 +78,6 @@ function inChunks(body: Uint8Array): Uint8Array {
   out.set(head)
   out.set(body, head.length)
   out.set(tail, head.length + body.length)
-  return out
-}
-
-function base64(text: string): string {
-  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
-  const bytes = encodeUtf8(text)
-  let out = ''
-  for (let i = 0; i < bytes.length; i += 3) {
-    const n = (bytes[i]! << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
-    out += letters[n >> 18]! + letters[(n >> 12) & 63]! + (i + 1 < bytes.length ? letters[(n >> 6) & 63]! : '=') + (i + 2 < bytes.length ? letters[n & 63]! : '=')
-  }
   return out
 }
 

@@ -1,4 +1,4 @@
-import { canonicalIp, encodeUtf8, isValidIp, resolveHost, writeRequest, type Headers, type Http2Client, type Process, type Task } from '../../../engine/cluster.ts'
+import { canonicalIp, encodeUtf8, isValidIp, resolveHost, writeRequest, type DigestParameters, type Headers, type Http2Client, type Process, type Task } from '../../../engine/cluster.ts'
 import { TcpStream, type SocketError } from '../stream.ts'
 import { beginHttp2, exchangeHttp2, type Http2Exchange } from './http2.ts'
 import type { Meter } from './meter.ts'
@@ -40,6 +40,8 @@ export interface Result {
   redirectUrl?: string
   /** 417: without "Expect". */
   askAgain?: boolean
+  /** 401: with the answer to this (--digest). */
+  challenge?: DigestParameters
 }
 
 interface Kept { stream: TcpStream; number: number; http2?: Http2Client | undefined }
@@ -88,6 +90,8 @@ export interface Asked {
   dump?: (text: string) => Task
   /** A server said 417. */
   refusesToExpect?: boolean
+  /** What a server wants to have answered: --digest. */
+  challenge?: DigestParameters | undefined
 }
 
 export function emptyResult(url: CurlUrl): Result {
@@ -195,8 +199,10 @@ export function* transfer(asked: Asked, pool: ConnectionPool): Task<Result | Cur
     const { connection } = stream
     Object.assign(result, { remoteIp: connection.peer?.address ?? connection.remoteAddress, remotePort: connection.peer?.port ?? connection.remotePort, localIp: connection.localAddress, localPort: connection.localPort })
     const user = options.user ?? url.user
-    if (user !== undefined) yield* note(`Server auth using Basic with user '${user.split(':')[0]}'`)
-    const request = requestOf(options, url, http2 && sent ? { ...sent, chunked: false } : sent, cookies?.for(url, Math.floor(clock.wall() / 1000)), !asked.refusesToExpect && !http2)
+    if (user !== undefined) yield* note(`Server auth using ${options.digest ? 'Digest' : 'Basic'} with user '${user.split(':')[0]}'`)
+    // before it knows what to answer it keeps its body to itself
+    const body0 = sent && options.digest && user !== undefined && !asked.challenge ? { ...sent, body: new Uint8Array(0), first: undefined, chunked: false } : sent
+    const request = requestOf(options, url, http2 && body0 ? { ...body0, chunked: false } : body0, cookies?.for(url, Math.floor(clock.wall() / 1000)), !asked.refusesToExpect && !http2, asked.challenge, clock.random)
     const { method, target, headers, body } = request
     let exchange: Http2Exchange | undefined
     if (http2) exchange = yield* exchangeHttp2(http2, url, request, sent?.chunked ?? false, verbose)
