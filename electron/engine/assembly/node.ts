@@ -1,11 +1,13 @@
 import type { Agent, CniPlugin, NodeContext } from '../cni/types.ts'
 import { nodeIps, type NodeConfig } from '../config.ts'
 import type { FaultNode } from '../faults/fault.ts'
+import type { ApiSession } from '../kubernetes/api-session.ts'
 import type { Kubelet } from '../kubernetes/kubelet/kubelet.ts'
 import { SystemError } from '../machine/errors.ts'
 import type { Machine } from '../machine/types.ts'
 import type { Namespace } from '../network/namespace.ts'
 import type { Nic } from '../network/switch.ts'
+import type { SocketOwner } from '../network/types.ts'
 import type { NodeView } from '../node/index.ts'
 import { serveSsh } from '../node/sshd.ts'
 import { configureNode } from './machines.ts'
@@ -25,8 +27,10 @@ export class SimulatedNode implements FaultNode {
   #agent: Agent | undefined
   #agentWanted = true
   #endSsh: () => void
+  /** To the API server; undefined where agents reach it without packets. */
+  readonly #session: ApiSession | undefined
 
-  constructor(context: NodeContext, config: NodeConfig, plugin: CniPlugin, kubelet: Kubelet, view: NodeView) {
+  constructor(context: NodeContext, config: NodeConfig, plugin: CniPlugin, kubelet: Kubelet, view: NodeView, session: ((owner: () => SocketOwner | undefined) => ApiSession) | undefined) {
     this.name = context.name
     this.role = config.role
     this.kubelet = kubelet
@@ -36,6 +40,20 @@ export class SimulatedNode implements FaultNode {
     this.#plugin = plugin
     this.#endSsh = serveSsh(this.machine)
     this.#runAgent()
+    this.#session = session?.(() => this.#asker())
+    this.#session?.start({ patient: true })
+  }
+
+  /** The kubelet has been started or stopped: the connection to the API server is that of who is left. */
+  agentsChanged(): void {
+    if (this.on) this.#session?.start()
+  }
+
+  /** Whose connection to the API server it is: the kubelet's, else kube-proxy's. */
+  #asker(): SocketOwner | undefined {
+    if (this.kubelet.asksClusters) return { pid: this.view.services.lastPid('kubelet'), program: 'kubelet' }
+    const proxy = [...this.machine.pids.table().values()].find(({ argv }) => argv[0]?.endsWith('/kube-proxy'))
+    return proxy && { pid: proxy.pid, program: 'kube-proxy' }
   }
 
   get machine(): Machine {
@@ -72,6 +90,7 @@ export class SimulatedNode implements FaultNode {
     for (const link of network.links.values()) if (link.kind === 'nic') network.setUp(link.name, false)
     this.#endAgent()
     this.#endSsh()
+    this.#session?.stop()
     this.kubelet.powerOff()
     machine.halt()
     this.#forget()

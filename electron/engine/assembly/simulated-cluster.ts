@@ -14,6 +14,7 @@ import type { JourneyLog } from '../journey/types.ts'
 import { ApiServer } from '../kubernetes/api-server.ts'
 import { nodeUser } from '../kubernetes/admission/agents.ts'
 import { ApiConnection } from '../kubernetes/connection.ts'
+import { ApiSession } from '../kubernetes/api-session.ts'
 import { startKubelet, kubeletAgents, type Kubelet } from '../kubernetes/kubelet/kubelet.ts'
 import { patient } from '../kubernetes/patient.ts'
 import { asManager } from '../kubernetes/managed-fields/as-manager.ts'
@@ -54,6 +55,9 @@ const NO_PORTS: HostPorts = {
 
 /** The connection of programs in Pods that know no node. */
 const IN_PODS = 'pods/'
+
+/** In larger clusters nodes reach the API server without packets, unless a fault keeps them from it: each would ask all others for its MAC address. */
+const MOST_SESSIONS = 100
 
 /** Time that jumps: nobody holds it. */
 const JUMPING: TimeControl = { paused: false, speed: 1, pause: () => undefined, resume: () => undefined, advance: () => undefined }
@@ -220,11 +224,12 @@ export class SimulatedCluster implements Cluster {
       staticPods: pods.files,
       images: [...systemImages(manifests), ...pods.images],
       reserveSandboxNetwork: (name) => this.#network.reserveNamespace(name),
+      onRunning: () => this.#nodes.get(node.name)?.agentsChanged(),
     })
     this.#kubelets.set(node.name, kubelet)
     const facts = { config: this.config, role: node.role, apiServer: (this.config.nodes.find((n) => n.role === 'control-plane') ?? this.config.nodes[0]!).ip }
     const view = (made.view = new NodeView(kubelet, this.#journal, facts, (name) => this.#network.createNamespace({ name, kind: 'pod', loUp: false })))
-    this.#nodes.set(node.name, new SimulatedNode(context, node, plugin, kubelet, view))
+    this.#nodes.set(node.name, new SimulatedNode(context, node, plugin, kubelet, view, this.config.nodes.length > MOST_SESSIONS ? undefined : (owner) => new ApiSession({ clock: this.clock, network: machine.network, address: facts.apiServer, port: 6443, owner, way: this.#connections.get(node.name)! })))
   }
 
   #faultWorld(plugin: CniPlugin): FaultWorld {

@@ -5,7 +5,7 @@ export const CHECKER = 'lab-check'
 
 /** Programs of the cluster itself, and of its labs: what they send is no doing of the student's. */
 const BACKGROUND = new Set([
-  'kubelet', 'coredns', 'kube-proxy', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'etcd',
+  'kubelet', 'kubectl', 'coredns', 'kube-proxy', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'etcd',
   'flanneld', 'kube-router', 'weaver', 'bird', 'felix', 'confd', 'typha', 'calico-node', 'calico-kube-controllers', 'cilium-agent', 'cilium-operator', 'cilium-health', 'cilium-health-responder',
   'antrea-agent', 'antrea-controller', 'ovs-vswitchd', 'ovsdb-server', 'nginx-agent', 'gateway',
   CHECKER,

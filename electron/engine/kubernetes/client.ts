@@ -139,9 +139,14 @@ export class StatusError extends Error {
 /** A refusal by a webhook or a policy, or for a webhook that cannot be asked. */
 export class AdmissionRefusal extends StatusError {}
 
-/** Thrown when the API server cannot be reached; message as Go's net/http gives it. */
+/** Thrown when the API server cannot be reached; message as Go's net/http gives it. `server`: where it was sought, "172.18.0.2:6443". */
 export class ConnectionError extends Error {
   override name = 'ConnectionError'
+  readonly server: string | undefined
+  constructor(message: string, server?: string) {
+    super(message)
+    this.server = server
+  }
 }
 
 /**

@@ -38,6 +38,14 @@ export interface ConnectionOptions {
 /** metav1.CauseType of a watch whose stream ended unexpectedly. */
 export const WATCH_BROKE = 'ClientWatchDecoding'
 
+/** Who keeps a connection by packets under it. */
+export interface Attendant {
+  /** Somebody has asked something. */
+  asked(): void
+  /** A cause that blocked it is gone; others may block it still. */
+  freed(cause: string): void
+}
+
 type Listener = (event: WatchEvent) => void
 
 /**
@@ -50,7 +58,7 @@ export class ApiConnection implements KubernetesClient {
   readonly #clock: Clock
   readonly #server: KubernetesClient
   readonly #kind: ConnectionOptions['kind']
-  /** Cause → what a request ends with, in Go's words. */
+  /** Cause → what a request ends with, whole, in Go's words. */
   readonly #blocks = new Map<string, string>()
   readonly #watches = new Set<ConnectionWatch>()
   /** Streams (logs, exec, …) that a break ends. */
@@ -58,6 +66,7 @@ export class ApiConnection implements KubernetesClient {
   readonly #silenced = new Set<() => void>()
   readonly #resumed = new Set<() => void>()
   readonly way: Way
+  #attendant: Attendant | undefined
   #blockedAt = 0
   /** Watches are not fed: blocked, or not yet connected again. */
   #silent = false
@@ -93,10 +102,14 @@ export class ApiConnection implements KubernetesClient {
     return this.#blocks.size === 0
   }
 
-  /** Breaks the connection for a cause of its own name, until {@link unblock}; `error` is net.Dial's: "i/o timeout" where packets are lost. */
-  block(cause: string, error = 'connect: connection refused'): void {
+  attend(attendant: Attendant): void {
+    this.#attendant = attendant
+  }
+
+  /** Breaks the connection for a cause of its own name, until {@link unblock}; `error` is net.Dial's ("i/o timeout" where packets are lost) unless the connection had stood. */
+  block(cause: string, error = 'connect: connection refused', { dialling = true } = {}): void {
     const wasReachable = this.reachable
-    this.#blocks.set(cause, error)
+    this.#blocks.set(cause, dialling ? `dial tcp ${this.address}: ${error}` : error)
     if (!wasReachable) return
     this.#blockedAt = this.#clock.now
     this.#silent = true
@@ -111,7 +124,9 @@ export class ApiConnection implements KubernetesClient {
 
   /** Ends a cause. `fresh`: who asks has just been started, and does not wait for the next of its tries. */
   unblock(cause: string, options?: { fresh?: boolean }): void {
-    if (!this.#blocks.delete(cause) || !this.reachable) return
+    if (!this.#blocks.delete(cause)) return
+    this.#attendant?.freed(cause)
+    if (!this.reachable) return
     this.#reconnect = this.#clock.schedule(options?.fresh ? 0 : this.#untilNextTry(), () => {
       this.#silent = false
       for (const watch of [...this.#watches]) watch.resume()
@@ -248,7 +263,8 @@ export class ApiConnection implements KubernetesClient {
   }
 
   #reach(): KubernetesClient {
-    for (const error of this.#blocks.values()) throw new ConnectionError(`dial tcp ${this.address}: ${error}`)
+    for (const error of this.#blocks.values()) throw new ConnectionError(error, this.address)
+    this.#attendant?.asked()
     return this.#server
   }
 

@@ -14,6 +14,7 @@ import { inCluster } from './in-cluster.ts'
 import type { Kubeconfig } from './kubeconfig.ts'
 import { NOWHERE } from './no-server.ts'
 import { isObject, type JsonObject, list, map, text } from './objects.ts'
+import type { ServerSession } from './server-session.ts'
 
 /** From kubeconfig and flags to a way to a server: client-go's clientcmd/client_config.go and validation.go. */
 
@@ -160,7 +161,7 @@ export function confirmUsable(client: ClientConfig, path: string, flags: FlagSet
   if (problem) throw problem
 }
 
-/** Nobody has tried yet who answers at a URL that is not the cluster's own. */
+/** Nobody knows yet who answers at a URL. */
 export class NotDialled extends Error {
   readonly url: string
   constructor(url: string) {
@@ -181,16 +182,16 @@ export function* tryServer(process: Process, cluster: Cluster, url: string, pati
 }
 
 /** The API server that the configuration leads to. Podhop has one: what else answers is said not to be simulated. */
-export function connect(cluster: Cluster, client: ClientConfig, dialled?: Dialled): KubernetesClient {
+export function connect(cluster: Cluster, client: ClientConfig, dialled: Dialled | undefined, session: ServerSession | undefined): KubernetesClient {
   const url = client.server || NOWHERE
+  if (dialled instanceof UnreachableError) throw dialled
   if (url.replace(/\/$/, '') !== serverUrl(cluster)) {
     if (!dialled) throw new NotDialled(url)
-    if (dialled instanceof UnreachableError) throw dialled
     if (dialled.reached === 'other') throw new NotSimulatedError(`the server ${url}`, `the cluster's API server is ${serverUrl(cluster)}`)
-  }
+  } else if (session && !session.isTried) throw new NotDialled(url)
   const distrust = client.distrust(url)
   if (distrust !== undefined) throw new UnreachableError(url, distrust)
-  return cluster.connection
+  return session?.connection ?? cluster.connection
 }
 
 /** Where the options stand among the arguments of the calls that an answer may warn about. */

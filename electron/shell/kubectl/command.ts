@@ -12,6 +12,7 @@ import { type Kubeconfig, loadKubeconfig } from './kubeconfig.ts'
 import { objectName } from './objects.ts'
 import { recorded } from './recorded.ts'
 import { blaming, gateLines, loadedLines, logging } from './request-log.ts'
+import type { ServerSession } from './server-session.ts'
 
 /** One verb: kubectl's options → complete → validate → run, in one file each. */
 export interface Command {
@@ -60,6 +61,8 @@ export class Kubectl {
   asksAgain = false
   /** Where the server's URL led, when that is not the cluster's own. */
   dialled: Dialled | undefined
+  /** To the cluster's own API server. */
+  session: ServerSession | undefined
   readonly #everHeard = new Set<string>()
 
   constructor(init: { process: Process; cluster: Cluster; command: Command; path: string; flags: FlagSet; options: KubectlOptions; root: readonly Command[] }) {
@@ -97,7 +100,7 @@ export class Kubectl {
   get client(): KubernetesClient {
     if (this.#client) return this.#client
     const config = this.clientConfig
-    const connection = connect(this.cluster, config, this.dialled)
+    const connection = connect(this.cluster, config, this.dialled, this.session)
     const identity = identityOf(connection, config, this.now, this.askedForPassword)
     const client = asManager(hearing(asIdentity(connection, identity), (text) => this.#hear(text)), 'kubectl')
     this.#heard.push({ line: gateLines(this) })

@@ -105,7 +105,7 @@ export class CompletionScene {
 
   #client(): KubernetesClient | undefined {
     try {
-      return connect(this.#cluster, new ClientConfig(this.#process, loadKubeconfig(this.#process, this.#flags), this.#flags))
+      return connect(this.#cluster, new ClientConfig(this.#process, loadKubeconfig(this.#process, this.#flags), this.#flags), undefined, undefined)
     } catch {
       return undefined
     }

@@ -6,6 +6,8 @@ import { byName } from '../../engine/own.ts'
 const WORDS: Readonly<Record<string, string>> = byName({ EHOSTUNREACH: 'no route to host', ENETUNREACH: 'network is unreachable', ECONNRESET: 'connection reset by peer', ECONNREFUSED: 'connection refused', ETIMEDOUT: 'connection timed out' })
 /** client-go's transport gives a connection half a minute. */
 export const DIAL_TIMEOUT = 30_000
+/** What is said where --request-timeout ends before that. */
+export const IMPATIENT = 'net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)'
 
 /** A server's URL in its parts; undefined when it is none. */
 export function serverParts(url: string): { scheme: string; host: string; port: number; authority: string } | undefined {
@@ -37,6 +39,6 @@ export function* dialServer(process: Process, url: string, patience: number): Ta
     stream.close()
     return { address, port }
   }
-  if (stream.gaveUp) return { error: patience < DIAL_TIMEOUT ? 'net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)' : `dial tcp ${where}: i/o timeout` }
+  if (stream.gaveUp) return { error: patience < DIAL_TIMEOUT ? IMPATIENT : `dial tcp ${where}: i/o timeout` }
   return { error: `dial tcp ${where}: connect: ${WORDS[stream.code] ?? stream.message.toLowerCase()}` }
 }

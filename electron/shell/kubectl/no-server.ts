@@ -28,7 +28,7 @@ export function isNoServer(error: unknown): boolean {
 /** The error of a request that found nobody, as Go's net/http words it. */
 export function unanswered(error: unknown, method: 'Get' | 'Post', path: string): string {
   const { message } = error as ConnectionError
-  const url = error instanceof UnreachableError ? error.url : `https://${/^dial tcp (\S+): /.exec(message)?.[1] ?? ''}`
+  const url = error instanceof UnreachableError ? error.url : `https://${(error as ConnectionError).server ?? ''}`
   return `${method} "${url.replace(/\/$/, '')}${path}": ${message}`
 }
 
@@ -60,8 +60,8 @@ export function* tellDiscovery(k: Kubectl, error: unknown): Task {
   const [found] = refusals(k, error)
   if (found === undefined) return
   const pause = tryTime(k, found)
-  // a server elsewhere has been tried once
-  let tried = k.unreachable ? 1 : 0
+  // it has been tried once
+  let tried = k.unreachable || k.session?.failed ? 1 : 0
   for (let left = Math.max(1, triesOf(k, error)), told = triesOf(k, error); left > 0; left--, told--) {
     if (pause > 0 && tried-- <= 0) yield* k.process.sleep(pause)
     if (told > 0) yield* k.err(askedInVain(k, found))

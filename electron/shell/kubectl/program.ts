@@ -1,9 +1,10 @@
 import type { Cluster } from '../../engine/cluster.ts'
+import { SystemError } from '../../engine/machine/errors.ts'
 import type { Program, Process } from '../../engine/machine/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { type Command, Kubectl, type KubectlOptions } from './command.ts'
 import { completionText } from './completion.ts'
-import { NotDialled, tryServer } from './client-config.ts'
+import { ClientConfig, NotDialled, serverUrl, tryServer } from './client-config.ts'
 import { rememberKinds } from './discovery-cache.ts'
 import { AggregateError, ExitError, KubectlError, NotSimulatedError, PrintError, quote, report } from './errors.ts'
 import { FlagError, FlagSet, GLOBAL_FLAGS, parseDuration } from './flags.ts'
@@ -12,6 +13,7 @@ import { helpOf, optionsHelp, rootHelp } from './help.ts'
 import { isNoServer, tellDiscovery } from './no-server.ts'
 import { runPlugin } from './plugin.ts'
 import { refusalLine } from './request-log.ts'
+import { asksServer, ServerSession } from './server-session.ts'
 
 /**
  * What kubectl needs until its first request is answered, in virtual ms. What controllers do at once after one command
@@ -101,6 +103,7 @@ function* dispatch(process: Process, cluster: Cluster, commands: readonly Comman
   if (!/^\d+$/.test(timeout) && parseDuration(timeout) === undefined) {
     throw new KubectlError('Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)')
   }
+  k.session = openSession(k)
   yield* process.sleep(START_UP, { background: false })
   let code: number
   try {
@@ -128,6 +131,10 @@ function* withCredentials(k: Kubectl, run: NonNullable<Command['run']>): ReturnT
     return yield* run(k)
   } catch (error) {
     const undialled = error instanceof AggregateError ? error.errors.find((e) => e instanceof NotDialled) : error
+    if (undialled instanceof NotDialled && k.session && !k.session.isTried) {
+      yield* k.session.tried()
+      return yield* withCredentials(k, run)
+    }
     if (undialled instanceof NotDialled && !k.dialled) {
       k.dialled = yield* tryServer(k.process, k.cluster, undialled.url, k.requestTimeout)
       return yield* withCredentials(k, run)
@@ -136,6 +143,20 @@ function* withCredentials(k: Kubectl, run: NonNullable<Command['run']>): ReturnT
     yield* askForPassword(k.process)
     k.askedForPassword = true
     return yield* run(k)
+  }
+}
+
+/** While kubectl starts: to the cluster's API server, where its configuration leads there. */
+function openSession(k: Kubectl): ServerSession | undefined {
+  if (!asksServer(k.path, k.command, k.flags.has('client') && k.flags.bool('client'))) return undefined
+  const url = serverUrl(k.cluster)
+  try {
+    const { server } = new ClientConfig(k.process, k.config, k.flags)
+    return server.replace(/\/$/, '') === url ? new ServerSession(k.process, k.cluster, url, k.requestTimeout) : undefined
+  } catch (error) {
+    // the verb says what is wrong with it, when it comes to that
+    if (error instanceof KubectlError || error instanceof SystemError) return undefined
+    throw error
   }
 }
 

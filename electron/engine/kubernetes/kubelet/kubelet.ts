@@ -50,6 +50,8 @@ export interface KubeletOptions {
   pid(): number
   /** Where it writes what it does (journalctl -u kubelet). */
   log?: KubeletLog
+  /** It runs, or no longer does. */
+  onRunning?(): void
 }
 
 /** What is on a node: three machines of a modest size look like this. */
@@ -212,6 +214,12 @@ export class Kubelet implements PodHost {
     this.#static.scanIn(settings.staticPodPath)
     this.#takeOver()
     this.#checkNetwork()
+    this.#options.onRunning?.()
+  }
+
+  /** It asks the API server that kubeadm has set up. */
+  get asksClusters(): boolean {
+    return !this.stopped && !this.#elsewhere
   }
 
   /** Stops the agent alone: containers run on, and nobody looks after them. */
@@ -223,6 +231,7 @@ export class Kubelet implements PodHost {
     for (const informer of [this.#pods, this.#services, this.#configMaps, this.#secrets]) informer?.stop()
     this.#statuses.stop()
     this.#elsewhere?.stop()
+    this.#options.onRunning?.()
   }
 
   /** The machine is switched off: agent, containers and sandboxes are gone at once, and nobody is told; {@link start} is its boot. */

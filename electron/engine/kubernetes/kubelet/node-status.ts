@@ -95,16 +95,15 @@ export class NodeStatus {
         return false
       }
       if (!(error instanceof ConnectionError)) throw error
-      if (what) this.#logBreak(error.message, what)
+      if (what) this.#logBreak(error, what)
       return false
     }
   }
 
   /** kubelet_node_status.go, component-helpers' lease controller. */
-  #logBreak(problem: string, what: 'register' | 'lease'): void {
+  #logBreak({ message: problem, server = '' }: ConnectionError, what: 'register' | 'lease'): void {
     const { log, context } = this.#facts
     const { name } = context
-    const server = /^dial tcp (\S+): /.exec(problem)?.[1] ?? ''
     const failed = (verb: string, path: string): string => `${verb} ${JSON.stringify(`https://${server}${path}`)}: ${problem}`
     if (what === 'register') return log?.line('E', 'kubelet_node_status.go:107', () => `"Unable to register node with API server" err=${JSON.stringify(failed('Post', '/api/v1/nodes'))} node=${JSON.stringify(name)}`)
     // a refusal is the server's own word

@@ -29,4 +29,6 @@ export interface ConnectionOptions {
   owner?: SocketOwner
   /** True for the end that sent the first SYN. */
   active: boolean
+  /** It is tried for ever, so that nobody waits for the end of its retransmissions. */
+  background?: boolean | undefined
 }

@@ -88,7 +88,7 @@ export class Connection implements TcpConnection {
     this.#iss = options.initialSequence >>> 0
     this.#sendUnacknowledged = this.#iss
     this.#sendNext = this.#iss
-    this.#timer = new RetransmissionTimer(host.clock, () => this.#expired())
+    this.#timer = new RetransmissionTimer(host.clock, () => this.#expired(), options.background)
     this.identification = (this.#iss ^ (this.#iss >>> 16)) & 0xffff
     this.lastAcknowledged = host.clock.now
     this.segments = new Segments(host.clock, host.timestampOffset(this), () => this.#acknowledge())

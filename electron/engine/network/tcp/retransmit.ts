@@ -9,6 +9,8 @@ export const RTO_INITIAL = 1000
 export class RetransmissionTimer {
   readonly #clock: Clock
   readonly #expire: () => void
+  /** Nobody waits for its end ({@link Clock.settle}). */
+  readonly #background: boolean
   #timer: Timer | undefined
   #smoothed: number | undefined
   #variation = 0
@@ -18,8 +20,9 @@ export class RetransmissionTimer {
   backoff = 0
   #measured: { sequence: number; at: number } | undefined
 
-  constructor(clock: Clock, expire: () => void) {
+  constructor(clock: Clock, expire: () => void, background = false) {
     this.#clock = clock
+    this.#background = background
     this.#expire = expire
   }
 
@@ -53,7 +56,7 @@ export class RetransmissionTimer {
       this.#measured = undefined
       this.backoff++
       this.#expire()
-    })
+    }, this.#background ? { background: true } : undefined)
   }
 
   stop(): void {

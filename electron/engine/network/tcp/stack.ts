@@ -82,7 +82,7 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     const port = options.sourcePort || this.#ephemeral((p) => free(p) && !this.#listeners.has(p))
     const connection = new Connection(this, {
       localAddress: local, localPort: port ?? 0, remoteAddress: remote, remotePort,
-      initialSequence: this.#random.uint32(), owner: options.owner, active: true,
+      initialSequence: this.#random.uint32(), owner: options.owner, active: true, background: options.background,
     })
     connection.handlers = handlers
     connection.number = ++this.#count

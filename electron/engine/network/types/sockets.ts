@@ -161,8 +161,8 @@ export interface Sockets {
    * `v6only` "::" leaves IPv4 to others (IPV6_V6ONLY). Throws SystemError EADDRINUSE or EADDRNOTAVAIL.
    */
   listen(options: { port: number; address?: Ip; owner?: SocketOwner; v6only?: boolean; mark?: number; /** listen(2)'s second argument; 4096. */ backlog?: number }, onConnection: (connection: TcpConnection) => void): TcpListener
-  /** `transparent`: from any source (IP_TRANSPARENT); `mark`: SO_MARK. Never throws for the network's reasons: those arrive at onClose. */
-  connect(options: { address: Ip; port: number; source?: Ip; sourcePort?: number; owner?: SocketOwner; transparent?: boolean; mark?: number }, handlers: TcpHandlers): TcpConnection
+  /** `transparent`: from any source (IP_TRANSPARENT); `mark`: SO_MARK; `background`: of an agent that tries for ever, so that nobody waits for its retransmissions. Never throws for the network's reasons: those arrive at onClose. */
+  connect(options: { address: Ip; port: number; source?: Ip; sourcePort?: number; owner?: SocketOwner; transparent?: boolean; mark?: number; background?: boolean }, handlers: TcpHandlers): TcpConnection
   /** The wildcard as with `listen`; a socket with neither address nor port may send to either family. `transparent` and `mark` as with `connect`. */
   udp(options: { port?: number; address?: Ip; owner?: SocketOwner; v6only?: boolean; transparent?: boolean; mark?: number }): UdpSocket
   /** Sends to addresses of either family. */

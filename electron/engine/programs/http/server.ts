@@ -1,5 +1,5 @@
 import type { Process } from '../../machine/types.ts'
-import type { TcpConnection, TcpListener } from '../../network/types.ts'
+import type { KeepAlive, TcpConnection, TcpListener } from '../../network/types.ts'
 import { concatBytes, encodeUtf8 } from '../../text.ts'
 import { ownerOf } from '../stream.ts'
 import { TlsServer, type TlsInfo, type TlsServerOptions } from '../tls/socket.ts'
@@ -80,6 +80,8 @@ export interface HttpServerOptions {
   refuse(status: number, remote: { address: string; port: number }, sent: Uint8Array): HttpResponse
   /** Idle connections are closed after this many ms (nginx: 75 s, Go: never). */
   keepAliveTimeout?: number
+  /** SO_KEEPALIVE of the connections that are accepted. */
+  tcpKeepAlive?: KeepAlive
   /** Takes HTTP/2 without TLS from who begins with it (prior knowledge). */
   h2c?: boolean
   /** How it introduces itself where it speaks HTTP/2: with `h2c`, or with "h2" in `tls.alpn`. */
@@ -112,6 +114,7 @@ export function serveHttp(process: Process, options: HttpServerOptions): HttpSer
   const listener: TcpListener = process.network.sockets.listen(
     { port: options.port, owner: ownerOf(process, options.program), ...(options.address ? { address: options.address, v6only: options.address === '::' } : {}), ...(options.backlog === undefined ? {} : { backlog: options.backlog }) },
     (plain) => {
+      if (options.tcpKeepAlive) plain.keepAlive?.(options.tcpKeepAlive)
       if (!options.take?.(plain)) accept(plain)
     },
   )

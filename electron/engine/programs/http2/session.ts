@@ -26,6 +26,8 @@ export interface SessionOptions {
   /** The other side ends it, or has broken the protocol (`sent`: this side says so): no more after it. */
   onGoAway?(error: number, sent: boolean): void
   onSettings?(settings: Settings): void
+  /** A {@link Http2Session.ping} is answered. */
+  onPong?(): void
 }
 
 /** A block of headers whose end has not come. */
@@ -101,6 +103,11 @@ export class Http2Session {
     for (const frame of frames) if (!this.#over) this.#take(frame)
   }
 
+  /** Asks whether the other side is there, with eight bytes of the asker's (RFC 9113 6.7). */
+  ping(payload: Uint8Array): void {
+    if (!this.#over) this.#options.send(encodeFrame(FRAME.ping, 0, 0, payload))
+  }
+
   /** Says goodbye; what is being answered is answered. */
   goAway(error: number = ERROR.none): void {
     if (!this.#over) this.#options.send(encodeFrame(FRAME.goAway, 0, 0, encodeNumbers(this.#highest, error)))
@@ -156,7 +163,8 @@ export class Http2Session {
     switch (type) {
       case FRAME.settings: return this.#settings(flags, payload)
       case FRAME.ping:
-        if (!(flags & FLAG.ack)) this.#options.send(encodeFrame(FRAME.ping, FLAG.ack, 0, payload))
+        if (flags & FLAG.ack) this.#options.onPong?.()
+        else this.#options.send(encodeFrame(FRAME.ping, FLAG.ack, 0, payload))
         return
       case FRAME.goAway: {
         const error = readNumber(payload, 4)

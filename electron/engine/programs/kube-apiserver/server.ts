@@ -22,6 +22,8 @@ import { readCertificates, type Certificate } from '../tls/x509.ts'
 import type { SystemServices } from '../types.ts'
 
 const PORT = 6443
+/** net.ListenConfig's of Go, in ms. */
+const KEEP_ALIVE = { idle: 15_000, interval: 15_000, count: 9 }
 /** TLS' alert of a server that cannot read its own certificate. */
 const INTERNAL_ERROR = 80
 
@@ -36,6 +38,7 @@ export function serveApi(process: Process, services: SystemServices, certificate
   const listen = (): HttpServer => serveHttp(process, {
     port: PORT,
     program: 'kube-apiserver',
+    tcpKeepAlive: KEEP_ALIVE,
     tls: {
       // read when the first client says hello: making it takes a moment
       select: () => {

@@ -30,7 +30,7 @@ export function* openAdmin(process: Process, cluster: Cluster, path: string): Ta
   flags.parse([`--kubeconfig=${path}`])
   const config = new ClientConfig(process, loadKubeconfig(process, flags), flags)
   const dialled = yield* tryServer(process, cluster, config.server, PATIENCE)
-  return { client: identified(connect(cluster, config, dialled), config, process.clock.wall(), true), server: config.server }
+  return { client: identified(connect(cluster, config, dialled, undefined), config, process.clock.wall(), true), server: config.server }
 }
 
 /** What client-go says of a request that failed. */
