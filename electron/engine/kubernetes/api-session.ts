@@ -89,6 +89,11 @@ export class ApiSession {
     else this.#waiting.push(tell)
   }
 
+  /** Whoever has not been answered by now is answered nothing until it is. */
+  expectAnswer(): void {
+    if (!this.#outcome) this.#options.way.block(CAUSE, 'i/o timeout')
+  }
+
   #tried(failure: string | undefined): void {
     this.#outcome = { failure }
     for (const tell of this.#waiting.splice(0)) tell()

@@ -79,7 +79,7 @@ export class ApiConnection implements KubernetesClient {
     this.address = options.address
     const isSilent = (): boolean => this.#silent
     this.way = {
-      server,
+      server: server.way?.server ?? server,
       get silent() {
         return isSilent()
       },

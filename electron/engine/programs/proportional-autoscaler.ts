@@ -6,6 +6,7 @@ import type { ConfigMap, KubeObject, Node } from '../kubernetes/types.ts'
 import type { Task } from '../machine/task.ts'
 import type { Process, Program } from '../machine/types.ts'
 import { accountOf } from './account.ts'
+import { reachApi } from './api-way.ts'
 import { parseGoFlags, type FlagSpec } from './go-flags.ts'
 import { GO_NOT_FOUND, serveGo, splitTarget } from './http/go.ts'
 import { klogLine } from './klog.ts'
@@ -86,7 +87,7 @@ export function proportionalAutoscaler(services: SystemServices): Program {
       return yield* fail()
     }
     log('I', 'autoscaler.go:49', `Scaling Namespace: ${options.namespace}, Target: ${kind}/${name}`)
-    const client = accountOf(process, services.client, ({ type, error, list }) => log('E', 'reflector.go:125', `pkg/mod/k8s.io/client-go@v0.0.0-20190718183610-8e956561bbf5/tools/cache/reflector.go:98: Failed to list ${type}: ${list ?? error}`), { manager: 'cluster-proportional-autoscaler' })
+    const client = accountOf(process, yield* reachApi(process, services), ({ type, error, list }) => log('E', 'reflector.go:125', `pkg/mod/k8s.io/client-go@v0.0.0-20190718183610-8e956561bbf5/tools/cache/reflector.go:98: Failed to list ${type}: ${list ?? error}`), { manager: 'cluster-proportional-autoscaler' })
     const scaler = new Autoscaler(process, client, options, log)
     process.onExit(() => scaler.stop())
     try {

@@ -18,6 +18,7 @@ import { klogLine } from './klog.ts'
 import { metallbPrograms } from './metallb/metallb.ts'
 import { nginxGateway } from './nginx-gateway/gateway-program.ts'
 import { Output, untilSignal } from './output.ts'
+import { withApi } from './api-way.ts'
 import { haproxyIngress } from './haproxy/controller.ts'
 import { proportionalAutoscaler } from './proportional-autoscaler.ts'
 import { traefik } from './traefik/traefik.ts'
@@ -25,7 +26,7 @@ import type { SystemServices } from './types.ts'
 
 /** Programs of the cluster's own Pods, which reach the API and their node. */
 export function systemPrograms(services: SystemServices): Record<string, Program> {
-  return { coredns: coreDns(services.client), 'node-cache': nodeCache(services), flanneld: flanneld(services), 'kube-router': kubeRouter(services), gobgp: gobgp(services), 'kube-proxy': kubeProxy(services), 'cluster-proportional-autoscaler': proportionalAutoscaler(services), ...ingressNginx(services), ...traefik(services), ...haproxyIngress(services), ...nginxGateway(services), ...metallbPrograms(services), ...calicoPrograms(services), ...ciliumPrograms(services), ...antreaPrograms(services), ...weavePrograms(services), ...awsVpcPrograms(services) }
+  return { coredns: withApi(services, coreDns), 'node-cache': nodeCache(services), flanneld: flanneld(services), 'kube-router': kubeRouter(services), gobgp: gobgp(services), 'kube-proxy': kubeProxy(services), 'cluster-proportional-autoscaler': proportionalAutoscaler(services), ...ingressNginx(services), ...traefik(services), ...haproxyIngress(services), ...nginxGateway(services), ...metallbPrograms(services), ...calicoPrograms(services), ...ciliumPrograms(services), ...antreaPrograms(services), ...weavePrograms(services), ...awsVpcPrograms(services) }
 }
 
 function flanneld(services: SystemServices): Program {

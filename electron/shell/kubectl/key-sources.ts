@@ -3,6 +3,7 @@ import { decodeUtf8, encodeUtf8 } from '../../engine/text.ts'
 import type { Kubectl } from './command.ts'
 import { KubectlError, messageOf, quote } from './errors.ts'
 import { streamOf } from './manifests.ts'
+import { readPipe } from './pipes.ts'
 
 /** The flags that keys and values come from, for ConfigMaps and Secrets (kubectl's pkg/cmd/create and pkg/generate). */
 export const KEY_FLAGS = `
@@ -22,7 +23,7 @@ export function* readStreams({ process, flags }: Kubectl, named: readonly ('from
   for (const source of named.flatMap((flag) => flags.list(flag))) {
     const path = source.slice(source.indexOf('=') + 1)
     const stream = streamOf(process, path)
-    if (stream !== undefined && !streams.has(path)) streams.set(path, yield* process.readAll(stream))
+    if (stream !== undefined && !streams.has(path)) streams.set(path, yield* readPipe(process, stream))
   }
   return streams
 }

@@ -6,6 +6,7 @@ import { AggregateError, KubectlError, messageOf, NotSimulatedError, quote } fro
 import { expandGlob } from '../language/glob.ts'
 import { decodeStream, parseYaml } from './manifest-stream.ts'
 import type { JsonObject } from './objects.ts'
+import { readPipe } from './pipes.ts'
 import { decode } from './unstructured.ts'
 
 /** Reading -f: files, directories, patterns and stdin, several YAML documents each, as cli-runtime's builder does. */
@@ -50,13 +51,13 @@ export function* readManifests(process: Process, names: readonly string[], recur
   const entries: Entry[] = []
   for (const path of paths) {
     if (path === '-') {
-      entries.push(...documents(decodeUtf8(yield* process.readAll(0)), 'STDIN'))
+      entries.push(...documents(decodeUtf8(yield* readPipe(process, 0)), 'STDIN'))
       continue
     }
     let content: string
     const stream = streamOf(process, path)
     try {
-      content = stream !== undefined ? decodeUtf8(yield* process.readAll(stream)) : process.fs.readText(process.resolve(path))
+      content = stream !== undefined ? decodeUtf8(yield* readPipe(process, stream)) : process.fs.readText(process.resolve(path))
     } catch (error) {
       entries.push({ source: path, error: new KubectlError(`open ${path}: ${(error as Error).message.toLowerCase()}`) })
       continue

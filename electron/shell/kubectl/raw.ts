@@ -5,6 +5,7 @@ import { decodeUtf8, encodeUtf8 } from '../../engine/text.ts'
 import { Signal, type Task } from '../../engine/machine/task.ts'
 import type { Kubectl } from './command.ts'
 import { KubectlError, quote } from './errors.ts'
+import { readPipe } from './pipes.ts'
 
 /** `--raw PATH`: one request to the API server as it stands, and its answer as it comes (kubectl's pkg/rawhttp). */
 export function* rawRequest(k: Kubectl, method: string, body = '', target = k.flags.string('raw')): Task {
@@ -61,7 +62,7 @@ export function* rawWithBody(k: Kubectl, method: string): Task<number> {
   if (f.bool('recursive')) throw new KubectlError('--raw and --recursive are mutually exclusive')
   if (filters) throw new KubectlError('--raw and --selector are mutually exclusive')
   let body: string
-  if (names[0] === '-') body = decodeUtf8(yield* process.readAll(0))
+  if (names[0] === '-') body = decodeUtf8(yield* readPipe(process, 0))
   else {
     const path = process.resolve(names[0]!)
     if (!process.fs.exists(path)) throw new KubectlError(`open ${names[0]!}: no such file or directory`)

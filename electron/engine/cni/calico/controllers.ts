@@ -1,4 +1,5 @@
 import { accountOf } from '../../programs/account.ts'
+import { reachApi } from '../../programs/api-way.ts'
 import type { KubeObject, Node } from '../../kubernetes/types.ts'
 import type { Program } from '../../machine/types.ts'
 import { Output, untilSignal } from '../../programs/output.ts'
@@ -15,7 +16,7 @@ export function kubeControllers(services: SystemServices): Record<string, Progra
     const out = new Output(process, 1)
     const log = (source: string, message: string): void => out.write(calicoLine(process.clock.wall(), process.pid, `kube-controllers/${source}`, message))
     log('main.go 99', 'Loaded configuration from environment config=&config.Config{LogLevel:"info", WorkloadEndpointWorkers:1, ProfileWorkers:1, PolicyWorkers:1, NodeWorkers:1, Kubeconfig:"", DatastoreType:"kubernetes"}')
-    const client = accountOf(process, services.client, ({ type, list, error }) => out.write(calicoLine(process.clock.wall(), process.pid, 'reflector.go 166', `Failed to watch ${type}: ${list === undefined ? error : `failed to list ${type}: ${list}`}`, 'ERROR')), { manager: 'calico-kube-controllers', onlyLists: true })
+    const client = accountOf(process, yield* reachApi(process, services), ({ type, list, error }) => out.write(calicoLine(process.clock.wall(), process.pid, 'reflector.go 166', `Failed to watch ${type}: ${list === undefined ? error : `failed to list ${type}: ${list}`}`, 'ERROR')), { manager: 'calico-kube-controllers', onlyLists: true })
     const ipam = new Ipam(client)
     yield* untilDone(process, () => {
       client.list(calicoResource('ipamblocks'))

@@ -1,4 +1,5 @@
 import { accountOf, tellFailure } from '../account.ts'
+import { reachApi } from '../api-way.ts'
 import { klogLine } from '../klog.ts'
 import { untilReached } from '../../kubernetes/connection.ts'
 import { InformerFactory, type Informer } from '../../kubernetes/controllers/informer.ts'
@@ -66,7 +67,7 @@ function* run(process: Process, services: SystemServices): Task<number> {
   if (flags.values.has('configmap-tcp-services')) line(`TCP Services provided in '${flags.values.get('configmap-tcp-services')}'`)
   line('Default backend service not provided: using local default backend')
   const errors = new Output(process, 2)
-  const client = accountOf(process, services.client, (failure) => tellFailure({ minor: 32, patch: 3 }, failure, (severity, source, text) => errors.write(klogLine(process.clock.wall(), severity, process.pid, source, text))), { manager: 'haproxy-ingress-controller' })
+  const client = accountOf(process, yield* reachApi(process, services), (failure) => tellFailure({ minor: 32, patch: 3 }, failure, (severity, source, text) => errors.write(klogLine(process.clock.wall(), severity, process.pid, source, text))), { manager: 'haproxy-ingress-controller' })
   const controller = new Controller(process, client, flags.values, line, (text) => out.write(text), (text) => errors.write(text))
   process.onExit(() => controller.stop())
   const failure = yield* controller.start()

@@ -3,6 +3,7 @@ import { untilReached } from '../../kubernetes/connection.ts'
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { accountOf, tellFailure } from '../account.ts'
+import { reachApi } from '../api-way.ts'
 import { supervise } from '../become.ts'
 import { klogLine } from '../klog.ts'
 import { Output, untilSignal } from '../output.ts'
@@ -59,7 +60,7 @@ function* run(process: Process, services: SystemServices): Task<number> {
   const out = new Output(process, 1)
   const errors = new Output(process, 2)
   const log = (source: string, text: string, severity: 'I' | 'W' | 'E' | 'F' = 'I'): void => errors.write(klogLine(process.clock.wall(), severity, process.pid, source, text))
-  const client = accountOf(process, services.client, (failure) => tellFailure({ minor: 33, patch: 3 }, failure, (severity, source, text) => log(source, text, severity)), { manager: COMPONENT })
+  const client = accountOf(process, yield* reachApi(process, services), (failure) => tellFailure({ minor: 33, patch: 3 }, failure, (severity, source, text) => log(source, text, severity)), { manager: COMPONENT })
   out.write(BANNER)
   // checkService of its main.go
   const [home, service] = (flags.values.get('publish-service') ?? '').split('/')

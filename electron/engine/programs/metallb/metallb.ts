@@ -1,5 +1,6 @@
 import type { ReflectorFailure } from '../../kubernetes/rbac/account-reflector.ts'
 import { accountOf, tellFailure } from '../account.ts'
+import { reachApi } from '../api-way.ts'
 import { klogLine } from '../klog.ts'
 import { untilReached } from '../../kubernetes/connection.ts'
 import type { KubernetesClient } from '../../kubernetes/client.ts'
@@ -79,7 +80,7 @@ function* controller(process: Process, services: SystemServices): Task<number> {
   if (odd !== undefined) return yield* refuse(process, odd)
   const out = new Output(process, 1)
   const log = logger(process, out, values.get('log-level') ?? 'info')
-  const client = accountOf(process, services.client, tellOf(process), { manager: 'controller' })
+  const client = accountOf(process, yield* reachApi(process, services), tellOf(process), { manager: 'controller' })
   const namespace = values.get('namespace') ?? namespaceOf(process)
   log('info', 'main.go:182', { branch: 'HEAD', msg: 'MetalLB controller starting' })
   if (!(yield* untilDefined(process, client))) {
@@ -111,7 +112,7 @@ function* speaker(process: Process, services: SystemServices): Task<number> {
   if (odd !== undefined) return yield* refuse(process, odd)
   const out = new Output(process, 1)
   const log = logger(process, out, values.get('log-level') ?? 'info')
-  const client = accountOf(process, services.client, tellOf(process), { manager: 'speaker', onlyLists: true })
+  const client = accountOf(process, yield* reachApi(process, services), tellOf(process), { manager: 'speaker', onlyLists: true })
   const context = services.nodeOf(process)
   if (!context) return yield* refuse(process, 'a speaker without hostNetwork')
   log('info', 'main.go:98', { branch: 'HEAD', msg: 'MetalLB speaker starting' })

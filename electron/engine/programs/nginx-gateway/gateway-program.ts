@@ -1,4 +1,5 @@
 import { accountOf } from '../account.ts'
+import { reachApi } from '../api-way.ts'
 import { untilReached } from '../../kubernetes/connection.ts'
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
@@ -62,7 +63,7 @@ function* control(process: Process, services: SystemServices): Task<number> {
   const log = (level: 'info' | 'error', logger: string | undefined, msg: string, more: object = {}): void =>
     out.write(`${JSON.stringify({ level, ts: new Date(process.clock.wall()).toISOString().replace('.000Z', 'Z').replace(/\.\d+Z$/, 'Z'), ...(logger ? { logger } : {}), msg, ...more })}\n`)
   log('info', undefined, 'Starting the NGINX Gateway Fabric control plane', { version: '2.2.2', commit: '', date: '', dirty: 'false' })
-  const client = accountOf(process, services.client, ({ error, type }) => log('error', 'controller-runtime.cache.UnhandledError', 'Failed to watch', { reflector: 'pkg/mod/k8s.io/client-go@v0.34.1/tools/cache/reflector.go:290', type, error }), { manager: 'gateway' })
+  const client = accountOf(process, yield* reachApi(process, services), ({ error, type }) => log('error', 'controller-runtime.cache.UnhandledError', 'Failed to watch', { reflector: 'pkg/mod/k8s.io/client-go@v0.34.1/tools/cache/reflector.go:290', type, error }), { manager: 'gateway' })
   const experimental = /^(1|t|true)$/i.test(flags.values.get(EXPERIMENTAL) ?? '')
   const needed = experimental ? [...NEEDED, 'BackendTLSPolicy', 'TLSRoute'] : NEEDED
   const missing = yield* untilReached(process.clock, () => needed.find((kind) => !client.resources().some((r) => r.group === GROUP && r.kind === kind)) ?? 'none')

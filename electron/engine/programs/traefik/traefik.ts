@@ -1,5 +1,6 @@
 import { EXPOSITION_TYPE } from '../../prometheus.ts'
 import { accountOf, tellFailure } from '../account.ts'
+import { reachApi } from '../api-way.ts'
 import { klogLine } from '../klog.ts'
 import { untilReached } from '../../kubernetes/connection.ts'
 import { InformerFactory, type Informer } from '../../kubernetes/controllers/informer.ts'
@@ -84,7 +85,7 @@ Help us improve Traefik by turning this feature on :)
 More details on: https://doc.traefik.io/traefik/contributing/data-collection/
 `)
   const errors = new Output(process, 2)
-  const client = accountOf(process, services.client, (failure) => tellFailure({ minor: 31, name: 'k8s.io/client-go@v0.31.1/tools/cache/reflector.go:243' }, failure, (severity, source, text) => errors.write(klogLine(process.clock.wall(), severity, process.pid, source, text))), { manager: 'traefik' })
+  const client = accountOf(process, yield* reachApi(process, services), (failure) => tellFailure({ minor: 31, name: 'k8s.io/client-go@v0.31.1/tools/cache/reflector.go:243' }, failure, (severity, source, text) => errors.write(klogLine(process.clock.wall(), severity, process.pid, source, text))), { manager: 'traefik' })
   const traefik = new Traefik(process, client, flags, log, (line) => (flags.get('accesslog') === 'true' ? out.write(line) : undefined))
   process.onExit(() => traefik.stop())
   const failure = yield* traefik.start()
