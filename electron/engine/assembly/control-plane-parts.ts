@@ -23,6 +23,8 @@ export interface PartsWorld {
   readonly server: ApiServer
   /** The way of the control plane's node to the API server. */
   readonly client: KubernetesClient
+  /** The API server's own way to itself. */
+  readonly itself: KubernetesClient
   /** The name of that node. */
   readonly host: string
   /** What runs inside the controller manager beside the controllers: a cloud's. */
@@ -84,7 +86,7 @@ export class ControlPlaneParts implements ControlPlane {
     const client = name === 'kube-scheduler' ? patient(own) : own
     if (name === 'etcd' || name === 'kube-apiserver') {
       unblockApi(name)
-      const lease = name === 'kube-apiserver' ? renewApiServerLease(clock, client, host, this.#apiServers++) : undefined
+      const lease = name === 'kube-apiserver' ? renewApiServerLease(clock, asManager(this.#world.itself, name), host, this.#apiServers++) : undefined
       const hooks = name === 'kube-apiserver' ? runPostStartHooks(clock, { server, works: () => door.isOpen, serviceCIDR: config.serviceCIDR, first: this.#apiServers === 1 }) : undefined
       return {
         stop: () => {

@@ -53,7 +53,7 @@ const NO_PORTS: HostPorts = {
   close: () => undefined,
 }
 
-/** The connection of programs in Pods that know no node. */
+/** The connection under those that programs in Pods make, and the API server's own to itself. */
 const IN_PODS = 'pods/'
 
 /** In larger clusters nodes reach the API server without packets, unless a fault keeps them from it: each would ask all others for its MAC address. */
@@ -115,6 +115,7 @@ export class SimulatedCluster implements Cluster {
       config,
       server: this.client,
       client: local,
+      itself: this.#connections.get(IN_PODS)!,
       host: controlPlane.name,
       more: () => this.loadBalancer && new ServiceController(this.clock, asManager(local, 'cloud-controller-manager'), this.loadBalancer),
       blockApi: (cause) => this.#blockApi(cause),

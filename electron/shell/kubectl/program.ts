@@ -148,7 +148,8 @@ function* withCredentials(k: Kubectl, run: NonNullable<Command['run']>): ReturnT
 
 /** While kubectl starts: to the cluster's API server, where its configuration leads there. */
 function openSession(k: Kubectl): ServerSession | undefined {
-  if (!asksServer(k.path, k.command, k.flags.has('client') && k.flags.bool('client'))) return undefined
+  // an API server without a machine hears no packets
+  if (k.cluster.nodes.size === 0 || !asksServer(k.path, k.command, k.flags.has('client') && k.flags.bool('client'))) return undefined
   const url = serverUrl(k.cluster)
   try {
     const { server } = new ClientConfig(k.process, k.config, k.flags)

@@ -33,6 +33,8 @@ export function bench(options: { client?: (api: ApiServer) => KubernetesClient; 
     clock,
     client: api,
     connection: options.client?.(api) ?? api,
+    // nobody whom packets would reach
+    nodes: new Map(),
     programs: machine.programs,
     laptop: machine,
     ports: options.ports ?? { open: (port: number, answer: (result: { port: number }) => void) => void clock.schedule(0, () => answer({ port: port || 40000 })), close: () => undefined },
