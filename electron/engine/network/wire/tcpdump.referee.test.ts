@@ -90,6 +90,20 @@ const SAMPLES6: Frame[] = [
   ip6({ kind: 'udp', sourcePort: 50000, destinationPort: 4789, data: NOTHING, vxlan: { vni: 1, frame: icmp6(128, 0, { id: 7, sequence: 1, data: new Uint8Array(56) }) } }),
 ]
 
+/** IEEE 802.1Q and 802.1ad: one tag, with a priority, of VLAN 0, two and three, before and inside of what is tunnelled. */
+const plain = [
+  icmp(8, 0, { id: 7, sequence: 1, data: new Uint8Array(56) }), ip(tcp({ syn: true }, 1000, 0, NOTHING, { mss: 1460, sourcePort: 41003 })), ip6(udp(new Uint8Array(30), 1, 2)),
+  { source: A, destination: 'ff:ff:ff:ff:ff:ff', payload: { kind: 'arp', operation: 'request', senderMac: A, senderIp: '10.0.0.1', targetMac: '00:00:00:00:00:00', targetIp: '10.0.0.2' } },
+  ip(udp(new Uint8Array(40), 1, 2), { fragment: { offset: 24, more: false, length: 24 }, dontFragment: false }),
+] satisfies Frame[]
+const TAGS: NonNullable<Frame['tags']>[] = [
+  [{ id: 100 }], [{ id: 4094, priority: 7 }], [{ id: 0, priority: 3 }], [{ id: 200, protocol: '802.1ad' }, { id: 100 }], [{ id: 1 }, { id: 2, priority: 1 }], [{ id: 5, priority: 2, protocol: '802.1ad' }, { id: 6, protocol: '802.1ad' }, { id: 7 }],
+]
+const TAGGED: Frame[] = TAGS.flatMap((tags) => [
+  ...plain.map((f) => ({ ...f, tags })),
+  { ...ip({ kind: 'udp', sourcePort: 50000, destinationPort: 8472, data: NOTHING, vxlan: { vni: 1, frame: { ...plain[0]!, tags } } }, { dontFragment: false }), tags },
+])
+
 /** An error with a segment cut short in it, of which tshark says that it is broken. */
 const CUT = icmp(11, 0, { about: ip(tcp({ ack: true }, 5, 7, new Uint8Array(1400))).payload as IpPacket })
 
@@ -164,6 +178,7 @@ const SAMPLES: Frame[] = [
   dns(answer({ answers: [{ ...rr({ type: 'A', address: '10.96.0.50' }), ttl: 694861 }, { ...rr({ type: 'A', address: '10.96.0.50' }), ttl: 0 }], additionals: [rr({ type: 'A', address: '10.0.0.1' })], edns: { udpSize: 4096, version: 0, dnssecOk: true, options: [] } })),
   dns(dnsQuery(4711, 'web.', 'A', { edns: { udpSize: 1232, version: 0, dnssecOk: false, options: [{ code: 10, data: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8) }, { code: 15, data: Uint8Array.of(0, 18) }] } })),
   ...SAMPLES6,
+  ...TAGGED,
 ]
 
 describe.skipIf(!tcpdump)('tcpdump 4.99.3 says the same', () => {
