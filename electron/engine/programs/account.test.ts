@@ -32,6 +32,41 @@ test('a running kube-proxy keeps its watches when its right goes, until they end
   expect(run(`${nat('worker-1', 'default/late')}; ${nat('worker-1', 'default/early')}`).output).toMatch(/^[1-9]\n0\n$/)
 })
 
+/** The node proxier's rights, without one of them. */
+const without = (resource: string): string => `kubectl get clusterrole system:node-proxier -o json | jq 'del(.rules[].resources[] | select(. == "${resource}")) | .rules |= map(select(.resources != [])) | .metadata = {name: "half"}' | kubectl apply -f -; kubectl delete clusterrolebinding kubeadm:node-proxier; kubectl create clusterrolebinding half --clusterrole=half --serviceaccount=kube-system:kube-proxy`
+const logs = 'kubectl -n kube-system logs -l k8s-app=kube-proxy --tail=-1'
+
+test('kube-proxy that may not read EndpointSlices any more goes on with Services: a new one has no endpoints, one that is deleted goes', () => {
+  const { run } = house()
+  run('kubectl create deployment web --image=nginx; kubectl expose deployment web --port=80; kubectl create service clusterip old --tcp=80; sleep 10')
+  run(`${without('endpointslices')}; sleep 620; kubectl expose deployment web --name=late --port=80; kubectl delete service old; kubectl scale deployment web --replicas=3; sleep 10`)
+  expect(run("hop node worker-1 -- iptables-save -t filter | grep default/").output).toMatch(/^-A KUBE-SERVICES -d \S+ -p tcp -m comment --comment "default\/late has no endpoints" -m tcp --dport 80 -j REJECT --reject-with icmp-port-unreachable\n$/)
+  expect(run(nat('worker-1', '"default/web ->"')).output).toBe('1\n')
+  const log = run(logs).output
+  expect(log).toContain(`"Failed to watch" err="failed to list *v1.EndpointSlice: ${FORBIDDEN('kube-system:kube-proxy', 'list', 'endpointslices', 'discovery.k8s.io')}"`)
+  expect(log).not.toContain('type="*v1.Service"')
+  // what was missed of both is there when the right is
+  run('kubectl create clusterrolebinding mended --clusterrole=system:node-proxier --serviceaccount=kube-system:kube-proxy; sleep 31')
+  expect(run(`${nat('worker-1', '"default/web ->"')}; ${nat('worker-1', '"default/late ->"')}; hop node worker-1 -- iptables-save -t filter | grep -c default/`).output).toBe('3\n3\n0\n')
+})
+
+test('kube-proxy that may not read Services any more goes on with their endpoints', () => {
+  const { run } = house()
+  run('kubectl create deployment web --image=nginx; kubectl expose deployment web --port=80; sleep 10')
+  run(`${without('services')}; sleep 620; kubectl expose deployment web --name=late --port=80; kubectl scale deployment web --replicas=3; sleep 10`)
+  expect(run(`${nat('worker-1', '"default/web ->"')}; ${nat('worker-1', 'default/late')}`).output).toBe('3\n0\n')
+  expect(run(logs).output).not.toContain('type="*v1.EndpointSlice"')
+})
+
+test('kube-proxy waits for what rules are made of, and says of each kind that it has it: ServiceCIDRs and its Node it can do without', () => {
+  const { run } = house()
+  run(`${without('servicecidrs')}; kubectl -n kube-system delete pod -l k8s-app=kube-proxy; kubectl create service clusterip late --tcp=80; sleep 45`)
+  expect(run(nat('worker-1', 'default/late')).output).not.toBe('0\n')
+  const log = run('kubectl -n kube-system logs $(kubectl -n kube-system get pod -l k8s-app=kube-proxy -o name | head -n 1)').output
+  expect(log.match(/(?<="Caches are synced" controller=")[^"]+/g)).toEqual(['service config', 'endpoint slice config', 'node config'])
+  expect(log).toContain(`"Failed to watch" err="failed to list *v1.ServiceCIDR: ${FORBIDDEN('kube-system:kube-proxy', 'list', 'servicecidrs', 'networking.k8s.io')}"`)
+})
+
 test('kube-proxy whose ServiceAccount is deleted is nobody any more, also when there is one of its name again, until its Pod is new', () => {
   const { run } = house()
   run('kubectl -n kube-system delete serviceaccount kube-proxy; kubectl create service clusterip early --tcp=80')

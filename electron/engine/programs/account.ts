@@ -37,7 +37,7 @@ export function tellFailure({ minor, name, patch = 0 }: ClientGo, { type, error,
 export function accountOf(process: Process, whose: KubernetesClient, tell: (failure: ReflectorFailure) => void, options: { manager: string; selects?: boolean; onlyLists?: boolean }): AccountClient {
   const user = userOf(process, whose)
   const client = asManager(whose, options.manager)
-  if (!user) return { ...client, refusal: () => undefined, *untilSynced() {}, stopReflectors: () => undefined }
+  if (!user) return { ...client, refusal: () => undefined, *untilSynced() {}, onceSynced: (_resource, _options, done) => done(), stopReflectors: () => undefined }
   const account = accountClient(client, { clock: process.clock, user, isKnown: tokenCheck(process, whose), seed: process.machine.name, onFailure: tell, ...options })
   process.onExit(() => account.stopReflectors())
   return account

@@ -52,7 +52,7 @@ function* ownNode(process: Process, client: AccountClient, name: string, log: (s
 }
 
 /** What it watches, and which line of pkg/proxy/config/config.go of v1.33.1 says so. */
-const INFORMERS = [['service config', 199], ['endpoint slice config', 105], ['serviceCIDR config', 440], ['node config', 329]] as const
+const INFORMERS = [['service config', 199, 'services'], ['endpoint slice config', 105, 'endpointslices'], ['serviceCIDR config', 440, 'servicecidrs'], ['node config', 329, 'nodes']] as const
 
 /** What the node has of the Pods' network; it waits until something is there (waitForPodCIDR). */
 function* podCIDRs(process: Process, { client, name }: NodeContext, log: (severity: 'I' | 'E', source: string, message: string) => void): Task<readonly string[]> {
@@ -142,8 +142,9 @@ export function kubeProxy(services: SystemServices): Program {
       log('I', `config.go:${line}`, `"Starting ${kind} controller"`)
       log('I', 'shared_informer.go:350', `"Waiting for caches to sync" controller="${kind}"`)
     }
+    // each lists for itself; rules wait for the first two only
+    for (const [kind, , resource] of INFORMERS) client.onceSynced(resource, resource === 'nodes' ? { fieldSelector: `metadata.name=${node.name}` } : {}, () => log('I', 'shared_informer.go:357', `"Caches are synced" controller="${kind}"`))
     yield* client.untilSynced(['services', 'endpointslices'])
-    for (const [kind] of INFORMERS) log('I', 'shared_informer.go:357', `"Caches are synced" controller="${kind}"`)
     for (const family of families) {
       const proxier = yield* untilReached(clock, () => {
         if (mode === 'ipvs') return new IpvsProxier(node, configuration.ipvs, log, health, family)

@@ -25,20 +25,23 @@ export interface ServiceState {
   endpointsOf(port: ServicePortInfo): readonly EndpointInfo[]
 }
 
+/** A moment of what a reader knows: how many changes it has seen of Services, and how many of their endpoints. Who loses one of the two goes on with the other. */
+export interface Version { readonly ports: number; readonly endpoints: number }
+
 /** What a Service was before a change. */
 interface Change { service: string; ports: Ports | undefined; endpoints: Endpoints | undefined }
 
 /** One agent's reading of what is shared. */
 export interface Reader {
-  /** The oldest version that it may still ask for. */
+  /** The oldest change after which it may still ask for something. */
   readonly needs: number
   /** Something is newer than what it took last. */
   tell(): void
 }
 
 /**
- * What every node's kube-proxy makes of Services and EndpointSlices: read once for all of them. A version is a number
- * of changes; each reader is at its own, and can look at any since the oldest that somebody needs.
+ * What every node's kube-proxy makes of Services and EndpointSlices: read once for all of them. Changes are
+ * counted; each reader is at its own {@link Version}, and can look at any since the oldest that somebody needs.
  */
 export class SharedServices implements ServiceState {
   readonly services = new Map<string, Ports>()
@@ -56,11 +59,12 @@ export class SharedServices implements ServiceState {
   /** Something changed since they were told. */
   #news = false
   #log: Change[] = []
-  /** The version before the log's first change. */
+  /** Changes before the log's first. */
   #base = 0
+  #version: Version = { ports: 0, endpoints: 0 }
   #trimAt = LOG
-  #former: { version: number; state: ServiceState } | undefined
-  #between: { from: number; to: number; services: ReadonlySet<string> } | undefined
+  #former: { version: Version; state: ServiceState } | undefined
+  #between: { from: Version; to: Version; services: ReadonlySet<string> } | undefined
 
   private constructor(server: KubernetesClient, family: 4 | 6, onEmpty: () => void) {
     this.#family = family
@@ -93,8 +97,11 @@ export class SharedServices implements ServiceState {
     return known
   }
 
-  get version(): number {
-    return this.#base + this.#log.length
+  /** The newest. */
+  get version(): Version {
+    const changes = this.#base + this.#log.length
+    if (this.#version.ports !== changes) this.#version = { ports: changes, endpoints: changes }
+    return this.#version
   }
 
   add(reader: Reader): void {
@@ -111,7 +118,7 @@ export class SharedServices implements ServiceState {
   }
 
   /** The reader knows the newest, whose version is returned, and is told of what comes after it. */
-  take(reader: Reader): number {
+  take(reader: Reader): Version {
     this.#merge()
     this.#untold.add(reader)
     return this.version
@@ -122,22 +129,22 @@ export class SharedServices implements ServiceState {
   }
 
   /** The Services that are not the same at two versions. */
-  changedBetween(from: number, to: number): ReadonlySet<string> {
-    if (this.#between?.from === from && this.#between.to === to) return this.#between.services
+  changedBetween(from: Version, to: Version): ReadonlySet<string> {
+    if (this.#between && isSame(this.#between.from, from) && isSame(this.#between.to, to)) return this.#between.services
     const services = new Set<string>()
-    const after = this.#undo(to)
-    for (const [service, before] of this.#firstOf(from, to)) {
-      const now = after.get(service) ?? { ports: this.services.get(service), endpoints: this.#endpoints.get(service) }
-      if (!same(before, now)) services.add(service)
+    const [before, after] = [this.#undo(from), this.#undo(to)]
+    for (const service of before.keys()) {
+      const now = { ports: this.services.get(service), endpoints: this.#endpoints.get(service) }
+      if (!same(before.get(service)!, after.get(service) ?? now)) services.add(service)
     }
     this.#between = { from, to, services }
     return services
   }
 
   /** As it was. */
-  at(version: number): ServiceState {
-    if (version === this.version) return this
-    if (this.#former?.version === version) return this.#former.state
+  at(version: Version): ServiceState {
+    if (isSame(version, this.version)) return this
+    if (this.#former && isSame(this.#former.version, version)) return this.#former.state
     const services = new Map(this.services)
     const undo = this.#undo(version)
     let { totalEndpoints, healthChecks } = this
@@ -218,27 +225,38 @@ export class SharedServices implements ServiceState {
   }
 
   #trim(): void {
-    let oldest = this.version
+    const now = this.#base + this.#log.length
+    let oldest = now
     for (const { needs } of this.#readers) oldest = Math.min(oldest, needs)
     this.#log = this.#log.slice(oldest - this.#base)
     this.#base = oldest
     this.#trimAt = Math.max(LOG, 2 * this.#log.length)
   }
 
-  /** The state of each Service before the first of its changes between two versions. */
-  #firstOf(from: number, to: number): Map<string, Change> {
-    const first = new Map<string, Change>()
-    for (let i = from - this.#base; i < to - this.#base; i++) {
+  /** What is to be put back to come from now to a version: each Service as its first change after it found it, ports and endpoints for themselves. */
+  #undo({ ports, endpoints }: Version): Map<string, Omit<Change, 'service'>> {
+    const [first, both] = [Math.min(ports, endpoints), Math.max(ports, endpoints)]
+    const undo = new Map<string, Omit<Change, 'service'>>()
+    const halves = new Set<string>()
+    for (let i = first - this.#base; i < this.#log.length; i++) {
       const change = this.#log[i]!
-      if (!first.has(change.service)) first.set(change.service, change)
+      const { service } = change
+      const known = undo.get(service)
+      if (i + this.#base >= both) {
+        if (!known) undo.set(service, change)
+        else if (halves.delete(service)) undo.set(service, ports < endpoints ? { ports: known.ports, endpoints: change.endpoints } : { ports: change.ports, endpoints: known.endpoints })
+      } else if (!known) {
+        halves.add(service)
+        const [nowPorts, nowEndpoints] = [this.services.get(service), this.#endpoints.get(service)]
+        undo.set(service, ports < endpoints ? { ports: change.ports, endpoints: nowEndpoints } : { ports: nowPorts, endpoints: change.endpoints })
+      }
     }
-    return first
+    return undo
   }
+}
 
-  /** What is to be put back to come from now to a version. */
-  #undo(version: number): Map<string, Change> {
-    return this.#firstOf(version, this.version)
-  }
+function isSame(a: Version, b: Version): boolean {
+  return a.ports === b.ports && a.endpoints === b.endpoints
 }
 
 const all = { 4: new WeakMap<KubernetesClient, SharedServices>(), 6: new WeakMap<KubernetesClient, SharedServices>() }

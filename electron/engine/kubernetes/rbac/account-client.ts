@@ -41,6 +41,8 @@ export interface AccountClient extends KubernetesClient {
   refusal(wish: Wish): StatusError | undefined
   /** Waits until these are listed: an agent that has not seen them does nothing. */
   untilSynced(resources: readonly string[]): Task
+  /** Calls `done` once, when these objects have been listed for the first time: its informer's caches are synced. */
+  onceSynced(resource: string, options: ListOptions, done: () => void): void
   stopReflectors(): void
 }
 
@@ -83,10 +85,18 @@ export function accountClient(client: KubernetesClient, { clock, user, isKnown, 
   }
   const stopRights = rights.onLoss(check)
   const wayTo = (resources: readonly string[]): Way => new AccountWay(server, client.way, resources.map((resource) => reflector(resource, {})), wayTo)
-  const own: Pick<AccountClient, 'way' | 'refusal' | 'untilSynced' | 'stopReflectors' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deleteCollection'> = {
+  const own: Pick<AccountClient, 'way' | 'refusal' | 'untilSynced' | 'onceSynced' | 'stopReflectors' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deleteCollection'> = {
     way: wayTo([]),
     refusal,
     untilSynced: (resources) => allOpen(clock, resources.map((resource) => reflector(resource, {}))),
+    onceSynced(resource, options, done) {
+      const part = reflector(resource, options)
+      if (part.open) return done()
+      const stop = part.onResume(() => {
+        stop()
+        done()
+      })
+    },
     stopReflectors() {
       stopRights()
       for (const each of reflectors.values()) each.stop()

@@ -4,6 +4,7 @@ import type { Node } from '../../kubernetes/types.ts'
 import type { Netfilter } from '../../network/types.ts'
 import { BoundedRunner } from '../bounded-runner.ts'
 import { ServiceCache } from '../cache.ts'
+import type { Version } from '../shared-services.ts'
 import { NodePortAddresses } from '../node-port-addresses.ts'
 import { DEFAULT_RULES, type RuleSettings } from '../rule-settings.ts'
 import type { ProxyHealth } from '../health.ts'
@@ -24,7 +25,7 @@ const BURST = 2
 export type ProxyLog = (severity: 'I' | 'E', source: string, message: string) => void
 
 /** From one version of the Services to another; `full`: everything is written, whatever changed. */
-interface Sync { full: boolean; from: number; to: number; cleans: boolean; large: boolean }
+interface Sync { full: boolean; from: Version; to: Version; cleans: boolean; large: boolean }
 
 export class IptablesProxier implements Agent {
   readonly #context: NodeContext
