@@ -1,6 +1,7 @@
 import { VERSION_NAMES } from './version.ts'
 import type { GoAnswer } from '../http/go.ts'
 import { goJson } from '../http/go.ts'
+import { hasGateways } from './flags.ts'
 import type { Dynamic, PlainRoute, Router, TcpRoute, WeightedService } from './model.ts'
 import { serverValue } from './sticky.ts'
 
@@ -166,7 +167,7 @@ function overview(state: ApiState): object {
   return {
     http: section('http'), tcp: section('tcp'), udp: section('udp'),
     features: { tracing: '', metrics: flags.has('metrics.prometheus') ? 'Prometheus' : '', accessLog: flags.get('accesslog') === 'true' },
-    providers: [...(flags.has('providers.kubernetesingress') ? ['KubernetesIngress'] : []), ...(flags.has('providers.kubernetescrd') ? ['KubernetesCRD'] : [])],
+    providers: [...(flags.has('providers.kubernetesingress') ? ['KubernetesIngress'] : []), ...(flags.has('providers.kubernetescrd') ? ['KubernetesCRD'] : []), ...(hasGateways(flags) ? ['KubernetesGateway'] : [])],
   }
 }
 

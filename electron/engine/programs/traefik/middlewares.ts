@@ -4,6 +4,7 @@ import { encodeUtf8 } from '../../text.ts'
 import type { Headers } from '../http/message.ts'
 import type { HttpRequest } from '../http/server.ts'
 import { clientCertHeaders } from './client-cert.ts'
+import { GATEWAY_KINDS } from './gateway/filters.ts'
 import { cors, period, securityHeaders, userOf, type Buckets } from './guards.ts'
 import type { Dynamic, Middleware } from './model.ts'
 import { inRange, pattern } from './rules.ts'
@@ -44,13 +45,13 @@ export function flattened(names: readonly string[], { middlewares }: Pick<Dynami
 /** What one middleware does with a request (pkg/middlewares). */
 export function applyMiddleware({ kind, settings }: Middleware, passing: Passing): OwnAnswer | Question | undefined {
   if (kind === 'forwardAuth') return { ask: settings }
-  const one = KINDS[kind]
+  const one = KINDS[kind] ?? GATEWAY_KINDS[kind]
   if (!one) return { status: 501, headers: [], body: `podhop: not simulated: Traefik's middleware ${kind} (addPrefix, stripPrefix, stripPrefixRegex, replacePath, replacePathRegex, redirectScheme, redirectRegex, headers, ipAllowList, basicAuth, digestAuth, forwardAuth, errors, rateLimit, inFlightReq, circuitBreaker, retry, buffering, compress, contentType, passTLSClientCert and chain are)\n` }
   return one(settings, passing)
 }
 
 export function isSimulated(kind: string): boolean {
-  return kind === 'chain' || kind === 'forwardAuth' || kind === 'errors' || kind === 'inFlightReq' || kind === 'circuitBreaker' || kind in KINDS
+  return kind === 'chain' || kind === 'forwardAuth' || kind === 'errors' || kind === 'inFlightReq' || kind === 'circuitBreaker' || kind in KINDS || kind in GATEWAY_KINDS
 }
 
 const KINDS: Readonly<Record<string, (settings: Record<string, unknown>, passing: Passing) => OwnAnswer | undefined>> = byName({

@@ -27,7 +27,7 @@ export interface WeightedService {
   /** Its own, where it is one of several: "default-web-80@kubernetescrd". */
   name?: string
   weight: number
-  scheme: 'http' | 'https'
+  scheme: 'http' | 'https' | 'h2c'
   passHost: boolean
   endpoints: readonly Endpoint[]
   /** A cookie keeps a client at one of the endpoints. */
@@ -37,6 +37,8 @@ export interface WeightedService {
   /** Who gets copies of its requests. */
   mirrors?: readonly Mirror[]
   transport?: Transport
+  /** Answered by Traefik in its place: a status of HTTP without a body, or gRPC's Unavailable as JSON. */
+  fixed?: number | 'unavailable'
 }
 
 /** ServersTransport: how servers are asked over HTTPS. */
@@ -95,4 +97,9 @@ export type CustomObject = KubeObject & { metadata: { namespace: string }; spec:
 /** zerolog's console form of a field. */
 export function field(name: string, value: string): string {
   return `${name}=${/[\s"=\\]/.test(value) || value === '' ? JSON.stringify(value) : value}`
+}
+
+/** provider.Normalize: what is neither letter nor digit separates. */
+export function normalized(text: string): string {
+  return text.split(/[^\p{L}\p{N}]+/u).filter((word) => word !== '').join('-')
 }

@@ -10,7 +10,7 @@ import { parseExpression } from './circuit-breaker.ts'
 import { FORWARD_AUTH_FIELDS } from './forward-auth.ts'
 import { HEADER_FIELDS } from './guards.ts'
 import { annotatedSticky, stickyOf } from './sticky.ts'
-import { field, type CustomObject, type Dynamic, type Mirror, type Problem, type Router, type TcpRoute, type Transport, type WeightedService } from './model.ts'
+import { field, normalized, type CustomObject, type Dynamic, type Mirror, type Problem, type Router, type TcpRoute, type Transport, type WeightedService } from './model.ts'
 import { parseRule } from './rules.ts'
 import { parseTcpRule } from './tcp.ts'
 import { addTlsOptions, DEFAULT_OPTION } from './tls-options.ts'
@@ -92,10 +92,21 @@ export function provide(picture: Picture): Dynamic {
   addTcpMiddlewares(picture.tcpMiddlewares, dynamic)
   for (const route of picture.tcpRoutes) addTcpRoute(picture, route, dynamic)
   for (const route of picture.udpRoutes) addUdpRoute(picture, route, dynamic)
-  dynamic.tcp.sort((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1))
-  // names decide between equals, as the configuration is sorted by them
-  dynamic.routers.sort((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1))
+  sortRoutes(dynamic)
   return dynamic
+}
+
+/** Names decide between equals, as the configuration is sorted by them. */
+export function sortRoutes({ tcp, routers }: Dynamic): void {
+  const before = (a: { priority: number; name: string }, b: { priority: number; name: string }): number => b.priority - a.priority || (a.name < b.name ? -1 : 1)
+  tcp.sort(before)
+  routers.sort(before)
+}
+
+/** What a TraefikService, "namespace/name", stands for where another provider's route leads to it. */
+export function traefikServiceOf(picture: Picture, key: string, dynamic: Dynamic): WeightedService[] | undefined {
+  const [namespace = ''] = key.split('/')
+  return groupOf(picture, key, { namespace, key: '-', problem: (text) => void dynamic.problems.push({ level: 'ERR', text: `${text} namespace=${namespace} providerName=kubernetescrd` }) }, true, dynamic, 'TCP', [])
 }
 
 /** A Secret's users as htpasswd writes them: of kubernetes.io/basic-auth its one user, else its one key. */
@@ -156,12 +167,12 @@ function addIngress(picture: Picture, ingress: Ingress, dynamic: Dynamic): void 
       if (full.startsWith(`${ANNOTATION}service.`) && !OF_SERVICES.includes(full.slice(ANNOTATION.length)) && !OF_COOKIES.test(full.slice(ANNOTATION.length))) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: annotation ${full} of Service ${namespace}/${backend.service.name} (it is as if it were not there)` })
     }
     const scheme = own[`${ANNOTATION}service.serversscheme`]
-    if (scheme && scheme !== 'http' && scheme !== 'https') dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: serversscheme ${scheme} of Service ${namespace}/${backend.service.name} (use http or https)` })
+    if (scheme && !isScheme(scheme)) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: serversscheme ${scheme} of Service ${namespace}/${backend.service.name} (use http, https or h2c)` })
     // "namespace-name@kubernetescrd"
     const named = /^(.*)@kubernetescrd$/.exec(own[`${ANNOTATION}service.serverstransport`] ?? '')?.[1]
     const transport = named?.startsWith(`${namespace}-`) ? transportOf(picture, namespace, named.slice(namespace.length + 1), dynamic) : undefined
     const sticky = annotatedSticky(own, ANNOTATION, `${key}@kubernetes`)
-    dynamic.services.set(`${key}@kubernetes`, [{ ...service, ...(sticky ? { sticky } : {}), ...(transport && !('error' in transport) ? { transport } : {}), passHost: own[`${ANNOTATION}service.passhostheader`] !== 'false', ...(scheme === 'http' || scheme === 'https' ? { scheme } : {}) }])
+    dynamic.services.set(`${key}@kubernetes`, [{ ...service, ...(sticky ? { sticky } : {}), ...(transport && !('error' in transport) ? { transport } : {}), passHost: own[`${ANNOTATION}service.passhostheader`] !== 'false', ...(isScheme(scheme) ? { scheme } : {}) }])
     return `${key}@kubernetes`
   }
   const { defaultBackend, rules = [] } = ingress.spec
@@ -176,18 +187,17 @@ function addIngress(picture: Picture, ingress: Ingress, dynamic: Dynamic): void 
       if (service === undefined) continue
       const matcher = pathType === 'Exact' ? 'Path' : pathType === 'Prefix' ? 'PathPrefix' : (of('router.pathmatcher') ?? 'PathPrefix')
       const parts = [...(host ? [hostRule(host)] : []), ...(path ? [`${matcher}(\`${path}\`)`] : [])]
-      router(parts.join(' && ') || 'PathPrefix(`/`)', `${normalize(`${namespace}-${name}-${host ?? ''}${path ?? ''}`)}@kubernetes`, service, undefined)
+      router(parts.join(' && ') || 'PathPrefix(`/`)', `${normalized(`${namespace}-${name}-${host ?? ''}${path ?? ''}`)}@kubernetes`, service, undefined)
     }
   }
 }
 
-function hostRule(host: string): string {
-  return host.startsWith('*.') ? `HostRegexp(\`^[a-zA-Z0-9-]+${host.slice(1).replaceAll('.', '\\.')}$\`)` : `Host(\`${host}\`)`
+function isScheme(text: string | undefined): text is WeightedService['scheme'] {
+  return text === 'http' || text === 'https' || text === 'h2c'
 }
 
-/** provider.Normalize: what is neither letter nor digit separates. */
-function normalize(text: string): string {
-  return text.split(/[^\p{L}\p{N}]+/u).filter((w) => w !== '').join('-')
+function hostRule(host: string): string {
+  return host.startsWith('*.') ? `HostRegexp(\`^[a-zA-Z0-9-]+${host.slice(1).replaceAll('.', '\\.')}$\`)` : `Host(\`${host}\`)`
 }
 
 interface RouteService { serversTransport?: string; kind?: string; name: string; namespace?: string; port?: number | string; scheme?: string; weight?: number; passHostHeader?: boolean; sticky?: object; tls?: boolean; proxyProtocol?: object; percent?: number }
@@ -202,7 +212,7 @@ function addRoute(picture: Picture, { metadata: { namespace, name }, spec }: Cus
   const options = !tls?.options || tls.options.name === DEFAULT_OPTION ? undefined : `${tls.options.namespace || namespace}-${tls.options.name}@kubernetescrd`
   for (const { match = '', priority, middlewares = [], services = [], syntax } of routes) {
     if (syntax === 'v2') dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: rule syntax v2 of IngressRoute ${namespace}/${name} (v3 is)` })
-    const key = `${normalize(`${namespace}-${name}`)}-${hex(sha256(encodeUtf8(match)).subarray(0, 10))}@kubernetescrd`
+    const key = `${normalized(`${namespace}-${name}`)}-${hex(sha256(encodeUtf8(match)).subarray(0, 10))}@kubernetescrd`
     const parsed = parseRule(match)
     if ('error' in parsed) {
       dynamic.problems.push({ level: 'ERR', text: `${field('error', `error while parsing rule ${match}: ${parsed.error}`)} entryPointName=${entryPoints[0] ?? 'web'} ${field('routerName', key)}` })
@@ -244,14 +254,14 @@ function weigh(picture: Picture, services: readonly RouteService[], about: About
       return undefined
     }
     // a route's only service bears the route's name
-    const own = services.length === 1 && within.length === 0 ? about.key : `${normalize(`${of}-${service.name}-${service.port ?? ''}`)}@kubernetescrd`
+    const own = services.length === 1 && within.length === 0 ? about.key : `${normalized(`${of}-${service.name}-${service.port ?? ''}`)}@kubernetescrd`
     const sticky = stickyOf(service.sticky, own)
     const transport = service.serversTransport && protocol === 'TCP' && about.key !== '' ? transportOf(picture, of, service.serversTransport, dynamic) : undefined
     if (transport && 'error' in transport) {
       problem(`Cannot create service ${field('error', transport.error)}`)
       return undefined
     }
-    found.push({ ...made, ...(own === about.key ? {} : { name: own }), ...(transport ? { transport } : {}), weight, passHost: service.passHostHeader ?? true, ...(service.scheme === 'https' ? { scheme: 'https' as const } : {}), ...(sticky ? { sticky } : {}) })
+    found.push({ ...made, ...(own === about.key ? {} : { name: own }), ...(transport ? { transport } : {}), weight, passHost: service.passHostHeader ?? true, ...(service.scheme === 'https' || service.scheme === 'h2c' ? { scheme: service.scheme } : {}), ...(sticky ? { sticky } : {}) })
   }
   return found
 }
@@ -259,7 +269,7 @@ function weigh(picture: Picture, services: readonly RouteService[], about: About
 /** What a TraefikService stands for: its services, each with the cookie that names it and with those that get copies. */
 function groupOf(picture: Picture, key: string, about: About, nested: boolean, dynamic: Dynamic, protocol: string, within: readonly string[]): WeightedService[] | undefined {
   const { weighted, mirroring } = ((within.includes(key) ? undefined : picture.traefikService(...(key.split('/') as [string, string])))?.spec ?? {}) as Group
-  const id = `${normalize(key)}@kubernetescrd`
+  const id = `${normalized(key)}@kubernetescrd`
   const inside = [...within, key]
   if (weighted) {
     const members = weighted.services ?? []
@@ -267,7 +277,7 @@ function groupOf(picture: Picture, key: string, about: About, nested: boolean, d
     if (sticky && (nested || members.some((m) => m.kind === 'TraefikService'))) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: sticky of TraefikService ${key} among other groups (requests go round robin)` })
     const inner = weigh(picture, members, about, dynamic, protocol, inside)
     if (!inner || !sticky || nested || inner.length !== members.length) return inner
-    return inner.map((s, i) => ({ ...s, group: { ...sticky, member: normalize(`${members[i]!.namespace ?? about.namespace}-${members[i]!.name}-${members[i]!.port ?? ''}`) } }))
+    return inner.map((s, i) => ({ ...s, group: { ...sticky, member: normalized(`${members[i]!.namespace ?? about.namespace}-${members[i]!.name}-${members[i]!.port ?? ''}`) } }))
   }
   if (mirroring) {
     const main = weigh(picture, [mirroring], about, dynamic, protocol, inside)
@@ -308,7 +318,7 @@ function addTcpRoute(picture: Picture, { metadata: { namespace, name }, spec }: 
     if (services.some((s) => s.tls || s.proxyProtocol)) missing('tls and proxyProtocol', 'the servers get the bytes as they came')
     const found = weigh(picture, services, { namespace, key: '', problem }, dynamic)
     if (!found) continue
-    const key = `${normalize(`${namespace}-${name}`)}-${hex(sha256(encodeUtf8(match)).subarray(0, 10))}@kubernetescrd`
+    const key = `${normalized(`${namespace}-${name}`)}-${hex(sha256(encodeUtf8(match)).subarray(0, 10))}@kubernetescrd`
     const refuse = (error: string): void => void dynamic.problems.push({ level: 'ERR', text: `${field('error', error)} entryPointName=${entryPoints[0] ?? 'web'} ${field('routerName', key)}` })
     const parsed = parseTcpRule(match)
     if ('error' in parsed) {
@@ -333,7 +343,7 @@ function addUdpRoute(picture: Picture, { metadata: { namespace, name }, spec }: 
   for (const [i, { services = [] }] of routes.entries()) {
     const problem = (text: string): void => void dynamic.problems.push({ level: 'ERR', text: `${text} ingress=${name} namespace=${namespace} providerName=kubernetescrd` })
     const found = weigh(picture, services, { namespace, key: '', problem }, dynamic, 'UDP')
-    if (found) dynamic.udp.push({ name: `${normalize(`${namespace}-${name}`)}-${i}@kubernetescrd`, priority: 0, entryPoints, services: found })
+    if (found) dynamic.udp.push({ name: `${normalized(`${namespace}-${name}`)}-${i}@kubernetescrd`, priority: 0, entryPoints, services: found })
   }
 }
 

@@ -12,6 +12,7 @@ import { ALERTS } from '../tls/wire.ts'
 import { matchingName, verifyChain, type Certificate } from '../tls/x509.ts'
 import { shrunk } from './compress.ts'
 import { CircuitBreaker, parseExpression } from './circuit-breaker.ts'
+import { modifiedHeaders } from './gateway/filters.ts'
 import { Buckets, period } from './guards.ts'
 import { askForward } from './forward-auth.ts'
 import { caughtBy, pageTarget } from './error-pages.ts'
@@ -101,6 +102,10 @@ export class Proxy {
         turn.finish(small.response, small.length, server)
       } })
     }
+    if (next?.kind === 'responseHeaderModifier') {
+      const changed = (headers: Headers): Headers => modifiedHeaders(headers, next.settings)
+      return this.#pass(rest, router, dynamic, passing, { ...turn, finish: (response, length, server) => turn.finish({ ...response, headers: changed(response.headers) }, length, server), own: (answer, server) => turn.own({ ...answer, headers: changed(answer.headers) }, server) })
+    }
     if (next?.kind === 'errors') return this.#pass(rest, router, dynamic, passing, this.#caught(next, router, dynamic, passing, turn))
     if (!next) {
       if (passing.wait > 0) this.#process.clock.schedule(passing.wait, () => this.#forward(request, router, dynamic, passing, turn))
@@ -161,6 +166,11 @@ export class Proxy {
     if (router.service.endsWith('@internal')) return own(withChanges(this.#internal(router.service, passing), passing.responseHeaders))
     const chosen = this.#choose(router.service, dynamic.services.get(router.service) ?? [], request)
     if (!chosen) return own({ ...NOBODY, headers: withHeaders(NOBODY.headers, passing.responseHeaders) })
+    if ('fixed' in chosen) {
+      const unavailable = { status: 200, headers: [['Content-Type', 'application/json']] as Headers, body: '{"code":14,"message":"Service Unavailable"}' }
+      const answer = chosen.fixed === 'unavailable' ? unavailable : { status: chosen.fixed, headers: [] as Headers, body: '' }
+      return own({ ...answer, headers: withHeaders(answer.headers, passing.responseHeaders) })
+    }
     const { service, endpoint, cookies } = chosen
     const server = serverValue(service, endpoint)
     const authority = server.slice(server.indexOf('://') + 3)
@@ -171,7 +181,7 @@ export class Proxy {
       ...endpoint,
       program: 'traefik',
       method: request.method,
-      bytes: writeRequest(request.method, passing.target, headers, request.body),
+      ...asked(service, request, passing.target, headers),
       connectTimeout: DIAL_TIMEOUT,
       readTimeout: READ_TIMEOUT,
       ...(service.scheme === 'https' ? { tls: this.#tlsTo(service, endpoint) } : {}),
@@ -209,7 +219,7 @@ export class Proxy {
   }
 
   /** Whom a cookie names, else whose turn it is; and the cookies that name him from now on. */
-  #choose(name: string, services: readonly WeightedService[], request: HttpRequest): { service: WeightedService; endpoint: Endpoint; cookies: Headers } | undefined {
+  #choose(name: string, services: readonly WeightedService[], request: HttpRequest): { service: WeightedService; endpoint: Endpoint; cookies: Headers } | { fixed: NonNullable<WeightedService['fixed']> } | undefined {
     const cookies: Headers = []
     const { group } = services[0] ?? {}
     const told = group && cookieOf(request, group.cookie)
@@ -219,6 +229,7 @@ export class Proxy {
       if (service?.group) cookies.push(setCookie(service.group, memberValue(service.group.member)))
     }
     if (!service) return undefined
+    if (service.fixed !== undefined) return { fixed: service.fixed }
     const { sticky, endpoints } = service
     const kept = sticky && cookieOf(request, sticky.cookie)
     let endpoint = kept === undefined ? undefined : endpoints.find((e) => memberValue(serverValue(service, e)) === kept)
@@ -243,13 +254,13 @@ export class Proxy {
   #mirror({ name, services, body, most }: Mirror, request: HttpRequest, passing: Passing): void {
     if (body && most >= 0 && request.body.length > most) return
     const chosen = this.#choose(name, services, request)
-    if (!chosen) return
+    if (!chosen || 'fixed' in chosen) return
     const { service, endpoint } = chosen
     const server = serverValue(service, endpoint)
     const served = this.#asking(service.name ?? name, request)
     const copy = body ? request : { ...request, body: new Uint8Array(0), headers: request.headers.filter(([n]) => n.toLowerCase() !== 'content-length') }
     const headers = this.#headersFor(copy, passing, service.passHost ? undefined : server.slice(server.indexOf('://') + 3))
-    askUpstream(this.#process, { ...endpoint, program: 'traefik', method: request.method, bytes: writeRequest(request.method, passing.target, headers, copy.body), connectTimeout: DIAL_TIMEOUT, readTimeout: READ_TIMEOUT, ...(service.scheme === 'https' ? { tls: {} } : {}) }, (outcome) => ('body' in outcome ? served(codeOf(request, outcome.head), outcome.body.length) : undefined))
+    askUpstream(this.#process, { ...endpoint, program: 'traefik', method: request.method, ...asked(service, copy, passing.target, headers), connectTimeout: DIAL_TIMEOUT, readTimeout: READ_TIMEOUT, ...(service.scheme === 'https' ? { tls: {} } : {}) }, (outcome) => ('body' in outcome ? served(codeOf(request, outcome.head), outcome.body.length) : undefined))
   }
 
   /** Weighted round robin among the services of a route that have endpoints or not. */
@@ -337,11 +348,18 @@ function switched({ head, tunnel }: Extract<UpstreamOutcome, { tunnel: unknown }
   return { status: 101, reason: head.reason, headers: head.headers, upgrade: (connection) => joinConnections(connection, tunnel, over) }
 }
 
-function passOn(request: HttpRequest, { head, body }: Extract<UpstreamOutcome, { body: unknown }>, changes: Headers, cookies: Headers): HttpResponse {
+/** By HTTP/1.1, or where its scheme is h2c by HTTP/2 without TLS, whose trailers come back. */
+function asked({ scheme }: WeightedService, request: HttpRequest, target: string, headers: Headers): Pick<UpstreamRequest, 'bytes' | 'http2'> {
+  if (scheme !== 'h2c') return { bytes: writeRequest(request.method, target, headers, request.body) }
+  const trailers: Headers = headerOf(request.headers, 'te') === 'trailers' ? [['te', 'trailers']] : []
+  return { bytes: new Uint8Array(0), http2: { target, headers: [...headers, ...trailers], body: request.body } }
+}
+
+function passOn(request: HttpRequest, { head, body, trailers }: Extract<UpstreamOutcome, { body: unknown }>, changes: Headers, cookies: Headers): HttpResponse {
   const headers = [...cookies, ...withHeaders(head.headers.filter(([n]) => !HOP_BY_HOP.has(n.toLowerCase())).map(([n, v]): [string, string] => [canonicalHeader(n), v]), changes.map(([n, v]): [string, string] => [canonicalHeader(n), v]))]
   headers.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
   const framed = framing(request, head, body)
   if (framed.chunked) headers.push(['Transfer-Encoding', 'chunked'])
   if (framed.close) headers.push(['Connection', 'close'])
-  return { status: head.status, reason: head.reason, headers, body: framed.body, close: framed.close }
+  return { status: head.status, reason: head.reason, headers, body: framed.body, close: framed.close, ...(trailers ? { trailers } : {}) }
 }

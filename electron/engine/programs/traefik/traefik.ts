@@ -5,6 +5,7 @@ import { klogLine } from '../klog.ts'
 import { untilReached } from '../../kubernetes/connection.ts'
 import { InformerFactory, type Informer } from '../../kubernetes/controllers/informer.ts'
 import { WorkQueue } from '../../kubernetes/controllers/workqueue.ts'
+import type { ReflectorFailure } from '../../kubernetes/rbac/account-reflector.ts'
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import type { EndpointSlice, Ingress, IngressClass, KubeObject, Secret, Service } from '../../kubernetes/types.ts'
 import type { Task } from '../../machine/task.ts'
@@ -24,10 +25,13 @@ import { ALERTS, CIPHERS } from '../tls/wire.ts'
 import { matchingName, type Certificate } from '../tls/x509.ts'
 import type { SystemServices } from '../types.ts'
 import { apiAnswer, hasApi } from './api.ts'
+import { entryPointsOf, hasGateways, readFlags } from './flags.ts'
+import { provideGateways } from './gateway/provide.ts'
+import { GatewayWatch } from './gateway/watch.ts'
 import { Metrics } from './metrics.ts'
 import { isSimulated } from './middlewares.ts'
 import type { CustomObject, Dynamic, Problem, Router, TcpRoute } from './model.ts'
-import { checkMiddlewares, mine, provide } from './providers.ts'
+import { checkMiddlewares, mine, provide, sortRoutes, traefikServiceOf, type Picture } from './providers.ts'
 import { PlainProxy } from './plain.ts'
 import { NOT_FOUND, Proxy } from './proxy.ts'
 import { routeTcp, TcpGates } from './tcp.ts'
@@ -39,30 +43,12 @@ const { version: VERSION, codename: CODENAME } = VERSION_NAMES
 const THROTTLE = 2_000
 const DASHBOARD: GoAnswer = { status: 501, body: "podhop: not simulated: Traefik's dashboard (its API has the same: /api/overview, /api/http/routers, /api/http/services, /api/http/middlewares, /api/rawdata)\n" }
 const SERVICE_LABEL = 'kubernetes.io/service-name'
-/** Static configuration that means something here, or nothing that is to be seen. */
-const FLAGS = /^(entrypoints\.[a-z0-9_-]+\.(address|http\.tls|http\.redirections\.entrypoint\.(to|scheme|permanent))|providers\.(kubernetesingress|kubernetescrd)(\.(allowemptyservices|ingressendpoint\.publishedservice|allowcrossnamespace))?|ping|accesslog|log\.level|api(\.(dashboard|insecure))?|metrics\.prometheus(\.(entrypoint|addentrypointslabels|addrouterslabels|addserviceslabels))?|global\.(checknewversion|sendanonymoususage))$/
-
 export function traefik(services: SystemServices): Record<string, Program> {
   return {
     traefik: (process) => run(process, services),
     // flags alone are for traefik
     'traefik-entrypoint': (process) => become(process, process.argv[1]?.startsWith('-') ? ['traefik', ...process.argv.slice(1)] : process.argv.slice(1)),
   }
-}
-
-function readFlags(args: readonly string[]): Map<string, string> | { unknown: string } {
-  const flags = new Map<string, string>()
-  for (const arg of args) {
-    const [, name = '', value = 'true'] = /^--([^=]+)(?:=(.*))?$/.exec(arg) ?? []
-    if (!FLAGS.test(name.toLowerCase())) return { unknown: arg }
-    flags.set(name.toLowerCase(), value)
-  }
-  // SetEffectiveConfiguration (pkg/config/static): an entry point where none is said, and Traefik's own where something is to be had there
-  const addresses = [...flags.keys()].filter((name) => name.endsWith('.address'))
-  const internal = flags.get('api.insecure') === 'true' || flags.has('ping') || (flags.has('metrics.prometheus') && (flags.get('metrics.prometheus.entrypoint') ?? 'traefik') === 'traefik')
-  if (addresses.length === 0) flags.set('entrypoints.http.address', ':80')
-  if (internal && !flags.has('entrypoints.traefik.address')) flags.set('entrypoints.traefik.address', ':8080')
-  return flags
 }
 
 function* run(process: Process, services: SystemServices): Task<number> {
@@ -73,7 +59,7 @@ function* run(process: Process, services: SystemServices): Task<number> {
   }
   const flags = readFlags(args)
   if ('unknown' in flags) {
-    yield* process.printError(`podhop: not simulated: traefik ${flags.unknown} (entry points with their redirections, the two Kubernetes providers, the API, ping and the log are)\n`)
+    yield* process.printError(`podhop: not simulated: traefik ${flags.unknown} (entry points with their redirections, the three Kubernetes providers, the API, ping and the log are)\n`)
     return 69
   }
   const out = new Output(process, 1)
@@ -85,8 +71,9 @@ Help us improve Traefik by turning this feature on :)
 More details on: https://doc.traefik.io/traefik/contributing/data-collection/
 `)
   const errors = new Output(process, 2)
-  const client = accountOf(process, yield* reachApi(process, services), (failure) => tellFailure({ minor: 31, name: 'k8s.io/client-go@v0.31.1/tools/cache/reflector.go:243' }, failure, (severity, source, text) => errors.write(klogLine(process.clock.wall(), severity, process.pid, source, text))), { manager: 'traefik' })
-  const traefik = new Traefik(process, client, flags, log, (line) => (flags.get('accesslog') === 'true' ? out.write(line) : undefined))
+  const failed = (failure: ReflectorFailure): void => tellFailure({ minor: 31, name: 'k8s.io/client-go@v0.31.1/tools/cache/reflector.go:243' }, failure, (severity, source, text) => errors.write(klogLine(process.clock.wall(), severity, process.pid, source, text)))
+  const client = accountOf(process, yield* reachApi(process, services), failed, { manager: 'traefik' })
+  const traefik = new Traefik(process, client, flags, log, (line) => (flags.get('accesslog') === 'true' ? out.write(line) : undefined), failed)
   process.onExit(() => traefik.stop())
   const failure = yield* traefik.start()
   if (failure !== undefined) {
@@ -109,6 +96,8 @@ class Traefik {
   readonly #flags: ReadonlyMap<string, string>
   readonly #log: (level: 'INF' | Problem['level'], text: string) => void
   readonly #access: (line: string) => void
+  readonly #failed: (failure: ReflectorFailure) => void
+  #gateways: GatewayWatch | undefined
   readonly #informers: InformerFactory
   readonly #queue: WorkQueue
   readonly #told = new Set<string>()
@@ -140,9 +129,10 @@ class Traefik {
   #asked: readonly Router[] = []
   #own: Certificate | undefined
 
-  constructor(process: Process, client: KubernetesClient, flags: ReadonlyMap<string, string>, log: (level: 'INF' | Problem['level'], text: string) => void, access: (line: string) => void) {
+  constructor(process: Process, client: KubernetesClient, flags: ReadonlyMap<string, string>, log: (level: 'INF' | Problem['level'], text: string) => void, access: (line: string) => void, failed: (failure: ReflectorFailure) => void) {
     this.#process = process
     this.#client = client
+    this.#failed = failed
     this.#flags = flags
     this.#log = log
     this.#access = access
@@ -157,6 +147,11 @@ class Traefik {
     const failure = this.#listen()
     if (failure !== undefined) return failure
     const log = (text: string): void => this.#log('INF', text)
+    const gateway = hasGateways(this.#flags)
+    if (gateway) {
+      log('Label selector is: "" providerName=kubernetesgateway')
+      log('Creating in-cluster Provider client endpoint= providerName=kubernetesgateway')
+    }
     log('Starting provider aggregator *aggregator.ProviderAggregator')
     log('Starting provider *traefik.Provider')
     if (this.#flags.has('providers.kubernetesingress')) {
@@ -170,6 +165,7 @@ class Traefik {
       log('label selector is: "" providerName=kubernetescrd')
       log('Creating in-cluster Provider client providerName=kubernetescrd')
     }
+    if (gateway) log('Starting provider *gateway.Provider')
     log('Starting provider *acme.ChallengeTLSALPN')
     yield* untilReached(this.#process.clock, () => (this.#client.list('ingressclasses', {}), true as const))
     this.#ingresses = this.#informers.of<Ingress>('ingresses')
@@ -191,11 +187,13 @@ class Traefik {
     }
     const look = (): void => this.#queue.add('sync')
     for (const informer of [this.#ingresses, this.#classes, this.#services, this.#slices, this.#secrets, this.#routes, this.#middlewares, this.#tcpRoutes, this.#tcpMiddlewares, this.#transports, this.#tlsStores, this.#tlsOptions, this.#udpRoutes, this.#traefikServices]) (informer as Informer<KubeObject> | undefined)?.on({ onAdd: look, onUpdate: look, onDelete: look })
+    if (gateway) this.#gateways = new GatewayWatch({ clock: this.#process.clock, client: this.#client, informers: this.#informers, flags: this.#flags, look, log: (level, text) => this.#tell(level, text), missing: (type, list) => this.#failed({ type, list, error: `failed to list ${type}: ${list}` }) })
     look()
     return undefined
   }
 
   stop(): void {
+    this.#gateways?.stop()
     this.#queue.stop()
     this.#informers.stop()
     for (const server of this.#servers.splice(0)) server.close()
@@ -286,7 +284,7 @@ class Traefik {
     if (service === 'noop@internal') return { status: 418, headers: [['Content-Type', 'text/plain; charset=utf-8'], ['X-Content-Type-Options', 'nosniff']], body: "I'm a teapot\n" }
     if ((service !== 'api@internal' && service !== 'dashboard@internal') || !hasApi(this.#flags)) return GO_NOT_FOUND
     if (path.startsWith('/api/')) {
-      return apiAnswer(path, query, { dynamic: this.#dynamic, routers: this.#routers, tcp: this.#dynamic.tcp, flags: this.#flags, entryPoints: this.#entryPoints(), startedAt: this.#startedAt })
+      return apiAnswer(path, query, { dynamic: this.#dynamic, routers: this.#routers, tcp: this.#dynamic.tcp, flags: this.#flags, entryPoints: entryPointsOf(this.#flags), startedAt: this.#startedAt })
     }
     const dashboard = this.#flags.get('api.dashboard') !== 'false'
     if (dashboard && path === '/') return { status: 302, headers: [['Location', '/dashboard/']] }
@@ -301,13 +299,6 @@ class Traefik {
   /** Without the TCP routes that name no entry point: they are not for Traefik's own. */
   #named(): Dynamic {
     return { ...this.#dynamic, tcp: this.#dynamic.tcp.filter(({ entryPoints }) => entryPoints.length > 0) }
-  }
-
-  #entryPoints(): { name: string; address: string }[] {
-    return [...this.#flags].flatMap(([flag, address]) => {
-      const name = /^entrypoints\.([a-z0-9_-]+)\.address$/.exec(flag)?.[1]
-      return name === undefined ? [] : [{ name, address }]
-    }).sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
   /** entryPoints.NAME.http.redirections.entryPoint: what redirectScheme does with each of its requests. */
@@ -354,7 +345,7 @@ class Traefik {
   }
 
   #sync(): number {
-    this.#dynamic = provide({
+    const picture: Picture = {
       ingresses: this.#flags.has('providers.kubernetesingress') ? [...this.#ingresses.values()] : [],
       classes: [...this.#classes.values()],
       routes: [...(this.#routes?.values() ?? [])],
@@ -370,7 +361,9 @@ class Traefik {
       service: (namespace, name) => this.#services.get(namespace, name),
       slices: (namespace, service) => this.#slices.indexed('service', `${namespace}/${service}`),
       secret: (namespace, name) => this.#secrets.get(namespace, name),
-    })
+    }
+    this.#dynamic = provide(picture)
+    this.#provideGateways(picture)
     const { routers, tcp, problems } = checkMiddlewares(this.#dynamic)
     const usable = checkTlsOptions(routers, this.#dynamic)
     this.#asked = routers
@@ -382,6 +375,17 @@ class Traefik {
     for (const [name, { kind }] of this.#dynamic.middlewares) if (!isSimulated(kind)) this.#tell('WRN', `podhop: not simulated: middleware ${name} of kind ${kind} (its routers answer 501)`)
     this.#writeStatus()
     return THROTTLE
+  }
+
+  #provideGateways(picture: Picture): void {
+    const found = this.#gateways?.picture({
+      entryPoints: entryPointsOf(this.#flags).map(({ name, address }) => ({ name, address: address.replace(/\/(tcp|udp)$/, ''), tls: this.#flags.get(`entrypoints.${name}.http.tls`) === 'true' })),
+      custom: this.#flags.has('providers.kubernetescrd'), service: picture.service, slices: picture.slices, secret: picture.secret,
+    })
+    if (!found) return
+    const statements = provideGateways(found, this.#gateways!.addresses(picture.service), this.#dynamic, (key) => traefikServiceOf(picture, key, this.#dynamic))
+    sortRoutes(this.#dynamic)
+    this.#gateways!.write(statements)
   }
 
   /** What is still wrong is not said again. */
