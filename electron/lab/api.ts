@@ -1,12 +1,12 @@
 import {
-  ADMIN, answerRequest, CallbackFile, ConnectionError, InboxFile, StatusError, type ApiContext, type ApiRequest, type Cluster, type ExecOptions, type ForwardCall, type ForwardedConnection, type KubernetesClient, type RemoteCommand,
-  type Status, type TcpHandlers, Undecided,
+  ADMIN, answerRequest, asUser, CallbackFile, ConnectionError, InboxFile, StatusError, type ApiContext, type ApiRequest, type Cluster, type ExecOptions, type ForwardCall, type ForwardedConnection, type KubernetesClient, type RemoteCommand,
+  type Status, type TcpHandlers, Undecided, type User,
 } from '../engine/cluster.ts'
 import { recorded } from '../shell/kubectl/recorded.ts'
 
-/** What real clients of the Kubernetes API send into a world, beside requests that only look. */
+/** What real clients of the Kubernetes API send into a world, beside requests that only look. `user`: who asks, if not the administrator. */
 export type ApiInput =
-  | { kind: 'api-request'; call: number; request: ApiRequest }
+  | { kind: 'api-request'; call: number; request: ApiRequest; user?: User }
   /** The client went away. */
   | { kind: 'api-abort'; call: number }
   /** exec, or without a command attach. */
@@ -15,9 +15,10 @@ export type ApiInput =
   | { kind: 'api-stdin-end'; call: number }
   | { kind: 'api-resize'; call: number; columns: number; rows: number }
   /** A port-forward, whose connections come as inputs of their own. */
-  | { kind: 'api-forward-open'; call: number; namespace: string; pod: string }
+  | { kind: 'api-forward-open'; call: number; namespace: string; pod: string; user?: User }
 
 export interface ApiSession {
+  user?: User
   namespace: string
   pod: string
   container?: string
@@ -44,16 +45,14 @@ export interface ApiListener {
 }
 
 /** What real clients talk to: the API server, as far as it can be reached. */
-export function apiOf({ clock, connection }: Cluster): ApiContext {
-  return { clock, client: connection }
+export function apiOf({ clock, connection }: Cluster, user?: User): ApiContext {
+  return { clock, client: connection, ...(user ? { user } : {}) }
 }
 
 /** The calls of real API clients that are under way in a world. */
 export class WorldApi {
   readonly #cluster: Cluster
   readonly #listener: ApiListener
-  /** For what is no request of HTTP here: streams. */
-  readonly #client: KubernetesClient
   readonly #aborts = new Map<number, () => void>()
   readonly #sessions = new Map<number, { remote: RemoteCommand; stdin: InboxFile | undefined }>()
   readonly #forwards = new Map<number, ForwardCall>()
@@ -61,8 +60,12 @@ export class WorldApi {
   constructor(cluster: Cluster, listener: ApiListener) {
     this.#cluster = cluster
     this.#listener = listener
-    const { connection, laptop } = cluster
-    this.#client = recorded(connection, connection.requests, { shown: ADMIN }, laptop.network)
+  }
+
+  /** For what is no request of HTTP here: streams. */
+  #clientOf(user: User | undefined): KubernetesClient {
+    const { connection, laptop } = this.#cluster
+    return recorded(user ? asUser(connection, user) : connection, connection.requests, { shown: user ?? ADMIN }, laptop.network)
   }
 
   /** Calls that have not ended. */
@@ -77,17 +80,17 @@ export class WorldApi {
 
   apply(input: ApiInput): void {
     switch (input.kind) {
-      case 'api-request': return this.#request(input.call, input.request)
+      case 'api-request': return this.#request(input)
       case 'api-session': return this.#session(input.call, input.session)
       case 'api-stdin': return this.#sessions.get(input.call)?.stdin?.push(input.data)
       case 'api-stdin-end': return this.#sessions.get(input.call)?.stdin?.end()
       case 'api-resize': return this.#sessions.get(input.call)?.remote.resize(input.columns, input.rows)
-      case 'api-forward-open': return this.#openForward(input.call, input.namespace, input.pod)
+      case 'api-forward-open': return this.#openForward(input)
       case 'api-abort': return this.#abort(input.call)
     }
   }
 
-  #request(call: number, request: ApiRequest): void {
+  #request({ call, request, user }: ApiInput & { kind: 'api-request' }): void {
     let over = false
     const end = (unreachable?: string): void => {
       over = true
@@ -95,7 +98,7 @@ export class WorldApi {
       this.#listener.apiEnd(call, unreachable)
     }
     try {
-      const abort = answerRequest(apiOf(this.#cluster), request, {
+      const abort = answerRequest(apiOf(this.#cluster, user), request, {
         head: (status, headers) => this.#listener.apiHead(call, status, headers),
         data: (chunk) => this.#listener.apiData(call, chunk),
         end,
@@ -122,7 +125,7 @@ export class WorldApi {
       this.#listener.apiSessionEnd(call, end)
     }
     try {
-      const client = this.#client
+      const client = this.#clientOf(session.user)
       const remote = command ? client.exec(namespace, pod, { ...options, command }) : client.attach(namespace, pod, options)
       this.#sessions.set(call, { remote, stdin })
       remote.onExit((result) => {
@@ -142,16 +145,17 @@ export class WorldApi {
     return this.#forwards.get(call)?.connect(port, handlers)
   }
 
-  #openForward(call: number, namespace: string, pod: string): void {
+  #openForward(input: ApiInput & { kind: 'api-forward-open' }): void {
+    const { call, namespace, pod, user } = input
     const end = (refused?: string): void => {
       this.#forwards.delete(call)
       this.#listener.apiForwardEnd(call, refused)
     }
     try {
-      const opened = this.#client.openForward(namespace, pod, { onOpen: () => this.#listener.apiForwardOpen(call), onRefused: end, onLost: () => end() })
+      const opened = this.#clientOf(user).openForward(namespace, pod, { onOpen: () => this.#listener.apiForwardOpen(call), onRefused: end, onLost: () => end() })
       this.#forwards.set(call, opened)
     } catch (error) {
-      if (error instanceof Undecided) this.#forwards.set(call, { connect: () => { throw error }, hangUp: error.settle(() => this.#openForward(call, namespace, pod)) })
+      if (error instanceof Undecided) this.#forwards.set(call, { connect: () => { throw error }, hangUp: error.settle(() => this.#openForward(input)) })
       else if (error instanceof StatusError || error instanceof ConnectionError) end(error.message)
       else throw error
     }

@@ -20,14 +20,14 @@ export function kubeadmConfig(holder: Extract<Holder, 'admin' | 'super-admin'>, 
 
 const inBase64 = (text: string): string => encodeBase64(encodeUtf8(text))
 
-/** A kubeconfig for the cluster: the lab terminal's and those of real clients differ in how they get in only. */
-export function kubeconfig(access: { server: string; certificateAuthority: string; user: Record<string, string> }): string {
+/** A kubeconfig for the cluster: the lab terminal's and those of real clients differ in how they get in only. `tlsServerName`: as what the server is asked for, where that is not its address. */
+export function kubeconfig(access: { server: string; certificateAuthority: string; tlsServerName?: string; user: Record<string, string> }): string {
   return `apiVersion: v1
 clusters:
 - cluster:
     certificate-authority-data: ${access.certificateAuthority}
     server: ${access.server}
-  name: podhop
+${access.tlsServerName === undefined ? '' : `    tls-server-name: ${access.tlsServerName}\n`}  name: podhop
 contexts:
 - context:
     cluster: podhop

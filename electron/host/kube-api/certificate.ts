@@ -4,6 +4,9 @@ export interface Certificate {
   cert: string
 }
 
+/** Under a name of this domain the server's own clients ask for it. */
+export const DOMAIN = 'apiserver.podhop'
+
 /** A certificate for 127.0.0.1 that is new at each start; whoever has the kubeconfig knows it. Valid for a year. */
 export async function makeCertificate(): Promise<Certificate> {
   // Here and not above: it takes longer to load than anything else, and few starts serve the API.
@@ -18,7 +21,7 @@ export async function makeCertificate(): Promise<Certificate> {
       { name: 'basicConstraints', cA: true, critical: true },
       { name: 'keyUsage', digitalSignature: true, keyCertSign: true, critical: true },
       { name: 'extKeyUsage', serverAuth: true },
-      { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }, { type: 2, value: 'localhost' }, { type: 2, value: 'kubernetes' }] },
+      { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }, { type: 2, value: 'localhost' }, { type: 2, value: 'kubernetes' }, { type: 2, value: `*.${DOMAIN}` }] },
     ],
   })
   return { key: pems.private, cert: pems.cert }

@@ -10,12 +10,12 @@ export interface Kubeconfig {
 }
 
 /** A kubeconfig that only its owner can read, for as long as the API is served. */
-export function writeKubeconfig(folder: string, access: { url: string; certificate: string; token: string }): Kubeconfig {
+export function writeKubeconfig(folder: string, access: { url: string; certificate: string; serverName: string; token: string }): Kubeconfig {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   removeLeftovers(folder)
   const path = join(folder, `kubeconfig-${process.pid}.yaml`)
-  const { url, certificate, token } = access
-  writeAtomically(path, kubeconfig({ server: url, certificateAuthority: Buffer.from(certificate).toString('base64'), user: { token } }))
+  const { url, certificate, serverName, token } = access
+  writeAtomically(path, kubeconfig({ server: url, certificateAuthority: Buffer.from(certificate).toString('base64'), tlsServerName: serverName, user: { token } }))
   const remove = (): void => rmSync(path, { force: true })
   process.once('exit', remove)
   return {

@@ -9,22 +9,16 @@ import { WebSocketTransport } from './websocket-transport.ts'
 
 /** Streams of real clients: over WebSocket (v5.channel.k8s.io and older) and over SPDY/3.1. */
 export class RemoteStreams {
-  readonly #api: () => KubeApi | undefined
   readonly #transports = { websocket: new WebSocketTransport(), 'spdy/3.1': new SpdyTransport() }
 
-  constructor(api: () => KubeApi | undefined) {
-    this.#api = api
-  }
-
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const api = this.#api()
+  upgrade(api: KubeApi, request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const remote = remoteRequest(request.url ?? '')
     const transport = Object.entries(this.#transports).find(([name]) => name === String(request.headers.upgrade ?? '').toLowerCase())?.[1]
-    if (!api) return reject(socket, 503, 'the cluster is being made')
     if (!remote) return reject(socket, 404, 'the server could not find the requested resource')
     if (!transport) return reject(socket, 400, 'unable to upgrade: unknown protocol')
     const { impersonate: whom } = impersonation(request.headers)
-    const refused = api.check(remote.kind, remote.namespace, remote.pod, remote.query.get('container'), whom && { method: request.method ?? 'GET', whom })
+    const { kind, namespace, pod, query } = remote
+    const refused = api.check({ kind, namespace, pod, container: query.get('container'), method: request.method ?? 'GET' }, whom)
     if (refused) return reject(socket, refused.code, refused)
     transport.upgrade(api, remote, request, socket, head)
   }

@@ -1,4 +1,4 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -6,7 +6,8 @@ import type { Duplex } from 'node:stream'
 import { createGzip, type Gzip } from 'node:zlib'
 import { MAX_BODY, type ApiRequest } from '../../engine/cluster.ts'
 import type { KubeApi } from '../session/api-calls.ts'
-import { makeCertificate } from './certificate.ts'
+import { DOMAIN, makeCertificate } from './certificate.ts'
+import { Callers } from './callers.ts'
 import { impersonation } from './impersonation.ts'
 import { writeKubeconfig } from './kubeconfig.ts'
 import { RemoteStreams } from './remote.ts'
@@ -39,33 +40,35 @@ const MOST = 600
 
 /**
  * The simulated cluster's API over HTTPS, for the real clients of this machine: listens on 127.0.0.1 only, and wants a
- * token that is new at each start. The API itself is the engine's; here are only TLS, framing and streams.
+ * token that is new at each start: as the bearer's it is the administrator's; who asks for the server by the name that the kubeconfig
+ * has for it, is whom his certificate or another token says. The API itself is the engine's; here are only TLS, framing and streams.
  */
 export async function serveKubeApi(options: KubeApiOptions): Promise<KubeApiServer> {
   const token = randomBytes(24).toString('base64url')
+  const serverName = `${randomBytes(24).toString('hex')}.${DOMAIN}`
+  const callers = new Callers({ token, serverName })
   const certificate = await makeCertificate()
   let hosts: ReadonlySet<string> = new Set()
   let inFlight = 0
-  const server: Server = createServer({ ...certificate, minVersion: 'TLSv1.2' })
+  const server: Server = createServer({ ...certificate, minVersion: 'TLSv1.2', requestCert: true, rejectUnauthorized: false })
   server.headersTimeout = 30_000
   // a watch lasts as long as its client wants
   server.requestTimeout = 0
   server.keepAliveTimeout = 90_000
 
-  /** Undefined when the client may go on. */
-  const refusal = (request: IncomingMessage): Refusal | undefined => {
+  /** What the client goes on with, or why it may not. */
+  const admit = (request: IncomingMessage): KubeApi | Refusal => {
     if (!hosts.has(request.headers.host ?? '')) return { code: 403, reason: 'Forbidden', message: 'Podhop answers on 127.0.0.1 only' }
     // browsers' pages have no business here
     if (request.headers.origin !== undefined) return { code: 403, reason: 'Forbidden', message: 'Podhop does not answer web pages' }
-    const [scheme, given] = (request.headers.authorization ?? '').split(' ')
-    if (scheme?.toLowerCase() !== 'bearer' || !same(given ?? '', token)) return { code: 401, reason: 'Unauthorized', message: 'Unauthorized' }
-    if (!options.api()) return { code: 503, reason: 'ServiceUnavailable', message: 'the cluster is being made: try again in a moment' }
-    return undefined
+    if (!callers.isKnown(request)) return UNAUTHORIZED
+    const api = options.api()
+    return api ? (callers.apiFor(api, request) ?? UNAUTHORIZED) : { code: 503, reason: 'ServiceUnavailable', message: 'the cluster is being made: try again in a moment' }
   }
 
   server.on('request', (request, response) => {
-    const refused = refusal(request)
-    if (refused) return refuse(request, response, refused)
+    const refused = admit(request)
+    if ('code' in refused) return refuse(request, response, refused)
     const long = /[?&](watch|follow)=(true|1)/.test(request.url ?? '')
     if (!long && inFlight >= MOST) return refuse(request, response, { code: 429, reason: 'TooManyRequests', message: 'Too many requests, please try again later.' })
     if (!long) inFlight++
@@ -75,18 +78,18 @@ export async function serveKubeApi(options: KubeApiOptions): Promise<KubeApiServ
     void readBody(request).then((body) => {
       if (body === 'gone') return
       if (body === 'too large') return refuse(request, response, { code: 413, reason: 'RequestEntityTooLarge', message: `Request entity too large: limit is ${MAX_BODY}` })
-      const api = options.api()
-      if (!api) return void response.destroy()
+      const api = admit(request)
+      if ('code' in api) return void response.destroy()
       answer(api, request, response, body)
     })
   })
 
-  const streams = new RemoteStreams(options.api)
+  const streams = new RemoteStreams()
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy())
-    const refused = refusal(request)
-    if (refused) return refuseUpgrade(socket, refused)
-    streams.upgrade(request, socket, head)
+    const api = admit(request)
+    if ('code' in api) return refuseUpgrade(socket, api)
+    streams.upgrade(api, request, socket, head)
   })
   server.on('tlsClientError', (_error, socket) => socket.destroy())
   server.on('clientError', (_error, socket) => {
@@ -117,7 +120,7 @@ export async function serveKubeApi(options: KubeApiOptions): Promise<KubeApiServ
   }
   // somebody else has the port for a moment
   server.on('error', () => setTimeout(listenAgain, 500).unref())
-  const kubeconfig = writeKubeconfig(options.folder, { url, certificate: certificate.cert, token })
+  const kubeconfig = writeKubeconfig(options.folder, { url, certificate: certificate.cert, serverName, token })
   return {
     url,
     kubeconfig: kubeconfig.path,
@@ -137,6 +140,8 @@ export async function serveKubeApi(options: KubeApiOptions): Promise<KubeApiServ
 }
 
 interface Refusal { code: number; reason: string; message: string }
+
+const UNAUTHORIZED: Refusal = { code: 401, reason: 'Unauthorized', message: 'Unauthorized' }
 
 function statusText({ code, reason, message }: Refusal): string {
   return `${JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code })}\n`
@@ -222,9 +227,4 @@ function answer(api: KubeApi, request: IncomingMessage, response: ServerResponse
   response.on('close', () => {
     if (!over) call.abort()
   })
-}
-
-function same(a: string, b: string): boolean {
-  const [x, y] = [Buffer.from(a), Buffer.from(b)]
-  return x.length === y.length && timingSafeEqual(x, y)
 }

@@ -1,4 +1,4 @@
-import { answerRequest, checkAssigned, checkExecTarget, checkStream, ConnectionError, onlyLooks, StatusError, type ApiRequest, type Impersonation, type Pod, type Status } from '../../engine/cluster.ts'
+import { ADMIN, answerRequest, checkAssigned, checkExecTarget, checkStream, ConnectionError, DerError, onlyLooks, readCertificate, StatusError, userOfRequest, type ApiRequest, type Impersonation, type Pod, type Status, type User } from '../../engine/cluster.ts'
 import { apiOf, type ApiSession, type ApiSessionEnd } from '../../lab/api.ts'
 import type { Input, World } from '../../lab/world.ts'
 
@@ -56,15 +56,22 @@ export interface Call {
   abort(): void
 }
 
+/** What a connection is to become a stream of. `method`: a WebSocket is a GET, SPDY a POST. */
+export interface StreamTarget { kind: 'exec' | 'attach' | 'portforward'; namespace: string; pod: string; container: string | undefined; method: string }
+
 /** The way of real API clients into a session's world. Throws when there is no world yet. */
 export interface KubeApi {
   /** False while the world's API server is down, or its machine. */
   readonly reachable: boolean
   /** How many requests, sessions and connections of clients the world has under way. */
   readonly open: number
+  /** Whom the API server knows by these: the client's certificate as DER, and its Authorization. Undefined: nobody. */
+  identify(shown: { certificate: Uint8Array | undefined; authorization: string | undefined }): User | undefined
+  /** The same for somebody who is not the administrator. */
+  as(user: User): KubeApi
   request(request: ApiRequest, sink: CallSink): Call
   /** What the API server says before a connection may become a stream; undefined: it may. */
-  check(kind: 'exec' | 'attach' | 'portforward', namespace: string, pod: string, container: string | undefined, as?: { method: string; whom: Impersonation }): Status | undefined
+  check(target: StreamTarget, as?: Impersonation): Status | undefined
   session(session: ApiSession, sink: SessionSink): RemoteSession
   forward(namespace: string, pod: string, sink: ForwardOpening): ForwardSession
 }
@@ -101,23 +108,53 @@ export class ApiCalls implements KubeApi {
     return api.open.length + connections.filter((connection) => this.#forwards.has(connection)).length
   }
 
-  request(request: ApiRequest, sink: CallSink): Call {
+  identify({ certificate, authorization }: { certificate: Uint8Array | undefined; authorization: string | undefined }): User | undefined {
+    this.#host.sync()
+    const { clock, connection } = this.#host.world().cluster
+    try {
+      return userOfRequest(connection, { authorization, certificate: certificate && readCertificate(certificate) }, clock.wall())
+    } catch (error) {
+      if (error instanceof DerError || error instanceof StatusError || error instanceof ConnectionError) return undefined
+      throw error
+    }
+  }
+
+  as(user: User): KubeApi {
+    const isReachable = (): boolean => this.reachable
+    const countOpen = (): number => this.open
+    return {
+      get reachable() {
+        return isReachable()
+      },
+      get open() {
+        return countOpen()
+      },
+      identify: (shown) => this.identify(shown),
+      as: (other) => this.as(other),
+      request: (request, sink) => this.request(request, sink, user),
+      check: (target, as) => this.check(target, as, user),
+      session: (session, sink) => this.session({ ...session, user }, sink),
+      forward: (namespace, pod, sink) => this.forward(namespace, pod, sink, user),
+    }
+  }
+
+  request(request: ApiRequest, sink: CallSink, user?: User): Call {
     // what the audit log is to say, the world has to remember
     if (onlyLooks(request) && !this.#host.world().cluster.connection.requests?.audit) {
       this.#host.sync()
-      this.#look(request, sink)
+      this.#look(request, sink, user)
       return { abort: () => undefined }
     }
     const call = this.next++
     this.#calls.set(call, sink)
-    this.#host.input({ kind: 'api-request', call, request })
+    this.#host.input({ kind: 'api-request', call, request, ...(user ? { user } : {}) })
     return { abort: () => this.#abort(call, this.#calls) }
   }
 
-  check(kind: 'exec' | 'attach' | 'portforward', namespace: string, pod: string, container: string | undefined, as?: { method: string; whom: Impersonation }): Status | undefined {
+  check({ kind, namespace, pod, container, method }: StreamTarget, as?: Impersonation, user: User = ADMIN): Status | undefined {
     this.#host.sync()
     try {
-      if (as) checkStream(this.#host.world().cluster.connection, as.whom, as.method, namespace, pod, kind)
+      if (as || user !== ADMIN) checkStream(this.#host.world().cluster.connection, { user, as }, method, namespace, pod, kind)
       const object = this.#host.world().cluster.connection.get<Pod>('pods', namespace, pod)
       if (kind === 'portforward') checkAssigned(object)
       else checkExecTarget(object, container)
@@ -148,10 +185,10 @@ export class ApiCalls implements KubeApi {
     }
   }
 
-  forward(namespace: string, pod: string, sink: ForwardOpening): ForwardSession {
+  forward(namespace: string, pod: string, sink: ForwardOpening, user?: User): ForwardSession {
     const call = this.next++
     this.#openings.set(call, sink)
-    this.#host.input({ kind: 'api-forward-open', call, namespace, pod })
+    this.#host.input({ kind: 'api-forward-open', call, namespace, pod, ...(user ? { user } : {}) })
     return { connect: (port, forwarded) => this.#connect(call, port, forwarded), abort: () => this.#abort(call, this.#openings) }
   }
 
@@ -245,9 +282,9 @@ export class ApiCalls implements KubeApi {
     this.#openings.clear()
   }
 
-  #look(request: ApiRequest, sink: CallSink): void {
+  #look(request: ApiRequest, sink: CallSink, user: User | undefined): void {
     try {
-      answerRequest({ ...apiOf(this.#host.world().cluster), unrecorded: true }, request, sink)
+      answerRequest({ ...apiOf(this.#host.world().cluster, user), unrecorded: true }, request, sink)
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error
       sink.lost(error.message)

@@ -64,12 +64,12 @@ export class TwoClusters {
       nextConnection: () => connections++,
     })
     const request = calls.request.bind(calls)
-    calls.request = (asked, sink) => request(asked, {
+    calls.request = (asked, sink, user) => request(asked, {
       head: (status, headers) => sink.head(status, headers),
       data: (chunk) => sink.data(this.#shift ? shifted(Buffer.from(chunk as string).toString(), this.#shift.ms) : chunk),
       end: () => sink.end(),
       lost: (why) => sink.lost(why),
-    })
+    }, user)
     const nothing = (): void => undefined
     this.#world = new World({ config, manifests: [], epoch: this.#epoch }, {
       terminalOutput: nothing,

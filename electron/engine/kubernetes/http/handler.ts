@@ -2,8 +2,9 @@ import type { Clock } from '../../clock.ts'
 import { ConnectionError, StatusError, type ApiResource, type KubernetesClient } from '../client.ts'
 import { NOT_SIMULATED } from '../discovery.ts'
 import { apiVersionOf } from '../kinds/kind.ts'
-import { asUser, become, type Impersonation } from '../rbac/as-user.ts'
+import { asUser, become, demand, type Impersonation } from '../rbac/as-user.ts'
 import { ADMIN, type User } from '../rbac/authorizer.ts'
+import { attributesOf } from '../requests/asked.ts'
 import { internalError, notSimulated, statusAsSent, unservedResource } from '../status.ts'
 import { aggregatedDiscovery, groupDocument, groupsOf, resourceList } from './discovery-documents.ts'
 import { serveHealth } from './health.ts'
@@ -49,6 +50,8 @@ export interface ApiContext {
   readonly client: KubernetesClient
   /** Who asks; absent: the administrator. */
   readonly user?: User
+  /** Who calls has asked RBAC about the user's request. */
+  readonly authorized?: boolean
   /** Who calls keeps the server's records himself, or it is to leave no trace. */
   readonly unrecorded?: boolean
 }
@@ -97,7 +100,10 @@ function answer(context: ApiContext, request: ApiRequest, info: RequestInfo, sin
   try {
     const { client, user = ADMIN } = context
     const whom = request.impersonate ? become(client, user, request.impersonate) : user
-    if (whom !== ADMIN) exchange = { ...asker, client: asUser(client, whom) }
+    if (whom !== ADMIN) {
+      exchange = { ...asker, client: asUser(client, whom) }
+      if (!context.authorized) demand(client, whom, attributesOf(request.method, info))
+    }
     if (info.resource) return serveObjects(exchange, info)
     serveDocument(exchange)
   } catch (error) {

@@ -1,7 +1,7 @@
 import { own } from '../../own.ts'
 import type { KubernetesClient, ListOptions } from '../client.ts'
 import { resourceKey } from '../kinds/kind.ts'
-import { ADMIN, authorize, impersonated, rbacOf, refusal, type Attributes, type User } from './authorizer.ts'
+import { authorize, impersonated, rbacOf, refusal, type Attributes, type User } from './authorizer.ts'
 
 /** Impersonate-User, -Group and -Uid. */
 export interface Impersonation { user: string; groups?: readonly string[]; uid?: string }
@@ -18,14 +18,15 @@ export function become(client: KubernetesClient, user: User, { user: name, group
   return impersonated(name, groups, uid)
 }
 
-function demand(client: KubernetesClient, user: User, asked: Attributes): void {
+/** Throws what the API server refuses it with, whom RBAC does not allow it. */
+export function demand(client: KubernetesClient, user: User, asked: Attributes): void {
   const { allowed, reason } = authorize(rbacOf(client), user, asked)
   if (!allowed) throw refusal(user, asked, reason)
 }
 
-/** Whether the administrator may be somebody else, and that one may stream: a WebSocket is a GET, SPDY a POST. Throws what the API server refuses it with. */
-export function checkStream(client: KubernetesClient, as: Impersonation, method: string, namespace: string, pod: string, subresource: string): void {
-  demand(client, become(client, ADMIN, as), attributes(client, method === 'POST' ? 'create' : 'get', 'pods', namespace, pod, subresource)!)
+/** Whether somebody, or as whom he asks, may stream: a WebSocket is a GET, SPDY a POST. Throws what the API server refuses it with. */
+export function checkStream(client: KubernetesClient, { user, as }: { user: User; as?: Impersonation | undefined }, method: string, namespace: string, pod: string, subresource: string): void {
+  demand(client, as ? become(client, user, as) : user, attributes(client, method === 'POST' ? 'create' : 'get', 'pods', namespace, pod, subresource)!)
 }
 
 /** The same client for somebody who may not do everything: what his roles do not allow is Forbidden. */

@@ -43,6 +43,18 @@ function userIn(certificate: Certificate): User | undefined {
   return name === '' ? ANONYMOUS : { name, groups: [...of('O'), 'system:authenticated'], extra: credentialOf(certificate) }
 }
 
+/**
+ * Who asks, by what the connection and the request show: a certificate comes before a token; one that does not hold is as good as a
+ * wrong token (apiserver/pkg/authentication/request/union). Undefined: nobody whom the API server lets in.
+ */
+export function userOfRequest(client: KubernetesClient, { authorization, certificate }: { authorization?: string | undefined; certificate?: Certificate | undefined }, wall: number): User | undefined {
+  const shown = certificate && userOfCertificate(certificate, wall)
+  const [scheme, token = ''] = authorization?.split(' ') ?? []
+  // what is no token is nobody's: request/bearertoken
+  if (shown || scheme?.toLowerCase() !== 'bearer' || token === '') return certificate ? shown : ANONYMOUS
+  return userOfToken(client, token, wall)
+}
+
 /** By what a certificate is known in the audit log and in `kubectl auth whoami`. */
 export const credentialOf = (certificate: Certificate): NonNullable<User['extra']> => ({ 'authentication.kubernetes.io/credential-id': [`X509SHA256=${hex(sha256(certificate.der))}`] })
 

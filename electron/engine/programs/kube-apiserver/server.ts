@@ -5,7 +5,7 @@ import { askedOverHttp, RecordedSink } from '../../kubernetes/http/recorded.ts'
 import { requestInfo } from '../../kubernetes/http/request-info.ts'
 import { checkAssigned, checkExecTarget } from '../../kubernetes/node-agents.ts'
 import { asUser, become, type Impersonation } from '../../kubernetes/rbac/as-user.ts'
-import { ANONYMOUS, userOfCertificate, userOfToken } from '../../kubernetes/rbac/authenticate.ts'
+import { userOfRequest } from '../../kubernetes/rbac/authenticate.ts'
 import { authorize, rbacOf, refusal, type User } from '../../kubernetes/rbac/authorizer.ts'
 import { attributesOf } from '../../kubernetes/requests/asked.ts'
 import { failure } from '../../kubernetes/status.ts'
@@ -80,7 +80,7 @@ function answer(process: Process, { client }: SystemServices, http: HttpRequest,
   let sink: RecordedSink | AnswerSink = whole
   try {
     const info = requestInfo(http.target, client.resources())
-    const caller = userOf(process, client, headerOf(http.headers, 'authorization'), http.tls?.chain[0])
+    const caller = userOfRequest(client, { authorization: headerOf(http.headers, 'authorization'), certificate: http.tls?.chain[0] }, clock.wall())
     const recorded = client.requests && new RecordedSink(whole, client.requests, askedOverHttp(client.requests, request, info, caller))
     if (recorded) sink = recorded
     const exchange: Exchange = { clock, client, request, info, sink, warnings: [] }
@@ -106,7 +106,7 @@ function answer(process: Process, { client }: SystemServices, http: HttpRequest,
       const instead = `speak WebSocket, or use kubectl ${verb}, on the laptop or in a Pod of an image that has it, such as bitnami/kubectl`
       return sendStatus(exchange, failure(501, 'NotImplemented', `podhop: not simulated: ${verb} over SPDY (${instead})`))
     }
-    const stop = answerRequest({ clock, client, user, unrecorded: true }, plain, sink)
+    const stop = answerRequest({ clock, client, user, authorized: true, unrecorded: true }, plain, sink)
     whole.stop = () => {
       stop()
       recorded?.finish()
@@ -118,15 +118,6 @@ function answer(process: Process, { client }: SystemServices, http: HttpRequest,
     whole.broke(error.message)
   }
   whole.stream()
-}
-
-/** A certificate comes before a token; one that does not hold is as good as a wrong token (apiserver/pkg/authentication/request/union). */
-function userOf(process: Process, client: SystemServices['client'], authorization: string | undefined, certificate: Certificate | undefined): User | undefined {
-  const shown = certificate && userOfCertificate(certificate, process.clock.wall())
-  if (shown || authorization === undefined) return certificate ? shown : ANONYMOUS
-  const [scheme, token = ''] = authorization.split(' ')
-  // what is no token is nobody's: request/bearertoken
-  return scheme?.toLowerCase() === 'bearer' && token !== '' ? userOfToken(client, token, process.clock.wall()) : ANONYMOUS
 }
 
 function whom(client: SystemServices['client'], caller: User, wish: Impersonation): User | StatusError {
