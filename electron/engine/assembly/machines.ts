@@ -13,7 +13,7 @@ import type { Namespace } from '../network/namespace.ts'
 import type { Switch } from '../network/switch.ts'
 import type { NetworkNamespace } from '../network/types.ts'
 import { kubeadmConfig } from '../node/kubeconfig.ts'
-import { Bgpd } from '../programs/frr/bgpd.ts'
+import { Bgpd, type Place } from '../programs/frr/bgpd.ts'
 import { vtysh } from '../programs/frr/vtysh.ts'
 import { encodeUtf8 } from '../text.ts'
 import { BALANCER, BALANCER6, nodeIps, UNDERLAY, UNDERLAY6, type ClusterConfig } from '../config.ts'
@@ -105,14 +105,14 @@ export function buildMachines(clock: Clock, network: Network, programs: ProgramT
     made.set(node.name, machine(clock, programs, namespace, 'node', { hostname: node.name, resolver: nodeResolver, tools: NODE_TOOLS, names, base }))
   }
   const gateway = machine(clock, programs, router, 'node', { hostname: router.name, resolver, tools: NODE_TOOLS, names, base })
-  installFrr(gateway, [laptop, external, internet].map((m) => m.network))
+  installFrr(gateway, { address: nthAddress(UNDERLAY, HOSTS.router), via: nthAddress(OUTSIDE, HOSTS.router), ...(dual ? { address6: nthAddress(UNDERLAY6, HOSTS.router), via6: nthAddress(OUTSIDE6, HOSTS.router) } : {}) }, [laptop, external, internet].map((m) => m.network))
   return { laptop, external, internet, nodes: made, underlay, router: gateway, balancer }
 }
 
 /** The router's FRR; whoever else stands outside learns its routes. */
-function installFrr({ clock, fs, network, programs }: Machine, hosts: readonly NetworkNamespace[]): void {
+function installFrr({ clock, fs, network, programs }: Machine, place: Place, hosts: readonly NetworkNamespace[]): void {
   let bgpd: Bgpd | undefined
-  programs.register('vtysh', vtysh(() => (bgpd ??= new Bgpd(clock, network, nthAddress(UNDERLAY, HOSTS.router), nthAddress(OUTSIDE, HOSTS.router), () => hosts))))
+  programs.register('vtysh', vtysh(() => (bgpd ??= new Bgpd(clock, network, place, () => hosts))))
   ;(fs as MemoryFilesystem).installProgram('/usr/bin/vtysh', 'vtysh')
 }
 

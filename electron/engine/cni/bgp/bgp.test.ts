@@ -11,10 +11,12 @@ const hexOf = (bytes: Uint8Array): string => Array.from(bytes.subarray(16), (b) 
 
 it('reads what it writes, and writes what RFC 4271 says', () => {
   const messages: BgpMessage[] = [
-    { type: 'open', asn: 64512, holdTime: 90, id: '172.18.0.2', ipv6: true, gracefulRestart: 90 },
+    { type: 'open', asn: 64512, holdTime: 90, id: '172.18.0.2', families: [4, 6], gracefulRestart: 90 },
     { type: 'keepalive' },
     { type: 'update', withdrawn: ['10.244.7.0/24'], announced: ['10.244.1.0/24', '0.0.0.0/0'], nextHop: '172.18.0.3', asPath: [], localPreference: 100 },
+    { type: 'open', asn: 64512, holdTime: 240, id: '172.18.0.2', families: [6] },
     { type: 'update', withdrawn: [], announced: ['fd00:10:244:1::/64'], nextHop: 'fc00::3', asPath: [64513, 4_200_000_000] },
+    { type: 'update', withdrawn: ['fd00:10:244:9::/64'], announced: ['fd00:10:244:2::/64'], nextHop: 'fc00::4', linkLocal: 'fe80::4', asPath: [64513] },
     { type: 'update', withdrawn: [], announced: ['10.244.2.0/24'], nextHop: '172.18.0.4', asPath: [], localPreference: 100, originator: '172.18.0.4', clusters: ['244.0.0.1', '244.0.0.2'] },
     { type: 'notification', code: 6, subcode: 7 },
   ]

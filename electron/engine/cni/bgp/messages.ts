@@ -4,12 +4,18 @@ import type { Cidr, Ip } from '../../network/types.ts'
 /** The bytes of BGP-4: RFC 4271 4, with capabilities (RFC 5492), multiprotocol (4760), route reflection (4456), 4-octet ASNs (6793), graceful restart (4724). */
 export const BGP_PORT = 179
 
-export interface OpenMessage { type: 'open'; asn: number; holdTime: number; id: Ip; ipv6: boolean; gracefulRestart?: number }
+/** Whose unicast prefixes a session carries (RFC 4760 8). */
+export type Family = 4 | 6
+
+/** `families`: those whose prefixes it wants to exchange. */
+export interface OpenMessage { type: 'open'; asn: number; holdTime: number; id: Ip; families: readonly Family[]; gracefulRestart?: number }
 export interface UpdateMessage {
   type: 'update'
   withdrawn: readonly Cidr[]
   announced: readonly Cidr[]
   nextHop?: Ip
+  /** RFC 2545 3: the next hop's address on the wire that both are on, beside the global one. */
+  linkLocal?: Ip
   asPath: readonly number[]
   localPreference?: number
   /** RFC 4456: who told a route reflector first, and the reflectors that it went through. */
@@ -63,9 +69,9 @@ function attribute(flags: number, type: number, value: readonly number[]): numbe
   return value.length > 255 ? [flags | 0x10, type, ...u16(value.length), ...value] : [flags, type, value.length, ...value]
 }
 
-function openBody({ asn, holdTime, id, ipv6, gracefulRestart }: OpenMessage): number[] {
+function openBody({ asn, holdTime, id, families: wanted, gracefulRestart }: OpenMessage): number[] {
   const capability = (code: number, value: readonly number[]): number[] => [code, value.length, ...value]
-  const families = ipv6 ? [[0, 1], [0, 2]] : [[0, 1]]
+  const families = wanted.map((family) => [0, family === 4 ? 1 : 2])
   const capabilities = [
     ...families.flatMap((afi) => capability(1, [...afi, 0, 1])),
     ...capability(65, u32(asn)),
@@ -75,7 +81,7 @@ function openBody({ asn, holdTime, id, ipv6, gracefulRestart }: OpenMessage): nu
   return [4, ...u16(asn > 65_535 ? AS_TRANS : asn), ...u16(holdTime), ...addressBytes(id), parameters.length, ...parameters]
 }
 
-function updateBody({ withdrawn, announced, nextHop, asPath, localPreference, originator, clusters = [], communities = [] }: UpdateMessage): number[] {
+function updateBody({ withdrawn, announced, nextHop, linkLocal, asPath, localPreference, originator, clusters = [], communities = [] }: UpdateMessage): number[] {
   const isIpv6 = (cidr: Cidr): boolean => cidr.includes(':')
   const withdrawn6 = withdrawn.filter(isIpv6).flatMap(prefixBytes)
   const announced6 = announced.filter(isIpv6).flatMap(prefixBytes)
@@ -89,7 +95,7 @@ function updateBody({ withdrawn, announced, nextHop, asPath, localPreference, or
     if (communities.length > 0) attributes.push(...attribute(0xc0, 8, communities.flatMap((c) => c.split(':').flatMap((n) => u16(Number(n))))))
     if (originator !== undefined) attributes.push(...attribute(0x80, 9, addressBytes(originator)))
     if (clusters.length > 0) attributes.push(...attribute(0x80, 10, clusters.flatMap(addressBytes)))
-    if (announced6.length > 0) attributes.push(...attribute(0x80, 14, [0, 2, 1, 16, ...addressBytes(nextHop!), 0, ...announced6]))
+    if (announced6.length > 0) attributes.push(...attribute(0x80, 14, [0, 2, 1, linkLocal === undefined ? 16 : 32, ...addressBytes(nextHop!), ...(linkLocal === undefined ? [] : addressBytes(linkLocal)), 0, ...announced6]))
   }
   if (withdrawn6.length > 0) attributes.push(...attribute(0x80, 15, [0, 2, 1, ...withdrawn6]))
   return [...u16(withdrawn4.length), ...withdrawn4, ...u16(attributes.length), ...attributes, ...announced4]
@@ -137,18 +143,21 @@ const word = (bytes: Uint8Array, at: number): number => (bytes[at]! << 8) | byte
 const long = (bytes: Uint8Array, at: number): number => ((word(bytes, at) << 16) | word(bytes, at + 2)) >>> 0
 
 function decodeOpen(body: Uint8Array): OpenMessage {
-  const message: OpenMessage = { type: 'open', asn: word(body, 1), holdTime: word(body, 3), id: addressOf(body.subarray(5, 9)), ipv6: false }
+  const families: Family[] = []
+  const message: OpenMessage = { type: 'open', asn: word(body, 1), holdTime: word(body, 3), id: addressOf(body.subarray(5, 9)), families }
   for (let at = 10; at < body.length;) {
     const [kind, length] = [body[at]!, body[at + 1]!]
     at += 2
     for (let c = at; kind === 2 && c < at + length; c += 2 + body[c + 1]!) {
       const code = body[c]
-      if (code === 1 && word(body, c + 2) === 2) message.ipv6 = true
+      if (code === 1 && body[c + 5] === 1) families.push(word(body, c + 2) === 2 ? 6 : 4)
       if (code === 65) message.asn = long(body, c + 2)
       if (code === 64) message.gracefulRestart = word(body, c + 2) & 0xfff
     }
     at += length
   }
+  // who says nothing of families has IPv4 only
+  if (families.length === 0) families.push(4)
   return message
 }
 
@@ -175,6 +184,7 @@ function decodeUpdate(body: Uint8Array): UpdateMessage {
     else if (type === 14) {
       const hop = value[3]!
       message.nextHop = addressOf(value.subarray(4, 4 + Math.min(hop, 16)))
+      if (hop === 32) message.linkLocal = addressOf(value.subarray(20, 36))
       announced.push(...prefixesOf(value.subarray(5 + hop), 16))
     } else if (type === 15) withdrawn.push(...prefixesOf(value.subarray(3), 16))
   }

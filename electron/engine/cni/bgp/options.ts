@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { Cidr, Ip, NetworkNamespace, SocketOwner } from '../../network/types.ts'
+import type { Family } from './messages.ts'
 import type { BgpSession } from './session.ts'
 
 /** What a BGP speaker is told when it is made, and what it tells of neighbours and routes. */
@@ -12,8 +13,12 @@ export interface BgpOptions {
   routerId: Ip
   /** Where it listens and connects from. */
   address: Ip
-  /** Offers to exchange IPv6 prefixes, too (RFC 4760). */
-  ipv6?: boolean
+  /** The same for neighbours of the other family. */
+  otherAddress?: Ip | undefined
+  /** Whose prefixes it offers a neighbour to exchange (RFC 4760); without it, IPv4's. */
+  families?(peer: Ip): readonly Family[]
+  /** The link-local address that a neighbour on the same wire is told beside an IPv6 next hop of ours (RFC 2545 3). */
+  linkLocal?(peer: Ip): Ip | undefined
   /** Seconds (default 90); keepalives come at a third of it. */
   holdTime?: number
   /** Virtual ms between attempts to connect (default 10 s). */
@@ -32,8 +37,8 @@ export interface BgpOptions {
   helper?: boolean
   /** Whoever connects without being a neighbour becomes one for as long as the session lasts ("bgp listen range"); undefined: he is sent away. */
   dynamic?(address: Ip): RemoteAs | undefined
-  /** Whether a neighbour may announce something to us; without it everybody may. */
-  accepts?(peer: BgpPeer): boolean
+  /** Whether a neighbour may announce a prefix to us; without it everybody may. */
+  accepts?(peer: BgpPeer, prefix: Cidr): boolean
   /** Whether a route that a neighbour announces is used; {@link BgpSpeaker.refilter} after it says something else. */
   imports?(peer: BgpPeer, route: BgpRoute): boolean
   /** Whether a neighbour is told of a prefix; `route`: it is what another neighbour says. */
@@ -50,15 +55,16 @@ export interface BgpOptions {
 /** "remote-as external": any other than ours. */
 export type RemoteAs = number | 'external' | 'internal'
 
-/** `since`: virtual ms at which it was learnt. */
-export interface BgpRoute { prefix: Cidr; nextHop: Ip; peer: Ip; asPath: readonly number[]; localPreference: number; since: number; originator?: Ip; clusters?: readonly Ip[]; communities?: readonly string[] }
+/** `since`: virtual ms at which it was learnt; `linkLocal`: the next hop's on the wire that leads to the neighbour. */
+export interface BgpRoute { prefix: Cidr; nextHop: Ip; linkLocal?: Ip; peer: Ip; asPath: readonly number[]; localPreference: number; since: number; originator?: Ip; clusters?: readonly Ip[]; communities?: readonly string[] }
 
 /** What gobgp tells of a neighbour besides. */
 export interface BgpPeerDetails {
   /** Its identifier, from its OPEN. */
   id: Ip | undefined
   gracefulRestart: number | undefined
-  ipv6: boolean
+  /** What its OPEN offers. */
+  families: readonly Family[]
   sent: BgpSession['sent'] | undefined
   received: BgpSession['received'] | undefined
   /** How often an established session has ended. */

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../clock.ts'
-import type { TcpConnection } from '../../network/types.ts'
-import { BgpDecoder, encodeBgp, NOTIFY, type BgpMessage, type OpenMessage, type UpdateMessage } from './messages.ts'
+import type { Cidr, TcpConnection } from '../../network/types.ts'
+import { BgpDecoder, encodeBgp, NOTIFY, type BgpMessage, type Family, type OpenMessage, type UpdateMessage } from './messages.ts'
 
 export type SessionState = 'OpenSent' | 'OpenConfirm' | 'Established' | 'Closed'
 
@@ -28,6 +28,7 @@ export class BgpSession {
   readonly #decoder = new BgpDecoder()
   readonly #open: OpenMessage
   #state: SessionState = 'OpenSent'
+  #families: readonly Family[] = []
   #hold: Timer | undefined
   #keepalive: Timer | undefined
   #holdTime: number
@@ -57,8 +58,19 @@ export class BgpSession {
     return this.connection.remoteAddress
   }
 
+  /** What both have offered in their OPENs: prefixes of no other family are sent. */
+  get families(): readonly Family[] {
+    return this.#families
+  }
+
+  carries(prefix: Cidr): boolean {
+    return this.#families.includes(prefix.includes(':') ? 6 : 4)
+  }
+
   update(message: Omit<UpdateMessage, 'type'>): void {
-    if (this.#state === 'Established') this.#send({ type: 'update', ...message })
+    if (this.#state !== 'Established') return
+    const [withdrawn, announced] = [message.withdrawn, message.announced].map((prefixes) => prefixes.filter((prefix) => this.carries(prefix))) as [Cidr[], Cidr[]]
+    if (withdrawn.length + announced.length > 0) this.#send({ type: 'update', ...message, withdrawn, announced })
   }
 
   /** Ends it: with a NOTIFICATION, or without a word, as a killed process does. */
@@ -95,6 +107,7 @@ export class BgpSession {
     if (message.type === 'open' && this.#state === 'OpenSent') {
       if (!this.#events.onOpen(this, message)) return
       this.#holdTime = Math.min(this.#open.holdTime, message.holdTime)
+      this.#families = this.#open.families.filter((family) => message.families.includes(family))
       this.#state = 'OpenConfirm'
       this.#send({ type: 'keepalive' })
       this.#restartHold()

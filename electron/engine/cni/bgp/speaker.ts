@@ -1,5 +1,5 @@
 import type { Timer } from '../../clock.ts'
-import { compareIp } from '../../network/address.ts'
+import { compareIp, ipVersion } from '../../network/address.ts'
 import type { Cidr, Ip, TcpConnection, TcpListener } from '../../network/types.ts'
 import { BGP_PORT, NOTIFY, type OpenMessage, type UpdateMessage } from './messages.ts'
 import type { BgpOptions, BgpPeer, BgpPeerDetails, BgpRoute, RemoteAs } from './options.ts'
@@ -33,7 +33,7 @@ interface Peer extends BgpPeer {
  */
 export class BgpSpeaker {
   readonly #options: BgpOptions
-  readonly #listener: TcpListener
+  readonly #listeners: readonly TcpListener[]
   readonly #peers = new Map<Ip, Peer>()
   /** What we announce: prefix → next hop. */
   readonly #own = new Map<Cidr, Ip>()
@@ -48,8 +48,9 @@ export class BgpSpeaker {
   constructor(options: BgpOptions) {
     this.#options = options
     this.#bornAt = options.clock.now
-    const { network, address, owner } = options
-    this.#listener = network.sockets.listen({ port: BGP_PORT, address, ...(owner ? { owner } : {}) }, (connection) => this.#accept(connection))
+    const { network, address, otherAddress, owner } = options
+    const addresses = otherAddress === undefined ? [address] : [address, otherAddress]
+    this.#listeners = addresses.map((own) => network.sockets.listen({ port: BGP_PORT, address: own, ...(owner ? { owner } : {}) }, (connection) => this.#accept(connection)))
   }
 
   /** In the order of their addresses. */
@@ -61,10 +62,10 @@ export class BgpSpeaker {
     const peer = this.#peers.get(address)
     if (!peer) return undefined
     const session = [...peer.sessions].find((s) => s.state === 'Established') ?? [...peer.sessions][0]
-    return { id: peer.open?.id, gracefulRestart: peer.open?.gracefulRestart, ipv6: peer.open?.ipv6 ?? false, sent: session?.sent, received: session?.received, flops: peer.flops, routes: [...peer.routes.values()] }
+    return { id: peer.open?.id, gracefulRestart: peer.open?.gracefulRestart, families: peer.open?.families ?? [], sent: session?.sent, received: session?.received, flops: peer.flops, routes: [...peer.routes.values()] }
   }
 
-  get options(): Pick<BgpOptions, 'asn' | 'routerId' | 'address' | 'gracefulRestart' | 'ipv6'> {
+  get options(): Pick<BgpOptions, 'asn' | 'routerId' | 'address' | 'gracefulRestart' | 'families' | 'otherAddress'> {
     return this.#options
   }
 
@@ -127,7 +128,7 @@ export class BgpSpeaker {
   /** Connections end; with graceful restart without a NOTIFICATION, so that neighbours keep the routes for a while. */
   stop(): void {
     this.#stopped = true
-    this.#listener.close()
+    for (const listener of this.#listeners) listener.close()
     for (const peer of this.#peers.values()) this.#disconnect(peer, this.#options.gracefulRestart === undefined ? NOTIFY.ceaseShutdown : undefined)
     this.#peers.clear()
   }
@@ -135,11 +136,12 @@ export class BgpSpeaker {
   // ---- connections -------------------------------------------------------------------------------------------
 
   #connect(peer: Peer): void {
-    const { network, address, owner } = this.#options
+    const { network, owner } = this.#options
+    const source = peer.anySource ? undefined : this.#sourceFor(peer.address)
     if (this.#stopped || peer.connecting || peer.sessions.size > 0) return
     if (peer.passive) return this.#state(peer, 'Active')
     this.#state(peer, 'Connect')
-    const connection = network.sockets.connect({ address: peer.address, port: BGP_PORT, ...(peer.anySource ? {} : { source: address }), ...(owner ? { owner } : {}) }, {
+    const connection = network.sockets.connect({ address: peer.address, port: BGP_PORT, ...(source === undefined ? {} : { source }), ...(owner ? { owner } : {}) }, {
       onConnect: () => {
         peer.connecting = undefined
         this.#begin(peer, connection, true)
@@ -152,6 +154,11 @@ export class BgpSpeaker {
       },
     })
     peer.connecting = connection
+  }
+
+  /** The own address of a neighbour's family. */
+  #sourceFor(peer: Ip): Ip | undefined {
+    return [this.#options.address, this.#options.otherAddress].find((own) => own !== undefined && ipVersion(own) === ipVersion(peer))
   }
 
   #later(peer: Peer, after = this.#options.retry ?? 10_000): void {
@@ -172,9 +179,9 @@ export class BgpSpeaker {
   }
 
   #begin(peer: Peer, connection: TcpConnection, active: boolean): void {
-    const { clock, asn, routerId, holdTime = 90, ipv6 = false } = this.#options
+    const { clock, asn, routerId, holdTime = 90, families } = this.#options
     const { gracefulRestart } = peer
-    const open: OpenMessage = { type: 'open', asn, holdTime, id: routerId, ipv6, ...(gracefulRestart === undefined ? {} : { gracefulRestart }) }
+    const open: OpenMessage = { type: 'open', asn, holdTime, id: routerId, families: families?.(peer.address) ?? [4], ...(gracefulRestart === undefined ? {} : { gracefulRestart }) }
     const events: SessionEvents = {
       onOpen: (session, message) => this.#onOpen(peer, session, message),
       onEstablished: (session) => this.#onEstablished(peer, session),
@@ -273,7 +280,8 @@ export class BgpSpeaker {
   #tell(peer: Peer, session: BgpSession, prefix: Cidr, nextHop: Ip): void {
     if (this.#options.tells?.(peer, prefix) === false) return
     const inside = peer.asn === this.#options.asn
-    session.update({ withdrawn: [], announced: [prefix], nextHop, asPath: inside ? [] : [this.#options.asn], ...(inside ? { localPreference: 100 } : {}) })
+    const linkLocal = prefix.includes(':') ? this.#options.linkLocal?.(peer.address) : undefined
+    session.update({ withdrawn: [], announced: [prefix], nextHop, ...(linkLocal === undefined ? {} : { linkLocal }), asPath: inside ? [] : [this.#options.asn], ...(inside ? { localPreference: 100 } : {}) })
   }
 
   /** What a neighbour outside the AS says goes to the others as it is, with our number in front for those outside; on one wire the next hop stays who it is. */
@@ -302,18 +310,19 @@ export class BgpSpeaker {
     } else if (old && source(old)) session.update({ withdrawn: [old.prefix], announced: [], asPath: [] })
   }
 
-  #onUpdate(peer: Peer, { withdrawn, announced, nextHop, asPath, localPreference, originator, clusters, communities }: UpdateMessage): void {
+  #onUpdate(peer: Peer, { withdrawn, announced, nextHop, linkLocal, asPath, localPreference, originator, clusters, communities }: UpdateMessage): void {
     for (const prefix of withdrawn) {
       peer.filtered.delete(prefix)
       this.#learn(peer, prefix, undefined)
     }
     // our own number in the path: it has come round
-    if (nextHop === undefined || asPath.filter((as) => as === this.#options.asn).length > (this.#options.ownAsIn?.(peer) ?? 0) || this.#options.accepts?.(peer) === false) return
+    if (nextHop === undefined || asPath.filter((as) => as === this.#options.asn).length > (this.#options.ownAsIn?.(peer) ?? 0)) return
     const cluster = this.#options.clusterId?.()
     if (originator === this.#options.routerId || (cluster !== undefined && clusters?.includes(cluster))) return
     for (const prefix of announced) {
+      if (this.#options.accepts?.(peer, prefix) === false) continue
       peer.refreshed?.add(prefix)
-      this.#hear(peer, { prefix, nextHop, peer: peer.address, asPath, localPreference: localPreference ?? 100, since: peer.routes.get(prefix)?.since ?? this.#options.clock.now, ...(originator === undefined ? {} : { originator }), ...(clusters ? { clusters } : {}), ...(communities ? { communities } : {}) })
+      this.#hear(peer, { prefix, nextHop, ...(linkLocal === undefined ? {} : { linkLocal }), peer: peer.address, asPath, localPreference: localPreference ?? 100, since: peer.routes.get(prefix)?.since ?? this.#options.clock.now, ...(originator === undefined ? {} : { originator }), ...(clusters ? { clusters } : {}), ...(communities ? { communities } : {}) })
     }
   }
 

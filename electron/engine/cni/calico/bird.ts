@@ -109,8 +109,8 @@ export class Bird {
   }
 
   /** What neighbours announce, and the device that leads to whom it goes. */
-  get learnt(): (BgpRoute & { device: string })[] {
-    return [...(this.#speaker?.speaker.routes.values() ?? [])].map((r) => ({ ...r, device: this.#node.network.routes.lookup(r.nextHop)?.device ?? '' }))
+  get learnt(): (BgpRoute & { via: Ip; device: string | undefined })[] {
+    return [...(this.#speaker?.speaker.routes.values() ?? [])].map((r) => ({ ...r, ...this.#gateway(r) }))
   }
 
   get kernelRoutes(): readonly Route[] {
@@ -230,7 +230,7 @@ export class Bird {
     this.#speaker?.speaker.stop()
     const { network, clock } = this.#node
     const speaker = new BgpSpeaker({
-      network, clock, owner: { pid: this.#pid, program: 'bird' }, asn: this.#as, routerId: this.#routerId(), address, ipv6: this.version === 6, ...TIMES,
+      network, clock, owner: { pid: this.#pid, program: 'bird' }, asn: this.#as, routerId: this.#routerId(), address, families: () => [this.version], ...TIMES,
       imports: (peer, { prefix, nextHop }) => this.#filter(peer.address, 'import', prefix, true, nextHop) !== 'Reject',
       tells: (peer, prefix, route) => {
         const action = this.#filter(peer.address, 'export', prefix, route !== undefined, route?.nextHop)
@@ -300,13 +300,22 @@ export class Bird {
       const device = via === undefined || !isVersion(this.version)(via) ? undefined : this.#node.network.routes.lookup(via)?.device
       if (via !== undefined && device !== undefined) out.set(`${address}/${this.version === 4 ? 32 : 128}`, { destination: `${address}/${this.version === 4 ? 32 : 128}`, via, device, protocol: 'bird' })
     }
-    for (const [destination, { nextHop: via }] of speaker.routes) {
-      const how = this.#kernelRoute(destination, via)
-      const device = how === 'tunnel' ? IPIP_DEVICE : this.#node.network.routes.lookup(via)?.device
+    // direct1 is nearer (preference 240) than BGP (100), and its routes the kernel has by itself
+    const connected = new Set(this.connected.map(({ prefix }) => prefix))
+    for (const [destination, route] of speaker.routes) {
+      if (connected.has(destination)) continue
+      const how = this.#kernelRoute(destination, route.nextHop)
+      const { via, device } = how === 'tunnel' ? { via: route.nextHop, device: IPIP_DEVICE } : this.#gateway(route)
       if (how === 'reject' || device === undefined || out.has(destination)) continue
       out.set(destination, { destination, via, device, protocol: 'bird', ...(how === 'tunnel' ? { onlink: true } : {}) })
     }
     return out
+  }
+
+  /** "gateway recursive": who stands on a wire of the node is reached at the link-local address that came beside the next hop, if one did. */
+  #gateway({ nextHop, linkLocal }: BgpRoute): { via: Ip; device: string | undefined } {
+    const route = this.#node.network.routes.lookup(nextHop)
+    return { via: route && route.via === undefined && linkLocal !== undefined ? linkLocal : nextHop, device: route?.device }
   }
 
   #kernelRoute(destination: Cidr, via?: Ip): 'reject' | 'tunnel' | 'direct' {

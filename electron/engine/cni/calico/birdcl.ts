@@ -61,6 +61,6 @@ function routes(bird: Bird, since: (at: number) => string): string {
     else put(destination, `${via === undefined ? 'dev' : `via ${via} on`} ${device} [kernel1 ${start}] * (10)`)
   }
   for (const { prefix, device } of bird.connected) put(prefix, `dev ${device} [direct1 ${since(bird.startedAt)}] * (240)`)
-  for (const { prefix, nextHop, peer, since: at, device } of bird.learnt) if (!lines.has(prefix)) put(prefix, `via ${nextHop} on ${device} [${bird.sessionName(peer)} ${since(at)}${nextHop === peer ? '' : ` from ${peer}`}] * (100/0) [i]`)
+  for (const { prefix, nextHop, peer, since: at, via, device = '' } of bird.learnt) if (!lines.has(prefix)) put(prefix, `via ${via} on ${device} [${bird.sessionName(peer)} ${since(at)}${nextHop === peer ? '' : ` from ${peer}`}] * (100/0) [i]`)
   return [...lines.values()].join('')
 }

@@ -18,6 +18,8 @@ export interface Settings {
   readonly peers: readonly { readonly ip: string; readonly asn: number }[]
   /** Which addresses of all Services they are told. */
   readonly advertise: { readonly cluster: boolean; readonly external: boolean; readonly balancer: boolean }
+  /** "generate", an IPv4 address, or "": the primary address. */
+  readonly routerId: string
   /** Between the nodes. */
   readonly ibgp: boolean
 }
@@ -27,7 +29,7 @@ const BOOLEANS = {
   'ipvs-permit-all': 'permitAll', 'nodeport-bindon-all-ip': 'nodePortOnAll', 'enable-pod-egress': 'podEgress', 'enable-ibgp': 'ibgp',
 } as const
 
-export const DEFAULTS: Settings = { router: true, firewall: true, proxy: true, gracefulRestart: false, asn: 64_512, masqueradeAll: false, hairpin: false, permitAll: true, nodePortOnAll: false, podEgress: true, peers: [], advertise: { cluster: false, external: false, balancer: false }, ibgp: true }
+export const DEFAULTS: Settings = { router: true, firewall: true, proxy: true, gracefulRestart: false, asn: 64_512, masqueradeAll: false, hairpin: false, permitAll: true, nodePortOnAll: false, podEgress: true, peers: [], advertise: { cluster: false, external: false, balancer: false }, routerId: '', ibgp: true }
 
 const ADVERTISE = { 'advertise-cluster-ip': 'cluster', 'advertise-external-ip': 'external', 'advertise-loadbalancer-ip': 'balancer' } as const
 const PEERS = ['peer-router-ips', 'peer-router-asns'] as const
@@ -40,7 +42,7 @@ const FIXED: Readonly<Record<string, string>> = {
   'enable-overlay': 'true', 'enable-pprof': 'false', 'cleanup-config': 'false', 'ipvs-graceful-termination': 'false', 'loadbalancer-default-class': 'true', 'nodes-full-mesh': 'true', 'overlay-encap': 'ipip', 'overlay-type': 'subnet',
   'override-nexthop': 'false', 'run-loadbalancer': 'false', 'bgp-graceful-restart-time': '1m30s', 'bgp-holdtime': '1m30s', 'bgp-port': '179', 'health-port': '20244', 'ipvs-graceful-period': '30s', 'overlay-encap-port': '5555',
 }
-const OTHERS = new Set(['excluded-cidrs', 'loadbalancer-ip-range', 'peer-router-multihop-ttl', 'peer-router-passwords', 'peer-router-passwords-file', 'peer-router-ports', 'router-id', 'service-external-ip-range', 'service-tcp-timeout', 'service-tcpfin-timeout', 'service-udp-timeout', 'help', 'version'])
+const OTHERS = new Set(['excluded-cidrs', 'loadbalancer-ip-range', 'peer-router-multihop-ttl', 'peer-router-passwords', 'peer-router-passwords-file', 'peer-router-ports', 'service-external-ip-range', 'service-tcp-timeout', 'service-tcpfin-timeout', 'service-udp-timeout', 'help', 'version'])
 
 export function readFlags(args: readonly string[]): Settings | { code: number; message: string } {
   const settings: { -readonly [K in keyof Settings]: Settings[K] } = { ...DEFAULTS }
@@ -49,7 +51,7 @@ export function readFlags(args: readonly string[]): Settings | { code: number; m
   for (let i = 0; i < args.length; i++) {
     const [, name, inline] = /^--([^=]+)(?:=([\s\S]*))?$/.exec(args[i]!) ?? []
     if (name === undefined) continue
-    if (!(name in BOOLEANS) && !(name in ADVERTISE) && !PEERS.some((p) => p === name) && !FREE.has(name) && !(name in FIXED) && !OTHERS.has(name) && name !== 'cluster-asn') return { code: 2, message: `unknown flag: --${name}\n` }
+    if (!(name in BOOLEANS) && !(name in ADVERTISE) && !PEERS.some((p) => p === name) && !FREE.has(name) && !(name in FIXED) && !OTHERS.has(name) && name !== 'cluster-asn' && name !== 'router-id') return { code: 2, message: `unknown flag: --${name}\n` }
     const value = inline ?? (isBoolean(name) ? 'true' : args[++i])
     if (value === undefined) return { code: 2, message: `flag needs an argument: --${name}\n` }
     if (isBoolean(name) && !/^(1|0|t|f|true|false)$/i.test(value)) return { code: 2, message: `invalid argument "${value}" for "--${name}" flag: strconv.ParseBool: parsing "${value}": invalid syntax\n` }
@@ -58,6 +60,7 @@ export function readFlags(args: readonly string[]): Settings | { code: number; m
     else if (name in ADVERTISE) settings.advertise = { ...settings.advertise, [ADVERTISE[name as keyof typeof ADVERTISE]]: truth }
     else if (PEERS.some((p) => p === name)) lists.set(name, [...(lists.get(name) ?? []), ...value.split(',').filter((v) => v !== '')])
     else if (name === 'cluster-asn') settings.asn = Number(value)
+    else if (name === 'router-id') settings.routerId = value
     else if (!FREE.has(name) && (isBoolean(name) ? String(truth) : value) !== FIXED[name]) return { code: 69, message: `podhop: not simulated: kube-router --${name}=${value} (use its default)\n` }
   }
   const [ips, asns] = PEERS.map((name) => lists.get(name) ?? [])

@@ -136,6 +136,7 @@ function describe(speaker: BgpSpeaker, clock: Clock, peer: BgpPeer): string {
   const { options } = speaker
   const details = speaker.details(peer.address)!
   const established = peer.state === 'Established'
+  const [ipv4, ipv6] = ([4, 6] as const).map((family) => options.families?.(peer.address).includes(family) ?? family === 4) as [boolean, boolean]
   const upper = peer.state === 'Idle' ? 'IDLE' : peer.state.toUpperCase()
   const both = (theirs: boolean): string => (established && theirs ? 'advertised and received' : 'advertised')
   const restart = (seconds: number, ipv6: boolean): string => `restart time ${seconds} sec\n${['ipv4-unicast', ...(ipv6 ? ['ipv6-unicast'] : [])].map((f) => `\t    ${f}, forward flag set\n`).join('')}`
@@ -154,10 +155,10 @@ function describe(speaker: BgpSpeaker, clock: Clock, peer: BgpPeer): string {
     `  Local address is ${options.address}, local ASN: ${options.asn}\n`,
     '  Hold time is 90, keepalive interval is 30 seconds\n  Configured hold time is 90, keepalive interval is 30 seconds\n  \n',
     '  Neighbor capabilities:\n    multiprotocol:\n',
-    `        ipv4-unicast:\t${both(true)}\n`,
-    options.ipv6 ? `        ipv6-unicast:\t${both(details.ipv6)}\n` : '',
-    options.gracefulRestart === undefined ? '' : `    graceful-restart:\t${both(details.gracefulRestart !== undefined)}\n        Local: ${restart(options.gracefulRestart, options.ipv6 === true)}`,
-    established && details.gracefulRestart !== undefined && options.gracefulRestart !== undefined ? `        Remote: ${restart(details.gracefulRestart, details.ipv6)}` : '',
+    ipv4 ? `        ipv4-unicast:\t${both(details.families.includes(4))}\n` : '',
+    ipv6 ? `        ipv6-unicast:\t${both(details.families.includes(6))}\n` : '',
+    options.gracefulRestart === undefined ? '' : `    graceful-restart:\t${both(details.gracefulRestart !== undefined)}\n        Local: ${restart(options.gracefulRestart, ipv6)}`,
+    established && details.gracefulRestart !== undefined && options.gracefulRestart !== undefined ? `        Remote: ${restart(details.gracefulRestart, details.families.includes(6))}` : '',
     `    4-octet-as:\t${both(true)}\n`,
     '  Message statistics:\n                         Sent       Rcvd\n',
     messages.map((name, i) => `    ${name.padEnd(15)}${ten(sent[i]!)} ${ten(got[i]!)}\n`).join(''),
@@ -170,8 +171,8 @@ function describe(speaker: BgpSpeaker, clock: Clock, peer: BgpPeer): string {
 
 function global(speaker: BgpSpeaker, clock: Clock, words: readonly string[], family: 4 | 6 | undefined): string {
   const [what, filter, ...more] = words
-  const { asn, routerId, address } = speaker.options
-  if (what === undefined) return `AS:        ${asn}\nRouter-ID: ${routerId}\nListening Port: 179, Addresses: ${address}\n`
+  const { asn, routerId, address, otherAddress } = speaker.options
+  if (what === undefined) return `AS:        ${asn}\nRouter-ID: ${routerId}\nListening Port: 179, Addresses: ${[address, otherAddress].filter((own) => own !== undefined).sort(compareIp).join(', ')}\n`
   if (what !== 'rib' || more.length > 0 || ['add', 'del'].includes(filter ?? '')) throw new GobgpError(`podhop: not simulated: gobgp global ${words.join(' ')} (use gobgp global rib)`, 69)
   if (filter === 'summary') {
     const rows = rowsOf(speaker, clock, family ?? 4)

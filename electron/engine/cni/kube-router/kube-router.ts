@@ -1,12 +1,13 @@
 import type { ClusterConfig } from '../../config.ts'
 import { untilReached } from '../../kubernetes/connection.ts'
+import type { Node } from '../../kubernetes/types.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { accountOf, tellFailure } from '../../programs/account.ts'
 import { serveGo, splitTarget } from '../../programs/http/go.ts'
 import { klogLine } from '../../programs/klog.ts'
 import { Output, untilSignal } from '../../programs/output.ts'
 import type { SystemServices } from '../../programs/types.ts'
-import { addToBridge, removeFromBridge } from '../bridge-link.ts'
+import { addToBridge, internalIp, removeFromBridge } from '../bridge-link.ts'
 import { replacesKubeProxy } from '../options.ts'
 import type { Agent, CniPlugin, CniResult, NodeContext, Sandbox } from '../types.ts'
 import { CONF, readConf } from './conf.ts'
@@ -14,7 +15,7 @@ import { DEFAULTS, readFlags, type Settings } from './flags.ts'
 import { kubeRouterManifests } from './manifests.ts'
 import { NetworkPolicyController } from './netpol.ts'
 import { NodePortHealth } from './proxy-health.ts'
-import { NetworkRoutesController, type Log } from './routing.ts'
+import { NetworkRoutesController, routerId, RouterIdError, type Log } from './routing.ts'
 import { NetworkServicesController } from './service-proxy.ts'
 
 /**
@@ -69,6 +70,13 @@ export function kubeRouter(services: SystemServices): Program {
     const client = accountOf(process, found.client, (failure) => tellFailure({ minor: 32, patch: 8 }, failure, (severity, source, message) => out.write(klogLine(clock.wall(), severity, pid, source, message))), { manager: 'kube-router' })
     const node: NodeContext = { ...found, client }
     yield* client.untilSynced(['nodes', 'services', 'endpointslices', 'pods', 'namespaces', 'networkpolicies'])
+    try {
+      if (settings.router) routerId(settings, internalIp(client.get<Node>('nodes', undefined, node.name)) ?? '')
+    } catch (error) {
+      if (!(error instanceof RouterIdError)) throw error
+      yield* process.printError(`Failed to create network routes controller: ${error.message}\n`)
+      return 1
+    }
     const agent = yield* untilReached(clock, () => startControllers(node, log, settings, process))
     process.onExit(() => agent.stop())
     yield* untilSignal(process, ['SIGINT', 'SIGTERM'])
@@ -87,7 +95,7 @@ export const kubeRouterPlugin: CniPlugin = {
   },
 
   startAgent(context: NodeContext, log?: (line: string) => void): Agent {
-    return startControllers(context, (source, message) => log?.(`${source}] ${message}`), { ...DEFAULTS, proxy: replacesKubeProxy(context.config), gracefulRestart: true })
+    return startControllers(context, (source, message) => log?.(`${source}] ${message}`), { ...DEFAULTS, proxy: replacesKubeProxy(context.config), gracefulRestart: true, routerId: context.config.ipFamilies[0] === 'IPv6' ? 'generate' : '' })
   },
 
   status(context: NodeContext): string | undefined {

@@ -54,7 +54,7 @@ export function kubeRouterManifests(config: ClusterConfig): object[] {
                 name: 'kube-router',
                 image: 'docker.io/cloudnativelabs/kube-router',
                 imagePullPolicy: 'Always',
-                args: ['--run-router=true', '--run-firewall=true', `--run-service-proxy=${proxy}`, '--bgp-graceful-restart=true'],
+                args: ['--run-router=true', '--run-firewall=true', `--run-service-proxy=${proxy}`, '--bgp-graceful-restart=true', ...(config.ipFamilies[0] === 'IPv6' ? ['--router-id=generate'] : [])],
                 env: [
                   { name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
                   { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },

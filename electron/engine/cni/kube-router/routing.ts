@@ -1,6 +1,6 @@
 import type { Timer } from '../../clock.ts'
 import type { Node } from '../../kubernetes/types.ts'
-import { cidrContains, compareIp, ipVersion } from '../../network/address.ts'
+import { cidrContains, compareIp, formatIpv4, ipNumber, ipVersion } from '../../network/address.ts'
 import type { Cidr, Ip, Netfilter, Route, SocketOwner } from '../../network/types.ts'
 import { BgpSpeaker, type BgpRoute } from '../bgp/speaker.ts'
 import { internalIp } from '../bridge-link.ts'
@@ -34,7 +34,7 @@ const NODE_ANNOTATIONS = [
   'node.asn', 'node.bgp.communities', 'node.bgp.customimportreject', 'node.bgp-local-addresses', 'peer.asns', 'peer.ips', 'peer.localips', 'peer.passwords', 'peer.ports', 'peers', 'path-prepend.as', 'path-prepend.repeat-n', 'rr.client', 'rr.server', 'pod-cidr', 'pod-cidrs',
 ]
 
-type RoutesSettings = Pick<Settings, 'asn' | 'gracefulRestart' | 'podEgress' | 'peers' | 'advertise' | 'ibgp'>
+type RoutesSettings = Pick<Settings, 'asn' | 'gracefulRestart' | 'podEgress' | 'peers' | 'advertise' | 'ibgp' | 'routerId'>
 
 interface NodeInfo { ip: Ip; ips: readonly Ip[]; subnets: readonly Cidr[] }
 
@@ -154,7 +154,8 @@ export class NetworkRoutesController {
     this.#log('network_routes_controller.go:279', `Setting MTU of kube-bridge interface to: ${underlay.mtu}`)
     this.#log('network_routes_controller.go:320', 'Starting network route controller')
     this.#speaker = new BgpSpeaker({
-      network, clock, asn: this.#settings.asn, routerId: own.ip, address: own.ip, ipv6: this.#families.includes('IPv6'), ...(this.#settings.gracefulRestart ? { gracefulRestart: GRACEFUL_RESTART } : {}),
+      network, clock, asn: this.#settings.asn, routerId: routerId(this.#settings, own.ip), address: own.ip, otherAddress: own.ips.find((ip) => ipVersion(ip) !== ipVersion(own.ip)),
+      families: () => this.#families.map((family) => (family === 'IPv6' ? 6 : 4)), ...(this.#settings.gracefulRestart ? { gracefulRestart: GRACEFUL_RESTART } : {}),
       ...(this.#owner ? { owner: this.#owner } : {}),
       // nodes know the Services by themselves (kube_router_export)
       tells: (peer, prefix) => !this.#serviceRoutes.has(prefix) || this.#settings.peers.some((p) => p.ip === peer.address),
@@ -232,6 +233,20 @@ export class NetworkRoutesController {
       this.#log('network_routes_controller.go:488', `failed to inject routes due to: ${(error as Error).message}`, 'E')
     }
   }
+}
+
+export class RouterIdError extends Error {}
+
+/** --router-id: an IPv4 address, or "generate": of the primary address' FNV-1a. A node without IPv4 has to be told. Throws a RouterIdError. */
+export function routerId({ routerId: told }: Pick<Settings, 'routerId'>, ip: Ip): Ip {
+  if (told !== '' && told !== 'generate') return told
+  if (told === '' && ipVersion(ip) === 6) throw new RouterIdError('router-id must be specified when primary node IP is an IPv6 address')
+  if (told === '') return ip
+  // a Go net.IP has sixteen bytes
+  const number = ipVersion(ip) === 6 ? ipNumber(ip) : ipNumber(ip) | 0xffff_0000_0000n
+  let hash = 0x811c9dc5
+  for (let i = 0; i < 16; i++) hash = Math.imul(hash ^ Number((number >> BigInt(120 - 8 * i)) & 0xffn), 0x01000193) >>> 0
+  return formatIpv4(hash)
 }
 
 function ensure(netfilter: Netfilter, [table, ...place]: readonly string[], rule: readonly string[]): void {

@@ -38,7 +38,7 @@ it('speaks with nobody before it is told to, and then hears nothing without a po
 })
 
 it('with a route map the nodes\' blocks become routes of the router, and of who is behind it', () => {
-  expect(vtysh('configure terminal', 'route-map ALL permit 10', 'exit', 'router bgp 64513', 'neighbor 172.18.0.3 remote-as 64512', 'neighbor 172.18.0.2 route-map ALL in', 'neighbor 172.18.0.2 route-map NONE out', 'no bgp ebgp-requires-policy', 'end')).toBe('')
+  expect(vtysh('configure terminal', 'route-map ALL permit 10', 'exit', 'router bgp 64513', 'neighbor 172.18.0.3 remote-as 64512', 'neighbor 172.18.0.2 route-map ALL in', 'neighbor 172.18.0.2 route-map NONE out', 'no bgp ebgp-requires-policy', 'end')).toBe("The route-map 'NONE' does not exist.\n")
   cluster.clock.runFor(60_000)
   expect(ways(cluster.router)).toEqual(['10.244.16.64/26 via 172.18.0.3 dev eth0 proto bgp metric 20', '10.244.121.64/26 via 172.18.0.2 dev eth0 proto bgp metric 20'])
   expect(ways(cluster.laptop)).toEqual(['10.244.16.64/26 via 192.0.2.1 dev eth0 proto ospf metric 20', '10.244.121.64/26 via 192.0.2.1 dev eth0 proto ospf metric 20'])

@@ -2,7 +2,8 @@ import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { isValidIp, networkOf, tryParseCidr } from '../../network/address.ts'
 import type { RemoteAs } from '../../cni/bgp/speaker.ts'
-import type { Bgpd, BgpConfig, NeighborConfig } from './bgpd.ts'
+import type { Family } from '../../cni/bgp/messages.ts'
+import { DEFAULT_PATHS, FAMILIES, familyOf, type Bgpd, type BgpConfig, type NeighborConfig } from './bgpd.ts'
 import { ipRoute, NO_INSTANCE, rib, runningConfig, summary } from './show.ts'
 
 /** FRR's shell: -c COMMAND…, -f FILE, or lines of stdin with a prompt. `/etc/frr/frr.conf` is what `write` leaves. */
@@ -55,6 +56,8 @@ class Session {
   readonly #bgpd: Bgpd
   #mode: Mode = 'enable'
   #map = ''
+  /** Of `address-family`; directly below `router bgp`, IPv4. */
+  #family: Family = 4
 
   constructor(process: Process, bgpd: Bgpd) {
     this.#process = process
@@ -101,12 +104,12 @@ class Session {
     if (first === 'exit-address-family' && this.#mode === 'family') return this.#go('router')
     if (first === 'do' && this.#mode !== 'enable') return this.#enable(words.slice(1), line)
     if (this.#mode === 'enable') return is('configure', first, 4) && words.length <= 2 && (second === '' || is('terminal', second, 1)) ? this.#go('config') : this.#enable(words, line)
-    this.#configure(words, line)
-    return ''
+    return this.#configure(words, line)
   }
 
   #go(mode: Mode): string {
     this.#mode = mode
+    if (mode !== 'family') this.#family = 4
     return ''
   }
 
@@ -124,7 +127,7 @@ class Session {
     }
     if (is('clear', first, 3)) {
       const [what, ...more] = rest.filter((w) => w !== 'ip')
-      const target = more[0] === 'ipv4' || more[0] === 'unicast' ? more.at(-1) : more[0]
+      const target = more.find((w) => !['ipv4', 'ipv6', 'unicast'].includes(w))
       if (what !== 'bgp' || target === undefined || (target !== '*' && !isValidIp(target))) throw new NotSimulated(`vtysh ${line} (use clear bgp * or clear bgp ADDRESS)`)
       if (!bgpd.config) throw new Complaint(NO_INSTANCE.trim())
       if (target !== '*' && !bgpd.speaker?.peers.some((p) => p.address === target)) throw new Complaint(`%BGP: Unknown neighbor - "${target}"`)
@@ -139,40 +142,51 @@ class Session {
     const text = words.join(' ')
     if (/^run/.test(text) && is('running-config', text)) return runningConfig(bgpd, this.#process.machine.hostname)
     if (text === 'version') return `FRRouting 8.4.4 (${this.#process.machine.hostname}) on Linux(6.1.0-28-amd64).\nCopyright 1996-2005 Kunihiro Ishiguro, et al.\n`
-    const bgp = /^(?:ip )?bgp(?: ipv4)?(?: unicast)?(?: (\S+))?$/.exec(text)
+    const bgp = /^(ip )?bgp(?: (ipv[46]))?( unicast)?(?: (\S+))?$/.exec(text)
     if (bgp) {
-      const [, what] = bgp
-      if (what === undefined) return rib(bgpd)
-      if (is('summary', what, 3)) return summary(bgpd)
-      if (isValidIp(what) || tryParseCidr(what)) return rib(bgpd, what)
+      const [, ip, afi, unicast, what] = bgp
+      const family: Family = afi === 'ipv6' ? 6 : afi === 'ipv4' || ip !== undefined || (what !== undefined && !what.includes(':') && isAddress(what)) ? 4 : 6
+      if (what === undefined) return rib(bgpd, family)
+      if (is('summary', what, 3)) return summary(bgpd, afi === undefined && ip === undefined && unicast === undefined ? FAMILIES : [family], afi === undefined || unicast === undefined)
+      if (isAddress(what)) {
+        if (what.includes(':') !== (family === 6)) throw new Complaint(`% Cannot specify IPv${family === 6 ? 4 : 6} address or prefix with IPv${family} AFI`)
+        return rib(bgpd, family, what)
+      }
     }
-    const route = /^ip (?:ro|rou|rout|route)(?: (bgp|connected|kernel))?$/.exec(text)
-    if (route) return ipRoute(bgpd, route[1] as 'bgp' | undefined)
+    const route = /^(ip|ipv6) (?:ro|rou|rout|route)(?: (bgp|connected|kernel))?$/.exec(text)
+    if (route) return ipRoute(bgpd, route[1] === 'ip' ? 4 : 6, route[2] as 'bgp' | undefined)
     throw new NotSimulated(`vtysh ${line} ${HINT}`)
   }
 
   // ---- configure -----------------------------------------------------------------------------------------------
 
-  #configure(words: readonly string[], line: string): void {
+  #configure(words: readonly string[], line: string): string {
     const bgpd = this.#bgpd
     const [first, ...rest] = words
     const no = first === 'no'
     const [head = '', ...tail] = no ? rest : words
-    if (head === 'router') return this.#router(tail, no, line)
-    if (head === 'route-map') return this.#routeMap(tail, no, line)
+    if (head === 'router') this.#router(tail, no, line)
+    else if (head === 'route-map') this.#routeMap(tail, no, line)
+    if (head === 'router' || head === 'route-map') return ''
     if (this.#mode === 'route-map') throw new NotSimulated(`vtysh ${line} (a route-map without match and set)`)
     // what a saved configuration starts with says nothing
-    if (this.#mode === 'config' && ['frr', 'hostname', 'log', 'service', 'line'].includes(head)) return
+    if (this.#mode === 'config' && ['frr', 'hostname', 'log', 'service', 'line'].includes(head)) return ''
     if (this.#mode === 'config') throw new NotSimulated(`vtysh ${line} ${HINT}`)
     const config = bgpd.config
     if (!config) throw new Complaint(NO_INSTANCE.trim())
-    if (head === 'neighbor') this.#neighbor(config, tail, no, line)
-    else if (head === 'address-family') {
-      if (tail[0] !== 'ipv4' || (tail[1] ?? 'unicast') !== 'unicast') throw new NotSimulated(`vtysh ${line} (use address-family ipv4 unicast)`)
-      this.#mode = 'family'
-      return
-    } else this.#instance(config, head, tail, no, line)
+    let said = ''
+    if (head === 'neighbor') said = this.#neighbor(config, tail, no, line) ?? ''
+    else if (head === 'address-family') return this.#addressFamily(tail, line)
+    else this.#instance(config, head, tail, no, line)
     bgpd.apply()
+    return said
+  }
+
+  #addressFamily([afi, safi = 'unicast', ...more]: readonly string[], line: string): string {
+    if (!['ipv4', 'ipv6', 'l2vpn'].includes(afi ?? '') || more.length > 0) throw new Complaint(`% Unknown command: ${line}`)
+    if (afi === 'l2vpn' || safi !== 'unicast') throw new NotSimulated(`vtysh ${line} (use address-family ipv4 unicast or ipv6 unicast)`)
+    this.#family = afi === 'ipv6' ? 6 : 4
+    return this.#go('family')
   }
 
   #router(words: readonly string[], no: boolean, line: string): void {
@@ -189,7 +203,7 @@ class Session {
     if (bgpd.config && number !== undefined && asn !== bgpd.config.asn) throw new Complaint(`BGP is already running; AS is ${bgpd.config.asn}`)
     if (!bgpd.config && number === undefined) throw new Complaint('% No BGP process is configured')
     if (!bgpd.config) bgpd.start(asn)
-    this.#mode = 'router'
+    this.#go('router')
   }
 
   #routeMap([name, action = 'permit', number, ...more]: readonly string[], no: boolean, line: string): void {
@@ -207,68 +221,82 @@ class Session {
 
   #instance(config: BgpConfig, head: string, tail: readonly string[], no: boolean, line: string): void {
     const [a, b, c, d] = tail
+    const { networks, redistribute } = config.families[this.#family]
     if (head === 'bgp' && a === 'router-id') {
       if (no) delete config.routerId
       else if (b !== undefined && isValidIp(b) && !b.includes(':')) config.routerId = b
       else throw new Complaint(`% Unknown command: ${line}`)
     } else if (head === 'bgp' && a === 'ebgp-requires-policy') config.requiresPolicy = !no
+    else if (head === 'bgp' && a === 'default' && b === 'ipv4-unicast') config.defaultIpv4 = !no
     else if (head === 'bgp' && a === 'log-neighbor-changes') return
     else if (head === 'bgp' && a === 'listen' && b === 'range' && c !== undefined && d === 'peer-group') {
       const group = tail[4]!
       if (!tryParseCidr(c)) throw new Complaint(`% Unknown command: ${line}`)
-      if (c.includes(':')) throw new NotSimulated(`vtysh ${line} (IPv4 sessions)`)
       if (!no && !config.groups.has(group)) throw new Complaint('% Configure the peer-group first')
       if (no) config.listen.delete(networkOf(c))
       else config.listen.set(networkOf(c), group)
     } else if (head === 'network' && a !== undefined && tryParseCidr(a)) {
-      if (no) config.networks.delete(networkOf(a))
-      else config.networks.add(networkOf(a))
+      if (familyOf(a) !== this.#family) throw new Complaint(`% Unknown command: ${line}`)
+      if (no) networks.delete(networkOf(a))
+      else networks.add(networkOf(a))
     } else if (head === 'redistribute' && (a === 'connected' || a === 'kernel' || a === 'static')) {
-      if (no) config.redistribute.delete(a)
-      else config.redistribute.add(a)
-    } else if (head === 'maximum-paths' && (no || /^\d+$/.test(a ?? ''))) config.maximumPaths = no ? 256 : Number(a)
+      if (no) redistribute.delete(a)
+      else redistribute.add(a)
+    } else if (head === 'maximum-paths' && (no || /^\d+$/.test(a ?? ''))) config.families[this.#family].maximumPaths = no ? DEFAULT_PATHS : Number(a)
     else if (head === 'timers' && a === 'bgp' && (no || (/^\d+$/.test(b ?? '') && /^\d+$/.test(c ?? '')))) {
       if (no) delete config.timers
       else config.timers = { keepalive: Number(b), hold: Number(c) }
     } else throw new NotSimulated(`vtysh ${line} ${HINT}`)
   }
 
-  #neighbor(config: BgpConfig, [name, what, ...rest]: readonly string[], no: boolean, line: string): void {
+  /** What it says to that. */
+  #neighbor(config: BgpConfig, [name, what, ...rest]: readonly string[], no: boolean, line: string): string | undefined {
     if (name === undefined) throw new Complaint('% Command incomplete.')
     const isPeer = isValidIp(name)
-    if (isPeer && name.includes(':')) throw new NotSimulated(`vtysh ${line} (IPv4 sessions)`)
+    const fresh = (): NeighborConfig => ({ families: { 4: { routeMap: {} }, 6: { routeMap: {} } } })
     const from: Map<string, NeighborConfig> = isPeer ? config.neighbors : config.groups
     if (no && (what === undefined || (what === 'peer-group' && !isPeer) || (what === 'remote-as' && isPeer))) {
       if (!from.delete(name)) throw new Complaint(isPeer ? '% Specify remote-as or peer-group commands first' : '% Create the peer-group first')
       for (const [range, group] of config.listen) if (group === name) config.listen.delete(range)
-      return
+      return undefined
     }
     const [value, more] = rest
     if (what === 'remote-as') {
       const as: RemoteAs | undefined = value === 'external' || value === 'internal' ? value : /^\d+$/.test(value ?? '') ? Number(value) : undefined
       if (as === undefined) throw new Complaint(`% Unknown command: ${line}`)
       if (!isPeer && !from.has(name)) throw new Complaint('% Create the peer-group or interface first')
-      return void from.set(name, { routeMap: {}, ...from.get(name), remoteAs: as })
+      return void from.set(name, { ...fresh(), ...from.get(name), remoteAs: as })
     }
-    if (what === 'peer-group' && !isPeer && value === undefined) return void from.set(name, { routeMap: {}, ...from.get(name) })
+    if (what === 'peer-group' && !isPeer && value === undefined) return void from.set(name, from.get(name) ?? fresh())
     if (what === 'peer-group' && isPeer && value !== undefined) {
       if (!config.groups.has(value)) throw new Complaint('% Configure the peer-group first')
-      return void from.set(name, { routeMap: {}, ...from.get(name), group: value })
+      return void from.set(name, { ...fresh(), ...from.get(name), group: value })
     }
     const neighbor = from.get(name)
     if (!neighbor) throw new Complaint('% Specify remote-as or peer-group commands first')
+    const inFamily = neighbor.families[this.#family]
     if (what === 'description') neighbor.description = rest.join(' ')
     else if (what === 'shutdown') neighbor.shutdown = !no
     else if (what === 'passive') neighbor.passive = !no
-    else if (what === 'default-originate' && value === undefined) neighbor.defaultOriginate = !no
+    else if (what === 'default-originate' && value === undefined) inFamily.defaultOriginate = !no
     else if (what === 'route-map' && value !== undefined && (more === 'in' || more === 'out')) {
-      if (no) delete neighbor.routeMap[more]
-      else neighbor.routeMap[more] = value
+      if (no) delete inFamily.routeMap[more]
+      else inFamily.routeMap[more] = value
       this.#bgpd.policyChanged(name)
-    } else if (!no && (what === 'activate' || (what === 'soft-reconfiguration' && value === 'inbound') || (what === 'ebgp-multihop' && isPeer))) return
+      return no || this.#bgpd.routeMaps.has(value) ? undefined : `The route-map '${value}' does not exist.\n`
+    } else if (what === 'activate') {
+      if (no === (this.#family === 4 && config.defaultIpv4)) inFamily.activate = !no
+      else delete inFamily.activate
+      if (!isPeer) this.#bgpd.policyChanged(name)
+    } else if (!no && ((what === 'soft-reconfiguration' && value === 'inbound') || (what === 'ebgp-multihop' && isPeer))) return undefined
     else throw new NotSimulated(`vtysh ${line} ${HINT}`)
     if (no && what === 'description') delete neighbor.description
+    return undefined
   }
+}
+
+function isAddress(text: string): boolean {
+  return isValidIp(text) || tryParseCidr(text) !== undefined
 }
 
 /** A word may be shortened. */

@@ -133,7 +133,7 @@ export class PeerSession {
       onUpdate: () => undefined,
       onClose: (session, why) => this.#ended(session, opened ? why : `read OPEN from "${address}": ${readError(connection, why)}`),
     }
-    this.#session = new BgpSession(clock, connection, true, { type: 'open', asn: myAsn, holdTime, id: this.config.routerId ?? routerId(local), ipv6: false }, events)
+    this.#session = new BgpSession(clock, connection, true, { type: 'open', asn: myAsn, holdTime, id: this.config.routerId ?? routerId(local), families: [4] }, events)
   }
 
   #ended(session: BgpSession, why: string): void {

@@ -124,7 +124,6 @@ it('another AS number than the router’s own is said in the log, and a second c
 
 it('says what is not simulated, and that it is off', () => {
   expect(() => apply('CiliumBGPPeerConfig', 'secret', { authSecretRef: 'x' })).toThrow("podhop: not simulated: authSecretRef of Cilium's BGP (use a peer without a password)")
-  expect(() => apply('CiliumBGPClusterConfig', 'six', { bgpInstances: [{ name: 'i', localASN: 1, peers: [{ name: 'p', peerASN: 2, peerAddress: 'fd00::1' }] }] })).toThrow('not simulated: BGP sessions over IPv6 of Cilium')
   expect(() => apply('CiliumBGPAdvertisement', 'pool', { advertisements: [{ advertisementType: 'CiliumPodIPPool' }] })).toThrow('not simulated: CiliumPodIPPool')
   expect(dbg('worker-1', 'bgp', 'routes', 'received')).toBe('Error: invalid argument: invalid table type discriminator `received` (should be `available` / `advertised`)\n\n')
   w = new World({ nodes: 2 })

@@ -12,7 +12,7 @@ import { singleAddress } from '../maps.ts'
 import { BgpNeighbor, type Advert, type NeighborOptions } from './neighbor.ts'
 import { BGP_ADVERTISEMENTS, BGP_NODE_CONFIGS, BGP_PEER_CONFIGS, DEFAULTS, type BgpAdvertisement, type BgpAdvertisementEntry, type BgpNodeConfig, type BgpPeerConfig, type NodeInstance, type NodePeer } from './objects.ts'
 
-/** The agent's half of the BGP control plane: sessions as the node's CiliumBGPNodeConfig says, and what advertisements make of Pods' and Services' addresses (pkg/bgpv1/manager of cilium/cilium v1.17). IPv4 prefixes over IPv4 sessions. */
+/** The agent's half of the BGP control plane: sessions as the node's CiliumBGPNodeConfig says, and what advertisements make of Pods' and Services' addresses (pkg/bgpv1/manager of cilium/cilium v1.17). */
 const DELAY = 10
 /** RFC 1997 and the registry of well-known communities. */
 const WELL_KNOWN: ReadonlyMap<string, string> = new Map([

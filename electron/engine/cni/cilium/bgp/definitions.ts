@@ -17,9 +17,8 @@ const labelSelector = object({
 const name = text({ minLength: 1, maxLength: 255 })
 const asn = number(1, 4_294_967_295)
 const address = text({ pattern: '^(([0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])\\.){3}([0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])$|^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$' })
-const overIpv4 = (field: string): Schema => said(`!has(self.${field}) || !self.${field}.contains(':')`, `podhop: not simulated: BGP sessions over IPv6 of Cilium (use an IPv4 ${field})`)
 const reference = object({ group: text({ default: 'cilium.io' }), kind: text({ default: 'CiliumBGPPeerConfig' }), name: text() }, ['name'])
-const peer = (more: Record<string, Schema> = {}): Schema => object({ name, peerAddress: address, peerASN: number(0, 4_294_967_295), peerConfigRef: reference, ...more }, ['name'], rules(overIpv4('peerAddress')))
+const peer = (more: Record<string, Schema> = {}): Schema => object({ name, peerAddress: address, peerASN: number(0, 4_294_967_295), peerConfigRef: reference, ...more }, ['name'])
 const conditions = named(object({ type: text(), status: text({ enum: ['True', 'False', 'Unknown'] }), reason: text(), message: text(), lastTransitionTime: text({ format: 'date-time' }), observedGeneration: number(0, Number.MAX_SAFE_INTEGER) }, ['lastTransitionTime', 'message', 'reason', 'status', 'type']), { 'x-kubernetes-list-map-keys': ['type'] })
 const family = { afi: text({ enum: ['ipv4', 'ipv6', 'l2vpn', 'ls', 'opaque'] }), safi: text() }
 const unicast = rules(said("self.afi in ['ipv4', 'ipv6'] && self.safi == 'unicast'", "podhop: not simulated: families other than ipv4 and ipv6 unicast of Cilium's BGP (use unicast)"))
@@ -78,6 +77,6 @@ export const BGP_KINDS: readonly Kind[] = [
   kind('ciliumbgpadvertisements', 'CiliumBGPAdvertisement', 'cbgpadvert', object({ advertisements: list(advertisement) }, ['advertisements'])),
   kind('ciliumbgpnodeconfigs', 'CiliumBGPNodeConfig', 'cbgpnode', object({ bgpInstances: instances(peer({ localAddress: address }), { routerID: text({ format: 'ipv4' }) }) }, ['bgpInstances']), nodeStatus),
   kind('ciliumbgpnodeconfigoverrides', 'CiliumBGPNodeConfigOverride', 'cbgpnodeoverride', object({
-    bgpInstances: instances(object({ name, localAddress: address, localPort: anything }, ['name'], rules(overIpv4('localAddress'))), { routerID: text({ format: 'ipv4' }), localPort: number(1, 65_535) }, rules(unsaid('localPort', 'the agents connect, and listen to nobody'))),
+    bgpInstances: instances(object({ name, localAddress: address, localPort: anything }, ['name']), { routerID: text({ format: 'ipv4' }), localPort: number(1, 65_535) }, rules(unsaid('localPort', 'the agents connect, and listen to nobody'))),
   }, ['bgpInstances'])),
 ]

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../../clock.ts'
-import { joinHostPort } from '../../../network/address.ts'
+import { canonicalIp, joinHostPort } from '../../../network/address.ts'
 import type { Cidr, Ip, NetworkNamespace, SocketOwner, TcpConnection } from '../../../network/types.ts'
 import type { Random } from '../../../random.ts'
 import { NOTIFY, type OpenMessage } from '../../bgp/messages.ts'
@@ -124,7 +124,7 @@ export class BgpNeighbor {
 
   #begin(connection: TcpConnection): void {
     const { clock, localAsn, asn, routerId, hold, gracefulRestart, families } = this.options
-    const open: OpenMessage = { type: 'open', asn: localAsn, holdTime: hold, id: routerId, ipv6: families.includes('ipv6'), ...(gracefulRestart === undefined ? {} : { gracefulRestart }) }
+    const open: OpenMessage = { type: 'open', asn: localAsn, holdTime: hold, id: routerId, families: families.map((family) => (family === 'ipv6' ? 6 : 4)), ...(gracefulRestart === undefined ? {} : { gracefulRestart }) }
     this.#move('open_sent')
     this.#session = new BgpSession(clock, connection, true, open, {
       onOpen: (session, message) => {
@@ -173,11 +173,12 @@ export class BgpNeighbor {
     const { localAsn, clock } = this.options
     if (session?.state !== 'Established') return
     const inside = this.#open?.asn === localAsn
-    const nextHop = session.connection.localAddress
+    const local = session.connection.localAddress
     for (const [prefix, advert] of this.#wanted) {
       const before = this.#told.get(prefix)
-      // the sessions are of IPv4 only
-      if (prefix.includes(':') || (before && before.localPreference === advert.localPreference && before.communities.join() === advert.communities.join())) continue
+      // GoBGP takes the session's own address for each, an IPv4 one as an address that IPv6 embeds (RFC 4291 2.5.5.2): such a next hop leads nowhere
+      const nextHop = prefix.includes(':') && !local.includes(':') ? canonicalIp(`::ffff:${local}`)! : local
+      if (!session.carries(prefix) || (before && before.localPreference === advert.localPreference && before.communities.join() === advert.communities.join())) continue
       const { communities } = advert
       session.update({ withdrawn: [], announced: [prefix], nextHop, asPath: inside ? [] : [localAsn], ...(inside ? { localPreference: advert.localPreference ?? 100 } : {}), ...(communities.length > 0 ? { communities } : {}) })
       this.#told.set(prefix, { ...advert, nextHop, since: before?.since ?? clock.now })

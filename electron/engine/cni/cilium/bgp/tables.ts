@@ -1,3 +1,4 @@
+import { joinHostPort } from '../../../network/address.ts'
 import type { Cidr } from '../../../network/types.ts'
 import { columns } from '../commands/context.ts'
 import type { BgpController } from './controller.ts'
@@ -19,7 +20,7 @@ function peerRows(bgp: BgpController, now: number, withPort: boolean): string[][
   peers.sort((a, b) => a.asn - b.asn || (a.neighbor.options.address < b.neighbor.options.address ? -1 : 1))
   return peers.flatMap(({ asn, neighbor }) => {
     const { options, state, since } = neighbor
-    const head = [String(asn), String(options.asn), withPort ? `${options.address}:${options.port}` : options.address, state, state === 'established' ? duration(now - since) : '0s']
+    const head = [String(asn), String(options.asn), withPort ? joinHostPort(options.address, options.port) : options.address, state, state === 'established' ? duration(now - since) : '0s']
     return [...options.families].sort().map((family, i) => {
       const { received, advertised } = neighbor.counts(family)
       return [...(i === 0 ? head : head.map(() => '')), `${family}/unicast`, String(received), String(advertised)]
