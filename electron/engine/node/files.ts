@@ -131,7 +131,8 @@ export function criLog({ run, record }: ContainerView): string {
   return log?.criText() ?? ''
 }
 
-function agentConfig(server: string, user: string, name: string, access: string): string {
+/** The kubeconfig of a part of the cluster. `access`: the lines of its user. */
+export function agentConfig(server: string, user: string, name: string, access: string): string {
   return `apiVersion: v1
 clusters:
 - cluster:

@@ -32,8 +32,6 @@ class Pki {
 
   /** Path below {@link PKI} → its content. */
   files(): Record<string, () => string> {
-    const { name } = this.#node
-    const own = [...new Set(['localhost', name, ...nodeIps(this.#node), '127.0.0.1', '::1'])]
     const files: Record<string, () => string> = {}
     const pair = (path: string, make: () => Pair): void => {
       files[`${path}.crt`] = () => this.#pair(path, make).certificate
@@ -41,12 +39,7 @@ class Pki {
     }
     const leaf = (path: string, authority: string, subject: readonly NamePart[], purposes: readonly string[], names: readonly string[] = []): void => pair(path, () => this.#leaf(path, this.#authority(authority), subject, purposes, names))
     for (const authority of ['ca', 'front-proxy-ca', 'etcd/ca']) pair(authority, () => this.#authority(authority))
-    leaf('apiserver', 'ca', [['CN', 'kube-apiserver']], [FOR_SERVERS], serverNames(this.#config))
-    leaf('apiserver-kubelet-client', 'ca', [['O', 'kubeadm:cluster-admins'], ['CN', 'kube-apiserver-kubelet-client']], [FOR_CLIENTS])
-    leaf('front-proxy-client', 'front-proxy-ca', [['CN', 'front-proxy-client']], [FOR_CLIENTS])
-    leaf('apiserver-etcd-client', 'etcd/ca', [['CN', 'kube-apiserver-etcd-client']], [FOR_CLIENTS])
-    leaf('etcd/healthcheck-client', 'etcd/ca', [['CN', 'kube-etcd-healthcheck-client']], [FOR_CLIENTS])
-    for (const each of ['etcd/server', 'etcd/peer']) leaf(each, 'etcd/ca', [['CN', name]], [FOR_SERVERS, FOR_CLIENTS], own)
+    for (const { path, authority, subject, purposes, names } of pkiLeaves(this.#config, this.#node)) leaf(path, authority, subject, purposes, names)
     const accounts = (): RsaKey => makeKey(new Random(this.#config.seed).fork('sa'))
     files['sa.key'] = () => keyPem(accounts())
     files['sa.pub'] = () => publicPem(accounts())
@@ -74,8 +67,24 @@ class Pki {
   }
 }
 
-const FOR_SERVERS = '1.3.6.1.5.5.7.3.1'
-const FOR_CLIENTS = '1.3.6.1.5.5.7.3.2'
+/** A certificate that an authority of kubeadm's signs; the paths are below {@link PKI}, without their endings. */
+export interface PkiLeaf { path: string; authority: string; subject: readonly NamePart[]; purposes: readonly string[]; names: readonly string[] }
+
+/** Those of a control-plane node, in the order in which kubeadm makes them. */
+export function pkiLeaves(config: ClusterConfig, node: NodeConfig): PkiLeaf[] {
+  const own = [...new Set(['localhost', node.name, ...nodeIps(node), '127.0.0.1', '::1'])]
+  return [
+    { path: 'apiserver', authority: 'ca', subject: [['CN', 'kube-apiserver']], purposes: [FOR_SERVERS], names: serverNames(config) },
+    { path: 'apiserver-kubelet-client', authority: 'ca', subject: [['O', 'kubeadm:cluster-admins'], ['CN', 'kube-apiserver-kubelet-client']], purposes: [FOR_CLIENTS], names: [] },
+    { path: 'front-proxy-client', authority: 'front-proxy-ca', subject: [['CN', 'front-proxy-client']], purposes: [FOR_CLIENTS], names: [] },
+    ...['etcd/server', 'etcd/peer'].map((path): PkiLeaf => ({ path, authority: 'etcd/ca', subject: [['CN', node.name]], purposes: [FOR_SERVERS, FOR_CLIENTS], names: own })),
+    { path: 'etcd/healthcheck-client', authority: 'etcd/ca', subject: [['CN', 'kube-etcd-healthcheck-client']], purposes: [FOR_CLIENTS], names: [] },
+    { path: 'apiserver-etcd-client', authority: 'etcd/ca', subject: [['CN', 'kube-apiserver-etcd-client']], purposes: [FOR_CLIENTS], names: [] },
+  ]
+}
+
+export const FOR_SERVERS = '1.3.6.1.5.5.7.3.1'
+export const FOR_CLIENTS = '1.3.6.1.5.5.7.3.2'
 /** Digital signature and key encipherment. */
 const KEY_USAGE = 0xa0
 
@@ -88,7 +97,7 @@ function leafOf(random: Random, authority: Pair, subject: readonly NamePart[], p
 }
 
 /** Whom kubeadm makes kubeconfigs for (cmd/kubeadm/app/phases/kubeconfig/kubeconfig.go); the laptop has the administrator's, too. */
-const HOLDERS = {
+export const HOLDERS = {
   admin: [['O', 'kubeadm:cluster-admins'], ['CN', 'kubernetes-admin']],
   'super-admin': [['O', 'system:masters'], ['CN', 'kubernetes-super-admin']],
   'controller-manager': [['CN', 'system:kube-controller-manager']],

@@ -4,6 +4,7 @@ import { toYaml } from '../../kubectl/yaml.ts'
 import { certs } from './certs.ts'
 import { KubeadmError, NotSimulated } from './client.ts'
 import { config } from './config.ts'
+import { initPhase } from './init-phase.ts'
 import { join } from './join.ts'
 import { reset } from './reset.ts'
 import { token } from './token.ts'
@@ -38,6 +39,8 @@ function* run(process: Process, cluster: Cluster, verb: string, words: readonly 
   if (verb === 'join') return yield* join(process, cluster, words)
   if (verb === 'version') return version(words)
   if (verb === 'config') return config(process, words)
+  if (verb === 'init' && words[0] === 'phase') return yield* initPhase(process, cluster, words.slice(1))
+  if (verb === 'upgrade') throw new NotSimulated(`kubeadm upgrade${words[0] === undefined ? '' : ` ${words[0]}`} (there is no version but v1.33.1: all nodes have it, as kubectl get nodes says)`)
   throw new NotSimulated(`kubeadm${verb === '' ? '' : ` ${verb}`} (the cluster is set up already; a cluster file says how: podhop run --cluster)`)
 }
 
