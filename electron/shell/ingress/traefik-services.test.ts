@@ -95,6 +95,6 @@ END
     expect(get('empty', '/x', "-w ' %{http_code}'")).toBe('503 /x 503')
     // a middleware that cannot be made takes its routers with it
     expect(get('lost', '/status/500', "-w '%{http_code}'")).toBe('404 page not found\n404')
-    expect(run('kubectl -n traefik logs deploy/traefik').output).toContain('error="service not found"')
+    expect(run('kubectl -n traefik logs deploy/traefik').output).toContain('ERR Error while reading error page middleware error="kubernetes service not found: default/nowhere" middleware=absent namespace=default providerName=kubernetescrd')
   })
 })

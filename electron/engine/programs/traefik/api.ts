@@ -108,7 +108,7 @@ function routers(protocol: 'http' | 'tcp' | 'udp', state: ApiState): Row[] {
     const points = router.entryPoints.length > 0 ? [...router.entryPoints] : defaultPoints(state)
     const missing = router.middlewares.filter((m) => !dynamic.middlewares.has(m)).map((m) => `middleware "${m}" does not exist`)
     return {
-      entryPoints: points, ...(router.middlewares.length > 0 ? { middlewares: router.middlewares } : {}), service: short(router.service, router.name), rule: router.rule, priority: router.priority, ...(router.tls ? { tls: {} } : {}), observability: { accessLogs: true, tracing: true, metrics: true },
+      entryPoints: points, ...(router.middlewares.length > 0 ? { middlewares: router.middlewares } : {}), service: short(router.service, router.name), rule: router.rule, priority: router.priority, ...(router.tls ? { tls: {} } : {}), observability: { accessLogs: true, tracing: true, metrics: true, ...router.observability },
       ...(missing.length > 0 ? { error: missing } : {}), status: missing.length > 0 ? 'disabled' : 'enabled', using: missing.length > 0 ? [] : points, name: router.name, provider: providerOf(router.name),
     }
   })

@@ -21,7 +21,12 @@ export interface Router {
   service: string
   /** Name of its TLSOption; absent: default. */
   tlsOptions?: string
+  /** What is told of its requests; absent: all of it. */
+  observability?: Observability
 }
+
+/** Nothing is traced here, whatever it says of that. */
+export interface Observability { accessLogs?: boolean; metrics?: boolean; tracing?: boolean }
 
 export interface WeightedService {
   /** Its own, where it is one of several: "default-web-80@kubernetescrd". */

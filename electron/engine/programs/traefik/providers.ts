@@ -2,46 +2,28 @@ import { compressProblem, unmade } from './compress.ts'
 import { decodeBase64 } from '../../kubernetes/base64.ts'
 import { hex, sha256 } from '../../sha256.ts'
 import { decodeUtf8, encodeUtf8 } from '../../text.ts'
-import type { EndpointSlice, Ingress, IngressClass, Secret, Service } from '../../kubernetes/types.ts'
-import { byAge, readyEndpoints } from '../ingress-nginx/configuration.ts'
+import type { Ingress, Secret } from '../../kubernetes/types.ts'
+import { byAge } from '../ingress-nginx/configuration.ts'
 import { tlsSecret } from '../tls/secrets.ts'
-import { readCertificates, type Certificate } from '../tls/x509.ts'
 import { parseExpression } from './circuit-breaker.ts'
 import { FORWARD_AUTH_FIELDS } from './forward-auth.ts'
 import { HEADER_FIELDS } from './guards.ts'
-import { annotatedSticky, stickyOf } from './sticky.ts'
-import { field, normalized, type CustomObject, type Dynamic, type Mirror, type Problem, type Router, type TcpRoute, type Transport, type WeightedService } from './model.ts'
+import type { Picture } from './picture.ts'
+import { serversOf } from './servers.ts'
+import { annotatedSticky } from './sticky.ts'
+import { field, normalized, type CustomObject, type Dynamic, type Observability, type Problem, type Router, type TcpRoute, type WeightedService } from './model.ts'
 import { parseRule } from './rules.ts'
 import { parseTcpRule } from './tcp.ts'
 import { addTlsOptions, DEFAULT_OPTION } from './tls-options.ts'
 import { addTlsStores } from './tls-stores.ts'
-
-/** pkg/provider/kubernetes/ingress and …/crd: objects become routers, services, middlewares and certificates. */
-export interface Picture {
-  ingresses: readonly Ingress[]
-  classes: readonly IngressClass[]
-  routes: readonly CustomObject[]
-  middlewares: readonly CustomObject[]
-  tcpRoutes: readonly CustomObject[]
-  tcpMiddlewares: readonly CustomObject[]
-  tlsStores?: readonly CustomObject[]
-  tlsOptions?: readonly CustomObject[]
-  /** Whether a certificate has expired is asked when it is shown. */
-  wall?(): number
-  transport(namespace: string, name: string): CustomObject | undefined
-  udpRoutes: readonly CustomObject[]
-  traefikService(namespace: string, name: string): CustomObject | undefined
-  service(namespace: string, name: string): Service | undefined
-  slices(namespace: string, service: string): readonly EndpointSlice[]
-  secret(namespace: string, name: string): Secret | undefined
-}
+import { transportOf, weigh, type RouteService } from './weigh.ts'
 
 export const CONTROLLER = 'traefik.io/ingress-controller'
 const ANNOTATION = 'traefik.ingress.kubernetes.io/'
 const CLASS_ANNOTATION = 'kubernetes.io/ingress.class'
-const SIMULATED = ['router.entrypoints', 'router.middlewares', 'router.priority', 'router.tls', 'router.tls.options', 'router.pathmatcher']
+const SIMULATED = ['router.entrypoints', 'router.middlewares', 'router.priority', 'router.tls', 'router.tls.options', 'router.pathmatcher', 'router.observability.accesslogs', 'router.observability.metrics', 'router.observability.tracing']
 /** They stand with the Service. */
-const OF_SERVICES = ['service.passhostheader', 'service.serversscheme', 'service.serverstransport']
+const OF_SERVICES = ['service.passhostheader', 'service.serversscheme', 'service.serverstransport', 'service.nativelb', 'service.nodeportlb']
 const OF_COOKIES = /^service\.sticky\.cookie(\.(name|secure|httponly|samesite|maxage|path))?$/i
 const LOWEST = -2_147_483_648
 
@@ -77,7 +59,7 @@ export function provide(picture: Picture): Dynamic {
     }
     if (kind === 'errors') {
       const key = `${metadata.namespace}-${metadata.name}-errorpage-service@kubernetescrd`
-      const problem = (text: string): void => void dynamic.problems.push({ level: 'ERR', text: `Error while reading error page middleware ${text} ${field('middleware', metadata.name)} namespace=${metadata.namespace} providerName=kubernetescrd` })
+      const problem = (error: string): void => void dynamic.problems.push({ level: 'ERR', text: `Error while reading error page middleware ${field('error', error)} ${field('middleware', metadata.name)} namespace=${metadata.namespace} providerName=kubernetescrd` })
       const found = weigh(picture, [(settings['service'] ?? { name: '' }) as RouteService], { namespace: metadata.namespace, key, problem }, dynamic)
       if (!found) continue
       dynamic.services.set(key, found)
@@ -101,12 +83,6 @@ export function sortRoutes({ tcp, routers }: Dynamic): void {
   const before = (a: { priority: number; name: string }, b: { priority: number; name: string }): number => b.priority - a.priority || (a.name < b.name ? -1 : 1)
   tcp.sort(before)
   routers.sort(before)
-}
-
-/** What a TraefikService, "namespace/name", stands for where another provider's route leads to it. */
-export function traefikServiceOf(picture: Picture, key: string, dynamic: Dynamic): WeightedService[] | undefined {
-  const [namespace = ''] = key.split('/')
-  return groupOf(picture, key, { namespace, key: '-', problem: (text) => void dynamic.problems.push({ level: 'ERR', text: `${text} namespace=${namespace} providerName=kubernetescrd` }) }, true, dynamic, 'TCP', [])
 }
 
 /** A Secret's users as htpasswd writes them: of kubernetes.io/basic-auth its one user, else its one key. */
@@ -147,6 +123,7 @@ function addIngress(picture: Picture, ingress: Ingress, dynamic: Dynamic): void 
     if ('error' in parsed) return void dynamic.problems.push({ level: 'ERR', text: `${field('error', parsed.error)} entryPointName=web ${field('routerName', key)}` })
     dynamic.routers.push({
       name: key, rule, matches: parsed.matches, priority: priority ?? (Number(of('router.priority') ?? 0) || rule.length), entryPoints: words(of('router.entrypoints')), tls: of('router.tls') === 'true', hosts: parsed.hosts, middlewares: words(of('router.middlewares')), service,
+      ...(['accesslogs', 'metrics'].some((told) => of(`router.observability.${told}`) === 'false') ? { observability: { accessLogs: of('router.observability.accesslogs') !== 'false', metrics: of('router.observability.metrics') !== 'false' } } : {}),
       ...(of('router.tls.options') === undefined ? {} : { tlsOptions: of('router.tls.options')! }),
     })
   }
@@ -157,12 +134,12 @@ function addIngress(picture: Picture, ingress: Ingress, dynamic: Dynamic): void 
     }
     const port = backend.service.port?.name || String(backend.service.port?.number ?? '')
     const key = `${namespace}-${backend.service.name}-${port}`
-    const service = serviceOf(picture, namespace, backend.service.name, port)
+    const own = picture.service(namespace, backend.service.name)?.metadata.annotations ?? {}
+    const service = serversOf(picture, { namespace, name: backend.service.name, port, nativeLB: own[`${ANNOTATION}service.nativelb`] === 'true', nodePortLB: own[`${ANNOTATION}service.nodeportlb`] === 'true', by: 'INGRESS' })
     if ('error' in service) {
       problem('Cannot create service', service.error, ` ${field('serviceName', backend.service.name)} servicePort=${JSON.stringify({ [backend.service.port?.name ? 'name' : 'number']: backend.service.port?.name || backend.service.port?.number })}`)
       return undefined
     }
-    const own = picture.service(namespace, backend.service.name)?.metadata.annotations ?? {}
     for (const full of Object.keys(own)) {
       if (full.startsWith(`${ANNOTATION}service.`) && !OF_SERVICES.includes(full.slice(ANNOTATION.length)) && !OF_COOKIES.test(full.slice(ANNOTATION.length))) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: annotation ${full} of Service ${namespace}/${backend.service.name} (it is as if it were not there)` })
     }
@@ -200,8 +177,7 @@ function hostRule(host: string): string {
   return host.startsWith('*.') ? `HostRegexp(\`^[a-zA-Z0-9-]+${host.slice(1).replaceAll('.', '\\.')}$\`)` : `Host(\`${host}\`)`
 }
 
-interface RouteService { serversTransport?: string; kind?: string; name: string; namespace?: string; port?: number | string; scheme?: string; weight?: number; passHostHeader?: boolean; sticky?: object; tls?: boolean; proxyProtocol?: object; percent?: number }
-interface Route { match?: string; priority?: number; syntax?: string; middlewares?: { name: string; namespace?: string }[]; services?: RouteService[] }
+interface Route { observability?: Observability; match?: string; priority?: number; syntax?: string; middlewares?: { name: string; namespace?: string }[]; services?: RouteService[] }
 
 function addRoute(picture: Picture, { metadata: { namespace, name }, spec }: CustomObject, dynamic: Dynamic): void {
   const { entryPoints = [], routes = [], tls } = spec as { entryPoints?: string[]; routes?: Route[]; tls?: { secretName?: string; certResolver?: string; options?: { name: string; namespace?: string } } }
@@ -210,7 +186,7 @@ function addRoute(picture: Picture, { metadata: { namespace, name }, spec }: Cus
   if (tls?.secretName) addCertificate(picture, namespace, tls.secretName, dynamic, (error) => problem(`Error configuring TLS ${field('error', error)}`))
   if (tls?.certResolver) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: certResolver of IngressRoute ${namespace}/${name} (use secretName)` })
   const options = !tls?.options || tls.options.name === DEFAULT_OPTION ? undefined : `${tls.options.namespace || namespace}-${tls.options.name}@kubernetescrd`
-  for (const { match = '', priority, middlewares = [], services = [], syntax } of routes) {
+  for (const { match = '', priority, middlewares = [], services = [], syntax, observability } of routes) {
     if (syntax === 'v2') dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: rule syntax v2 of IngressRoute ${namespace}/${name} (v3 is)` })
     const key = `${normalized(`${namespace}-${name}`)}-${hex(sha256(encodeUtf8(match)).subarray(0, 10))}@kubernetescrd`
     const parsed = parseRule(match)
@@ -218,79 +194,23 @@ function addRoute(picture: Picture, { metadata: { namespace, name }, spec }: Cus
       dynamic.problems.push({ level: 'ERR', text: `${field('error', `error while parsing rule ${match}: ${parsed.error}`)} entryPointName=${entryPoints[0] ?? 'web'} ${field('routerName', key)}` })
       continue
     }
+    const far = picture.crossNamespace ? undefined : middlewares.find((m) => m.name.endsWith('@kubernetescrd') || (m.namespace && m.namespace !== namespace))
+    if (far) {
+      problem(`Failed to create middleware keys ${field('error', far.name.includes('@') ? `invalid reference to middleware ${far.name}: with crossnamespace disallowed, the namespace field needs to be explicitly specified` : `middleware ${far.namespace}/${far.name} is not in the IngressRoute namespace ${namespace}`)}`)
+      continue
+    }
+    if (!picture.crossNamespace && options !== undefined && tls!.options!.namespace && tls!.options!.namespace !== namespace) {
+      problem(`TLSOption ${tls!.options!.namespace}/${tls!.options!.name} is not in the IngressRoute namespace ${namespace}`)
+      continue
+    }
     // api@internal and its like are Traefik's own
     const [only, ...others] = services
     const internal = only?.kind === 'TraefikService' && others.length === 0 && only.name.endsWith('@internal') ? only.name : undefined
-    const found = internal === undefined ? weigh(picture, services, { namespace, key, problem }, dynamic) : []
+    const found = internal === undefined ? weigh(picture, services, { namespace, key, problem: (error) => problem(field('error', error)) }, dynamic) : []
     if (!found) continue
     if (internal === undefined) dynamic.services.set(key, found)
-    dynamic.routers.push({ name: key, rule: match, matches: parsed.matches, priority: priority || match.length, entryPoints, tls: tls !== undefined, hosts: parsed.hosts, middlewares: middlewares.map((m) => (m.name.includes('@') ? m.name : `${m.namespace ?? namespace}-${m.name}@kubernetescrd`)), service: internal ?? key, ...(options === undefined ? {} : { tlsOptions: options }) })
+    dynamic.routers.push({ name: key, rule: match, matches: parsed.matches, priority: priority || match.length, entryPoints, tls: tls !== undefined, hosts: parsed.hosts, middlewares: middlewares.map((m) => (m.name.includes('@') ? m.name : `${m.namespace ?? namespace}-${m.name}@kubernetescrd`)), service: internal ?? key, ...(options === undefined ? {} : { tlsOptions: options }), ...(observability ? { observability } : {}) })
   }
-}
-
-interface About { namespace: string; key: string; problem(text: string): void }
-interface Group { weighted?: { services?: RouteService[]; sticky?: object }; mirroring?: RouteService & { mirrors?: RouteService[]; mirrorBody?: boolean; maxBodySize?: number } }
-
-/** The services of a route with their weights; undefined where one of them cannot be made. */
-function weigh(picture: Picture, services: readonly RouteService[], about: About, dynamic: Dynamic, protocol = 'TCP', within: readonly string[] = []): WeightedService[] | undefined {
-  const { namespace, problem } = about
-  let found: WeightedService[] = []
-  // weights are whole numbers: where a group's are parts of its own, all others are so many times as large
-  let scale = 1
-  for (const service of services) {
-    const of = service.namespace ?? namespace
-    const weight = (service.weight ?? 1) * scale
-    if (service.kind === 'TraefikService') {
-      const inner = groupOf(picture, `${of}/${service.name}`, { ...about, namespace: of }, services.length > 1 || within.length > 0, dynamic, protocol, within)
-      if (!inner) return undefined
-      const total = Math.max(1, inner.reduce((sum, s) => sum + s.weight, 0))
-      found = [...found.map((s) => ({ ...s, weight: s.weight * total })), ...inner.map((s) => ({ ...s, weight: s.weight * weight }))]
-      scale *= total
-      continue
-    }
-    const made = serviceOf(picture, of, service.name, String(service.port ?? ''), protocol)
-    if ('error' in made) {
-      problem(`Cannot create service ${field('error', made.error)}`)
-      return undefined
-    }
-    // a route's only service bears the route's name
-    const own = services.length === 1 && within.length === 0 ? about.key : `${normalized(`${of}-${service.name}-${service.port ?? ''}`)}@kubernetescrd`
-    const sticky = stickyOf(service.sticky, own)
-    const transport = service.serversTransport && protocol === 'TCP' && about.key !== '' ? transportOf(picture, of, service.serversTransport, dynamic) : undefined
-    if (transport && 'error' in transport) {
-      problem(`Cannot create service ${field('error', transport.error)}`)
-      return undefined
-    }
-    found.push({ ...made, ...(own === about.key ? {} : { name: own }), ...(transport ? { transport } : {}), weight, passHost: service.passHostHeader ?? true, ...(service.scheme === 'https' || service.scheme === 'h2c' ? { scheme: service.scheme } : {}), ...(sticky ? { sticky } : {}) })
-  }
-  return found
-}
-
-/** What a TraefikService stands for: its services, each with the cookie that names it and with those that get copies. */
-function groupOf(picture: Picture, key: string, about: About, nested: boolean, dynamic: Dynamic, protocol: string, within: readonly string[]): WeightedService[] | undefined {
-  const { weighted, mirroring } = ((within.includes(key) ? undefined : picture.traefikService(...(key.split('/') as [string, string])))?.spec ?? {}) as Group
-  const id = `${normalized(key)}@kubernetescrd`
-  const inside = [...within, key]
-  if (weighted) {
-    const members = weighted.services ?? []
-    const sticky = stickyOf(weighted.sticky, id)
-    if (sticky && (nested || members.some((m) => m.kind === 'TraefikService'))) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: sticky of TraefikService ${key} among other groups (requests go round robin)` })
-    const inner = weigh(picture, members, about, dynamic, protocol, inside)
-    if (!inner || !sticky || nested || inner.length !== members.length) return inner
-    return inner.map((s, i) => ({ ...s, group: { ...sticky, member: normalized(`${members[i]!.namespace ?? about.namespace}-${members[i]!.name}-${members[i]!.port ?? ''}`) } }))
-  }
-  if (mirroring) {
-    const main = weigh(picture, [mirroring], about, dynamic, protocol, inside)
-    const mirrors: Mirror[] = []
-    for (const mirror of mirroring.mirrors ?? []) {
-      const services = weigh(picture, [mirror], about, dynamic, protocol, inside)
-      if (!services) return undefined
-      mirrors.push({ group: id, name: `${id} ${mirrors.length}`, percent: mirror.percent ?? 0, services, body: mirroring.mirrorBody ?? true, most: mirroring.maxBodySize ?? -1 })
-    }
-    return main?.map((s) => ({ ...s, mirrors: [...(s.mirrors ?? []), ...mirrors] }))
-  }
-  about.problem(`Cannot create service ${field('error', `traefik service ${key} not found`)}`)
-  return undefined
 }
 
 function addTcpMiddlewares(objects: readonly CustomObject[], dynamic: Dynamic): void {
@@ -315,8 +235,14 @@ function addTcpRoute(picture: Picture, { metadata: { namespace, name }, spec }: 
       problem('Empty match rule')
       continue
     }
+    const far = picture.crossNamespace ? undefined : middlewares.find((m) => m.namespace && m.namespace !== namespace)
+    if (far) {
+      problem(`Failed to create middleware keys ${field('error', `middleware ${far.namespace}/${far.name} is not in the IngressRouteTCP namespace ${namespace}`)}`)
+      continue
+    }
+    if (services.some((s) => s.serversTransport)) missing('serversTransport', 'the servers get the bytes as they came')
     if (services.some((s) => s.tls || s.proxyProtocol)) missing('tls and proxyProtocol', 'the servers get the bytes as they came')
-    const found = weigh(picture, services, { namespace, key: '', problem }, dynamic)
+    const found = weigh(picture, services, { namespace, key: '', problem: (error) => problem(`Cannot create service ${field('error', error)}`) }, dynamic)
     if (!found) continue
     const key = `${normalized(`${namespace}-${name}`)}-${hex(sha256(encodeUtf8(match)).subarray(0, 10))}@kubernetescrd`
     const refuse = (error: string): void => void dynamic.problems.push({ level: 'ERR', text: `${field('error', error)} entryPointName=${entryPoints[0] ?? 'web'} ${field('routerName', key)}` })
@@ -342,39 +268,9 @@ function addUdpRoute(picture: Picture, { metadata: { namespace, name }, spec }: 
   const { entryPoints = [], routes = [] } = spec as { entryPoints?: string[]; routes?: Route[] }
   for (const [i, { services = [] }] of routes.entries()) {
     const problem = (text: string): void => void dynamic.problems.push({ level: 'ERR', text: `${text} ingress=${name} namespace=${namespace} providerName=kubernetescrd` })
-    const found = weigh(picture, services, { namespace, key: '', problem }, dynamic, 'UDP')
+    const found = weigh(picture, services, { namespace, key: '', problem: (error) => problem(`Cannot create service ${field('error', error)}`) }, dynamic, 'UDP')
     if (found) dynamic.udp.push({ name: `${normalized(`${namespace}-${name}`)}-${i}@kubernetescrd`, priority: 0, entryPoints, services: found })
   }
-}
-
-/** ServersTransport of a service: whom it trusts, and by which name. */
-function transportOf(picture: Picture, namespace: string, reference: string, dynamic: Dynamic): Transport | { error: string } {
-  const found = picture.transport(namespace, reference)
-  if (!found) return { error: `serversTransport ${namespace}/${reference} not found` }
-  const { serverName, insecureSkipVerify = false, rootCAsSecrets = [], rootCAs = [], ...others } = found.spec as { serverName?: string; insecureSkipVerify?: boolean; rootCAsSecrets?: string[]; rootCAs?: { secret?: string; configMap?: string }[] } & Record<string, unknown>
-  for (const other of Object.keys(others)) if (!/^(maxIdleConnsPerHost|disableHTTP2|forwardingTimeouts)$/.test(other)) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: ${other} of ServersTransport ${namespace}/${reference} (it is as if it were not there)` })
-  if (rootCAs.some((r) => r.configMap)) dynamic.problems.push({ level: 'WRN', text: `podhop: not simulated: rootCAs in a ConfigMap of ServersTransport ${namespace}/${reference} (use a Secret)` })
-  const trusted: Certificate[] = []
-  for (const name of [...rootCAsSecrets, ...rootCAs.flatMap((r) => r.secret ?? [])]) {
-    const { data = {} } = picture.secret(namespace, name) ?? {}
-    const bytes = decodeBase64(data['ca.crt'] ?? data['tls.ca'] ?? '')
-    try {
-      if (typeof bytes !== 'number') trusted.push(...readCertificates(decodeUtf8(bytes)))
-    } catch {
-      dynamic.problems.push({ level: 'ERR', text: `Error while loading rootCAs ${field('error', `secret ${namespace}/${name} holds no certificate`)} ${field('secret', name)} providerName=kubernetescrd` })
-    }
-  }
-  return { insecure: insecureSkipVerify, serverName, trusted }
-}
-
-function serviceOf(picture: Picture, namespace: string, name: string, port: string, protocol = 'TCP'): WeightedService | { error: string } {
-  const service = picture.service(namespace, name)
-  if (!service) return { error: 'service not found' }
-  if (service.spec.type === 'ExternalName') return { error: `externalName services not allowed: ${namespace}/${name}` }
-  const wanted = service.spec.ports?.find((p) => p.name === port || String(p.port) === port)
-  if (!wanted) return { error: 'service port not found' }
-  const scheme = wanted.port === 443 || wanted.name?.startsWith('https') ? 'https' : 'http'
-  return { weight: 1, scheme, passHost: true, endpoints: readyEndpoints(picture, service, port, protocol) }
 }
 
 function addCertificate(picture: Picture, namespace: string, name: string, dynamic: Dynamic, problem: (error: string) => void): void {

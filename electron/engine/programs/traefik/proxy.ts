@@ -71,14 +71,14 @@ export class Proxy {
     const redirect = entryPoint.redirect && redirected(entryPoint.redirect, request)
     const counted = (code: number, sent: number): void => {
       // what is Traefik's own is not counted (metrics.addInternals)
-      if (redirect || router?.service.endsWith('@internal')) return
+      if (redirect || router?.service.endsWith('@internal') || router?.observability?.metrics === false) return
       const seconds = (clock.now - startedAt) / 1000
       this.#metrics?.answered('entrypoint', { entrypoint: entryPoint.name }, request, { code, seconds, sent })
       if (router) this.#metrics?.answered('router', { router: router.name, service: router.service }, request, { code, seconds, sent })
     }
     const finish = (response: HttpResponse, length: number, server: string): void => {
       counted(codeOf(request, response), length)
-      this.#access(this.#logLine(request, response.status, length, number, router?.name ?? '-', server, startedAt))
+      if (router?.observability?.accessLogs !== false) this.#access(this.#logLine(request, response.status, length, number, router?.name ?? '-', server, startedAt))
       respond(response)
     }
     const own: Own = (answer, server = '-') => finish(goResponse(this.#process, request, answer), encodeUtf8(answer.body).length, server)
@@ -176,7 +176,7 @@ export class Proxy {
     const authority = server.slice(server.indexOf('://') + 3)
     const headers = this.#headersFor(request, passing, service.passHost ? undefined : authority)
     for (const mirror of this.#mirrorsOf(service.mirrors ?? [])) this.#mirror(mirror, request, passing)
-    const served = this.#asking(service.name ?? router.service, request)
+    const served = router.observability?.metrics === false ? () => undefined : this.#asking(service.name ?? router.service, request)
     askUpstream(this.#process, {
       ...endpoint,
       program: 'traefik',
@@ -197,7 +197,7 @@ export class Proxy {
         return respond(switched(outcome, (bytes) => {
           served(101, bytes)
           turn.counted(101, bytes)
-          this.#access(this.#logLine(request, 101, bytes, number, router.name, server, startedAt))
+          if (router.observability?.accessLogs !== false) this.#access(this.#logLine(request, 101, bytes, number, router.name, server, startedAt))
         }))
       }
       served(codeOf(request, outcome.head), request.method === 'HEAD' ? 0 : outcome.body.length)

@@ -7,7 +7,7 @@ import { InformerFactory, type Informer } from '../../kubernetes/controllers/inf
 import { WorkQueue } from '../../kubernetes/controllers/workqueue.ts'
 import type { ReflectorFailure } from '../../kubernetes/rbac/account-reflector.ts'
 import type { KubernetesClient } from '../../kubernetes/client.ts'
-import type { EndpointSlice, Ingress, IngressClass, KubeObject, Secret, Service } from '../../kubernetes/types.ts'
+import type { EndpointSlice, Ingress, IngressClass, KubeObject, Node, Secret, Service } from '../../kubernetes/types.ts'
 import type { Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import type { TcpConnection } from '../../network/types.ts'
@@ -31,12 +31,14 @@ import { GatewayWatch } from './gateway/watch.ts'
 import { Metrics } from './metrics.ts'
 import { isSimulated } from './middlewares.ts'
 import type { CustomObject, Dynamic, Problem, Router, TcpRoute } from './model.ts'
-import { checkMiddlewares, mine, provide, sortRoutes, traefikServiceOf, type Picture } from './providers.ts'
+import type { Picture } from './picture.ts'
+import { checkMiddlewares, mine, provide, sortRoutes } from './providers.ts'
 import { PlainProxy } from './plain.ts'
 import { NOT_FOUND, Proxy } from './proxy.ts'
 import { routeTcp, TcpGates } from './tcp.ts'
 import { checkTcpOptions, checkTlsOptions, DEFAULT_OPTION, isFronting, optionFor, optionProblem } from './tls-options.ts'
 import { VERSION_NAMES } from './version.ts'
+import { traefikServiceOf } from './weigh.ts'
 
 const { version: VERSION, codename: CODENAME } = VERSION_NAMES
 /** providers.providersThrottleDuration, in ms. */
@@ -186,6 +188,8 @@ class Traefik {
       this.#traefikServices = this.#informers.of<CustomObject>('traefikservices.traefik.io')
     }
     const look = (): void => this.#queue.add('sync')
+    // what their kubelets tell of them every ten seconds changes nothing
+    this.#informers.of<Node>('nodes').on({ onAdd: look, onDelete: look })
     for (const informer of [this.#ingresses, this.#classes, this.#services, this.#slices, this.#secrets, this.#routes, this.#middlewares, this.#tcpRoutes, this.#tcpMiddlewares, this.#transports, this.#tlsStores, this.#tlsOptions, this.#udpRoutes, this.#traefikServices]) (informer as Informer<KubeObject> | undefined)?.on({ onAdd: look, onUpdate: look, onDelete: look })
     if (gateway) this.#gateways = new GatewayWatch({ clock: this.#process.clock, client: this.#client, informers: this.#informers, flags: this.#flags, look, log: (level, text) => this.#tell(level, text), missing: (type, list) => this.#failed({ type, list, error: `failed to list ${type}: ${list}` }) })
     look()
@@ -359,6 +363,8 @@ class Traefik {
       udpRoutes: [...(this.#udpRoutes?.values() ?? [])],
       traefikService: (namespace, name) => this.#traefikServices?.get(namespace, name),
       service: (namespace, name) => this.#services.get(namespace, name),
+      nodes: () => [...this.#informers.of<Node>('nodes').values()],
+      crossNamespace: this.#flags.get('providers.kubernetescrd.allowcrossnamespace') === 'true',
       slices: (namespace, service) => this.#slices.indexed('service', `${namespace}/${service}`),
       secret: (namespace, name) => this.#secrets.get(namespace, name),
     }
