@@ -224,7 +224,9 @@ export class Bgpd {
     const route = this.network.routes.lookup(nextHop)
     // zebra: no next hop is looked for by the default route
     if (route?.device === undefined || route.destination === ANY[familyOf(nextHop)] || this.network.isLocal(nextHop)) return []
-    const linkLocal = ways.find((w) => w.nextHop === nextHop)?.linkLocal
+    const { linkLocal, prefix } = ways.find((w) => w.nextHop === nextHop) ?? {}
+    // a next hop of the other family takes the capability of RFC 8950, which nobody here offers
+    if (prefix === undefined || familyOf(prefix) !== familyOf(nextHop)) return []
     return [{ via: route.via === undefined && linkLocal !== undefined ? linkLocal : nextHop, device: route.device }]
   }
 

@@ -102,6 +102,7 @@ it('Calico: bird6 tells the router of blocks and Services over a session of IPv6
   const linkLocal = cluster.router.network.links.get('eth0')!.addresses.find((a) => a.address.startsWith('fe80'))!.address
   expect(lab.routes(6, cluster.nodes.get('worker-1')!, 'bird').filter((r) => r.includes(linkLocal))).toEqual([`2001:db8::/64 via ${linkLocal}`])
   expect(lab.inPod('k8s-app=calico-node', 'worker-1', 'birdcl', '-s', '/var/run/calico/bird6.ctl', 'show', 'protocols')).toMatch(/\nGlobal_fc00_f853_ccd_e793__1 BGP +master +up +\S+ +Established/)
+  expect([lab.vtysh('show bgp 10.96.0.1'), lab.vtysh('show ip bgp fd00:10:96::1'), lab.vtysh('clear bgp fc00::9')]).toEqual(['% Cannot specify IPv4 address or prefix with IPv6 AFI\n', '% Cannot specify IPv6 address or prefix with IPv4 AFI\n', '% BGP: Unknown neighbor - "fc00::9"\n'])
   expect(lab.vtysh('show running-config')).toContain(' no bgp default ipv4-unicast\n neighbor 172.18.0.2 remote-as 64512\n')
   expect(lab.vtysh('show running-config')).toContain(' !\n address-family ipv6 unicast\n  network 2001:db8::/64\n  network fc00:f853:ccd:e793::/64\n  neighbor fc00:f853:ccd:e793::2 activate\n  neighbor fc00:f853:ccd:e793::3 activate\n exit-address-family\nexit\n')
 })

@@ -130,7 +130,7 @@ class Session {
       const target = more.find((w) => !['ipv4', 'ipv6', 'unicast'].includes(w))
       if (what !== 'bgp' || target === undefined || (target !== '*' && !isValidIp(target))) throw new NotSimulated(`vtysh ${line} (use clear bgp * or clear bgp ADDRESS)`)
       if (!bgpd.config) throw new Complaint(NO_INSTANCE.trim())
-      if (target !== '*' && !bgpd.speaker?.peers.some((p) => p.address === target)) throw new Complaint(`%BGP: Unknown neighbor - "${target}"`)
+      if (target !== '*' && !bgpd.speaker?.peers.some((p) => p.address === target)) throw new Complaint(`% BGP: Unknown neighbor - "${target}"`)
       bgpd.clear(target === '*' ? undefined : [target])
       return ''
     }
@@ -145,7 +145,7 @@ class Session {
     const bgp = /^(ip )?bgp(?: (ipv[46]))?( unicast)?(?: (\S+))?$/.exec(text)
     if (bgp) {
       const [, ip, afi, unicast, what] = bgp
-      const family: Family = afi === 'ipv6' ? 6 : afi === 'ipv4' || ip !== undefined || (what !== undefined && !what.includes(':') && isAddress(what)) ? 4 : 6
+      const family: Family = afi === 'ipv6' ? 6 : afi === 'ipv4' || (afi === undefined && ip !== undefined) ? 4 : 6
       if (what === undefined) return rib(bgpd, family)
       if (is('summary', what, 3)) return summary(bgpd, afi === undefined && ip === undefined && unicast === undefined ? FAMILIES : [family], afi === undefined || unicast === undefined)
       if (isAddress(what)) {
