@@ -38,6 +38,7 @@ class Session {
         editAndExecute: (text, number) => this.#given(editAndExecute(shell, text, number)),
         runCommand: (command, line, argument) => this.#given(boundCommand(shell, command, line, argument)),
         readInitFile: () => readInitFile(shell),
+        endWord: () => (shell.shopt.has('login_shell') ? 'logout' : 'exit'),
       })
     }
   }

@@ -33,6 +33,8 @@ export interface EditorOptions {
   /** bind -x */
   runCommand(command: string, line: Edited, argument: number | undefined): Task<{ line: Edited; keepPrompt: boolean }>
   readInitFile(): Task<void>
+  /** What ^D on an empty line writes. */
+  endWord(): string
 }
 
 type Outcome = boolean | void | Line
@@ -204,7 +206,7 @@ export class LineEditor {
   }
 
   *#run(key: Key, count: Count, bare: boolean): Task<Line | undefined> {
-    if (key.sequence === '\x04' && this.#line.end === 0 && this.#lastSequence !== '\x04') return yield* this.#finish({ kind: 'end' }, 'exit')
+    if (key.sequence === '\x04' && this.#line.end === 0 && this.#lastSequence !== '\x04') return yield* this.#finish({ kind: 'end' }, this.#options.endWord())
     if (this.#editing.commands.has(key.name)) {
       if (!this.#editing.press(key.name, count)) yield* this.#bell()
       yield* this.#redraw()

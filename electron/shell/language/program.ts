@@ -187,7 +187,8 @@ function* startInteractive(shell: Shell, startup: boolean, login: boolean): Task
   if (shell.variables.get('PS2') === undefined) shell.variables.set('PS2', '> ')
   if (!startup || shell.flavour === 'dash') return
   const home = shell.variables.get('HOME') ?? ''
-  const files = shell.flavour === 'busybox' ? (login ? ['/etc/profile'] : []) : login ? ['/etc/profile', `${home}/.profile`, `${home}/.bashrc`] : ['/etc/bash.bashrc', '/etc/bash/bashrc', `${home}/.bashrc`]
+  // Debian's /etc/profile reads /etc/bash.bashrc
+  const files = shell.flavour === 'busybox' ? (login ? ['/etc/profile'] : []) : login ? ['/etc/profile', '/etc/bash.bashrc', `${home}/.profile`, `${home}/.bashrc`] : ['/etc/bash.bashrc', '/etc/bash/bashrc', `${home}/.bashrc`]
   for (const file of files) {
     if (!process.fs.exists(file)) continue
     shell.sourceDepth++

@@ -69,7 +69,7 @@ textBuiltin('exit logout', function* (shell, args) {
     yield* shell.error('exit: too many arguments')
     return 1
   }
-  if (shell.interactive && shell.flavour === 'bash') yield* shell.process.printError('exit\n')
+  if (shell.interactive && shell.flavour === 'bash') yield* shell.process.printError(shell.shopt.has('login_shell') ? 'logout\n' : 'exit\n')
   if (shell.interactive && shell.jobs.all.some((j) => j.stopped) && !shell.warnedOfJobs) {
     yield* shell.process.printError('There are stopped jobs.\n')
     shell.warnedOfJobs = true

@@ -10,6 +10,9 @@ export interface Settings {
   family: 4 | 6 | undefined
   /** ms; undefined: as long as the kernel tries. */
   timeout: number | undefined
+  /** ms between questions whether the server is there (0: none), and how many may go unanswered. */
+  aliveInterval: number
+  aliveCount: number
   quiet: boolean
   /** A terminal on the other side: -t, -T, or as there is one here. */
   terminal: boolean | undefined
@@ -33,8 +36,8 @@ const NOT_SIMULATED = 69
 const OPTIONS = '1246ab:c:e:fgi:kl:m:no:p:qstvxAB:CD:E:F:GI:J:KL:MNO:P:Q:R:S:TVw:W:XYy'
 
 /** Options of the configuration that are heeded, and those that make no difference to what can be seen here. */
-const HEEDED = ['hostname', 'user', 'port', 'addressfamily', 'connecttimeout', 'loglevel', 'requesttty', 'stdinnull'] as const
-const HARMLESS = new Set('batchmode checkhostip ciphers compression connectionattempts forwardagent forwardx11 gssapiauthentication gssapidelegatecredentials hashknownhosts hostkeyalgorithms identitiesonly identityfile ipqos kbdinteractiveauthentication kexalgorithms macs numberofpasswordprompts passwordauthentication preferredauthentications pubkeyauthentication sendenv serveralivecountmax serveraliveinterval stricthostkeychecking tcpkeepalive updatehostkeys userknownhostsfile globalknownhostsfile'.split(' '))
+const HEEDED = ['hostname', 'user', 'port', 'addressfamily', 'connecttimeout', 'loglevel', 'requesttty', 'stdinnull', 'serveraliveinterval', 'serveralivecountmax'] as const
+const HARMLESS = new Set('batchmode checkhostip ciphers compression connectionattempts forwardagent forwardx11 gssapiauthentication gssapidelegatecredentials hashknownhosts hostkeyalgorithms identitiesonly identityfile ipqos kbdinteractiveauthentication kexalgorithms macs numberofpasswordprompts passwordauthentication preferredauthentications pubkeyauthentication sendenv stricthostkeychecking tcpkeepalive updatehostkeys userknownhostsfile globalknownhostsfile'.split(' '))
 const ELSEWHERE = new Set('addkeystoagent bindaddress bindinterface canonicalizehostname certificatefile clearallforwardings controlmaster controlpath controlpersist dynamicforward escapechar exitonforwardfailure forkafterauthentication gatewayports hostbasedauthentication hostkeyalias identityagent include localcommand localforward match permitlocalcommand proxycommand proxyjump proxyusefdpass remotecommand remoteforward sessiontype setenv streamlocalbindunlink tunnel tunneldevice visualhostkey'.split(' '))
 const ONE_OF: Readonly<Record<string, readonly string[]>> = byName({
   stricthostkeychecking: ['true', 'false', 'yes', 'no', 'ask', 'off', 'accept-new'], batchmode: ['yes', 'no', 'true', 'false'], addressfamily: ['any', 'inet', 'inet6'], requesttty: ['true', 'false', 'yes', 'no', 'force', 'auto'],
@@ -112,6 +115,7 @@ export function settingsOf(args: readonly string[], local: { user: string; home:
     settings: {
       host: (asked.get('hostname') ?? alias).replaceAll('%h', alias), alias, user: asked.get('user') ?? local.user, port: Number(asked.get('port') ?? 22),
       family: family === 'inet' ? 4 : family === 'inet6' ? 6 : undefined, timeout: asked.has('connecttimeout') ? seconds(asked.get('connecttimeout')!)! * 1000 : undefined,
+      aliveInterval: seconds(asked.get('serveraliveinterval') ?? '0')! * 1000, aliveCount: Number(asked.get('serveralivecountmax') ?? 3),
       quiet: level === 'quiet' || level === 'fatal', terminal: terminal ?? (wanted === undefined || wanted === 'auto' ? undefined : ['yes', 'true', 'force'].includes(wanted)),
       noInput: noInput || ['yes', 'true'].includes(asked.get('stdinnull') ?? ''), command: args.slice(i),
     },
@@ -157,7 +161,8 @@ function option(line: string, path: string, number: number, set: (key: string, v
   const choices = own(ONE_OF, key)
   if (choices && !choices.includes(value.toLowerCase())) return bad(`unsupported option "${value}".`)
   if (key === 'port' && !isPort(value)) return bad(`Bad port '${value}'.`)
-  if (key === 'connecttimeout' && seconds(value) === undefined) return bad('invalid time value.')
+  if (key === 'serveralivecountmax' && !/^\d{1,9}$/.test(value)) return bad('integer value invalid.')
+  if ((key === 'connecttimeout' || key === 'serveraliveinterval') && seconds(value) === undefined) return bad('invalid time value.')
   if (heeded) set(key, choices ? value.toLowerCase() : value)
   return undefined
 }

@@ -7,10 +7,11 @@ import { house } from '../../house.samples.ts'
 import { settingsOf } from './settings.ts'
 
 let run: ReturnType<typeof house>['run']
+let open: ReturnType<typeof house>['open']
 const sh = (command: string): string => run(`{ ${command}; } 2>&1; echo "exit $?"`).output
 
 beforeAll(() => {
-  ;({ run } = house({ nodes: 2 }))
+  ;({ run, open } = house({ nodes: 2 }))
 })
 
 describe('ssh from the laptop', () => {
@@ -45,6 +46,51 @@ describe('ssh from the laptop', () => {
 
   it('finds no SSH behind other ports', () => {
     expect(sh("hop node worker-1 -- sh -c 'echo hello | nc -l -p 2222 -q1 > /dev/null' & sleep 1; ssh -p 2222 worker-1 true")).toBe('kex_exchange_identification: Connection closed by remote host\nConnection closed by 172.18.0.3 port 2222\nexit 255\n')
+  })
+})
+
+describe('a session', () => {
+  it('is in the packets, and nobody can read it there', () => {
+    const out = sh("hop node worker-1 -- timeout 9 tcpdump -i eth0 -w /tmp/s.pcap port 22 2> /dev/null & sleep 1; echo secret-words | ssh worker-1 cat; wait; hop node worker-1 -- sh -c 'grep -c secret-words /tmp/s.pcap; tcpdump -nr /tmp/s.pcap 2> /dev/null | wc -l'")
+    expect(out).toMatch(/secret-words\n[^]*\b0\n\d\d\nexit 0\n$/)
+  })
+
+  it('tells the command where it comes from', () => {
+    expect(sh('ssh worker-1 \'echo $SSH_CONNECTION; tty\'')).toMatch(/^192\.0\.2\.10 \d+ 172\.18\.0\.3 22\nnot a tty\nexit 1\n$/)
+  })
+
+  it('carries much in both directions, stdout apart from stderr', () => {
+    expect(sh('seq 400000 | ssh worker-1 cat | md5sum; seq 400000 | md5sum')).toMatch(/^(\w+) {2}-\n\1 {2}-\nexit 0\n$/)
+    expect(sh("ssh worker-1 'echo out; echo err >&2' 2> /tmp/err; cat /tmp/err")).toBe('out\nerr\nexit 0\n')
+  })
+
+  it('stops when nobody reads any more, and stays while somebody may still write', () => {
+    expect(sh("ssh worker-1 'yes' | head -1; sleep 1; ssh worker-1 pgrep -x yes")).toBe('y\nexit 1\n')
+    expect(sh("time -p ssh worker-1 'sleep 30 & echo begun' 2>&1 | grep -v user")).toMatch(/^begun\n[^]*real 3\d/)
+    expect(sh("ssh worker-1 'kill -9 $$'")).toBe('exit 255\n')
+  })
+
+  it('hangs with the packets that a firewall keeps, until it is asked whether anybody is there', () => {
+    const cut = '(sleep 5; hop node worker-1 -- iptables -I OUTPUT -p tcp --sport 22 -j DROP) & '
+    expect(sh(`${cut}ssh -o ServerAliveInterval=10 -o ServerAliveCountMax=2 worker-1 'sleep 10; echo never'`)).toMatch(/Timeout, server 172\.18\.0\.3 not responding\.\nexit 255\n$/)
+    run('hop node worker-1 -- iptables -D OUTPUT 1')
+    expect(sh('ssh worker-1 echo again')).toBe('again\nexit 0\n')
+  })
+})
+
+describe('a session with a terminal', () => {
+  it('is a login shell of the size of the window, ends with its word, and is left by ~.', () => {
+    const { type } = open()
+    type('ssh worker-1\r', 2_000)
+    expect(type('stty size; shopt login_shell; echo $SSH_TTY\r')).toMatch(/\n30 100\nlogin_shell\s+on\n\/dev\/pts\/0\n\rroot@worker-1:~# /)
+    expect(type('exit\r')).toContain('logout\nConnection to 172.18.0.3 closed.\n')
+    type('ssh worker-1\r', 2_000)
+    expect(type('\x04')).toContain('logout\nConnection to 172.18.0.3 closed.\n')
+    type('ssh worker-1\r', 2_000)
+    type('sleep 1000\r')
+    expect(type('~.')).toContain('~.\nConnection to 172.18.0.3 closed.\n')
+    expect(type('ssh worker-1 pgrep -x sleep; echo left $?\r', 2_000)).toContain('\nleft 1\n')
+    expect(type('ssh -t worker-1 tty\r', 2_000)).toContain('/dev/pts/0\nConnection to 172.18.0.3 closed.\n')
   })
 })
 
