@@ -34,6 +34,15 @@ describe('redis', () => {
     expect(cli('info replication')).toBe('# Replication\r\nrole:master\r\nconnected_slaves:0\r\n')
   })
 
+  it('takes sets together, copies and counts keys', () => {
+    cli('sadd x 1 2 3'); cli('sadd y 2 3 4'); cli('set plain 1')
+    expect([cli('sinter x y'), cli('sunion x y'), cli('sdiff x y'), cli('sdiff x nothing')]).toEqual(['2\n3\n', '1\n2\n3\n4\n', '1\n', '1\n2\n3\n'])
+    expect(cli('sinter x plain')).toContain('WRONGTYPE')
+    expect([cli('copy x z'), cli('copy x z'), cli('copy y z REPLACE'), cli('sadd y 9'), cli('smembers z'), cli('copy nothing z')]).toEqual(['1\n', '0\n', '1\n', '1\n', '2\n3\n4\n', '0\n'])
+    expect([cli('touch x z nothing'), cli('del x y z plain')]).toEqual(['2\n', '4\n'])
+    expect(cli('getex x')).toContain('podhop: not simulated: getex')
+  })
+
   it('keeps members in the order of their scores', () => {
     expect(cli('zadd board 50 ann 70 bob 60 cid')).toBe('3\n')
     expect([cli('zadd board XX CH 55 ann 1 nobody'), cli('zadd board NX 9 ann'), cli('zincrby board 10.5 ann'), cli('zscore board ann'), cli('zcard board')]).toEqual(['1\n', '0\n', '65.5\n', '65.5\n', '3\n'])
@@ -145,6 +154,7 @@ describe('postgres', () => {
     expect(psql("CREATE TABLE t (id int, name text); INSERT INTO t VALUES (1, 'pear'), (2, NULL); SELECT * FROM t WHERE id > 0 ORDER BY id DESC")).toBe('CREATE TABLE\nINSERT 0 2\n id | name \n----+------\n  2 | \n  1 | pear\n(2 rows)\n\n')
     expect(psql('SELECT count(*) FROM t', '-tA')).toBe('2\n')
     expect(psql('SELECT * FROM nothing')).toContain('ERROR:  relation "nothing" does not exist\n')
+    for (const detail of ['l+', 'dt+', 'd+']) expect(psql(`\\\\${detail}`)).toContain(`podhop: not simulated: psql \\${detail} (use \\${detail.slice(0, -1)})`)
     expect(psql('VACUUM')).toContain('podhop: not simulated: SQL VACUUM')
     expect(psql('selec 1')).toContain('ERROR:  syntax error at or near "selec"\nLINE 1: selec 1\n        ^\n')
   })

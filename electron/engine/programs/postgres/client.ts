@@ -216,6 +216,11 @@ class Psql {
       default: {
         const code = yield* describe(process, this.#session, o, word, rest[0])
         if (code !== undefined) return code
+        // its details: psql has them, and would not call the command invalid
+        if (/^\\(l|d[a-zA-Z]*)[+S]+$/.test(word)) {
+          yield* process.printError(`podhop: not simulated: psql ${word} (use ${word.replace(/[+S]+$/, '')})\n`)
+          return 1
+        }
         yield* process.printError(`invalid command ${word}\n${interactive ? 'Try \\? for help.\n' : ''}`)
         return 1
       }

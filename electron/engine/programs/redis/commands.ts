@@ -1,6 +1,6 @@
 import type { Reply } from './protocol.ts'
 import { SORTED_SETS } from './sorted-sets.ts'
-import { globPattern, type RedisStore, type Value } from './store.ts'
+import { globPattern, SortedSet, type RedisStore, type Value } from './store.ts'
 
 /** The commands that touch keys (redis.io/commands): name → fewest and most words after it, and what it does. */
 export interface Data { store: RedisStore; now(): number }
@@ -103,6 +103,25 @@ function typeOf(value: Value | undefined): string {
   return value === undefined ? 'none' : typeof value === 'string' ? 'string' : Array.isArray(value) ? 'list' : value instanceof Map ? 'hash' : value instanceof Set ? 'set' : 'zset'
 }
 
+/** Sets taken together; a key that is not there is an empty one. */
+function together(take: (first: ReadonlySet<string>, others: readonly ReadonlySet<string>[]) => string[]): Command {
+  return { least: 1, most: Infinity, run: ({ store }, keys) => {
+    const values = keys.map((key) => store.get(key) ?? new Set<string>())
+    if (!values.every((value) => value instanceof Set)) return WRONG_TYPE
+    return take(values[0]!, values.slice(1))
+  } }
+}
+
+function copied(value: Value): Value {
+  if (typeof value === 'string') return value
+  if (Array.isArray(value)) return [...value]
+  if (value instanceof Map) return new Map(value)
+  if (value instanceof Set) return new Set(value)
+  const own = new SortedSet()
+  for (const [member, score] of value.scores) own.scores.set(member, score)
+  return own
+}
+
 export const COMMANDS: Readonly<Record<string, Command>> = {
   ...SORTED_SETS,
   set,
@@ -144,6 +163,18 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     return OK
   } },
   del: { least: 1, most: Infinity, run: ({ store }, keys) => keys.filter((key) => store.delete(key)).length },
+  copy: { least: 2, most: 3, run: ({ store }, [key, next, replace]) => {
+    if (replace !== undefined && replace.toUpperCase() !== 'REPLACE') return SYNTAX
+    const value = store.get(key!)
+    if (key === next) return { error: 'ERR source and destination objects are the same' }
+    if (value === undefined || (replace === undefined && store.get(next!) !== undefined)) return 0
+    store.set(next!, copied(value), store.until(key!)!)
+    return 1
+  } },
+  touch: { least: 1, most: Infinity, run: ({ store }, keys) => keys.filter((key) => store.get(key) !== undefined).length },
+  sinter: together((first, others) => [...first].filter((item) => others.every((set) => set.has(item)))),
+  sunion: together((first, others) => [...new Set([first, ...others].flatMap((set) => [...set]))]),
+  sdiff: together((first, others) => [...first].filter((item) => others.every((set) => !set.has(item)))),
   exists: { least: 1, most: Infinity, run: ({ store }, keys) => keys.filter((key) => store.get(key) !== undefined).length },
   type: { least: 1, most: 1, run: ({ store }, [key]) => ({ status: typeOf(store.get(key!)) }) },
   keys: { least: 1, most: 1, run: ({ store }, [pattern]) => store.keys().filter((key) => globPattern(pattern!).test(key)) },
