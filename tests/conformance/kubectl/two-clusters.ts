@@ -219,6 +219,7 @@ export class TwoClusters {
     const token = /^    token: REDACTED$/m
     return text
       .replace(token, '    client-certificate-data: DATA+OMITTED\n    client-key-data: DATA+OMITTED')
+      .replace(/^ *tls-server-name: .*\n/gm, '')
       .replaceAll(this.#server!.url, 'https://172.18.0.2:6443')
       .replaceAll(this.#server!.url.slice('https://'.length), '172.18.0.2:6443')
       .replaceAll(this.#home, '/home/student')
