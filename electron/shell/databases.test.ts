@@ -124,6 +124,10 @@ describe.each([['mysql:8.4', 'mysql', 'MYSQL', '8.4.5'], ['mariadb:11', 'mariadb
     expect(sql('SHOW TABLES FROM test', '-ubob -ppear -N')).toBe('messages\n')
   })
 
+  it('says of its own tables that they are not simulated', () => {
+    for (const table of ['information_schema.processlist', 'performance_schema.threads', 'sys.version']) expect(sql(`SELECT * FROM ${table}`)).toContain(`podhop: not simulated: the system table ${table} (`)
+  })
+
   it('DUAL is no table', () => {
     expect(sql('select 1 + 1 as two from dual')).toBe('two\n2\n')
     expect(sql('SELECT 1 FROM DUAL WHERE 1 = 2')).toBe('')
@@ -155,6 +159,7 @@ describe('postgres', () => {
     expect(psql('SELECT count(*) FROM t', '-tA')).toBe('2\n')
     expect(psql('SELECT * FROM nothing')).toContain('ERROR:  relation "nothing" does not exist\n')
     for (const detail of ['l+', 'dt+', 'd+']) expect(psql(`\\\\${detail}`)).toContain(`podhop: not simulated: psql \\${detail} (use \\${detail.slice(0, -1)})`)
+    for (const table of ['pg_stat_activity', 'pg_catalog.pg_locks', 'information_schema.views']) expect(psql(`SELECT * FROM ${table}`)).toContain(`podhop: not simulated: the system table ${table} (`)
     expect(psql('VACUUM')).toContain('podhop: not simulated: SQL VACUUM')
     expect(psql('selec 1')).toContain('ERROR:  syntax error at or near "selec"\nLINE 1: selec 1\n        ^\n')
   })

@@ -23,6 +23,9 @@ const STATEMENTS = new Set(
   'SELECT INSERT UPDATE DELETE CREATE DROP ALTER SHOW USE DESCRIBE DESC EXPLAIN BEGIN START COMMIT ROLLBACK SAVEPOINT RELEASE GRANT REVOKE FLUSH SET RESET TRUNCATE REPLACE LOCK UNLOCK WITH VALUES TABLE ANALYZE OPTIMIZE CHECK REPAIR KILL CALL DO HANDLER LOAD PREPARE EXECUTE DEALLOCATE VACUUM COPY LISTEN NOTIFY UNLISTEN REINDEX CLUSTER COMMENT DECLARE FETCH MOVE CLOSE DISCARD REFRESH MERGE REASSIGN SECURITY CHECKPOINT PURGE CHANGE STOP INSTALL UNINSTALL RENAME BINLOG SHUTDOWN RESTART HELP END ABORT IMPORT CACHE SIGNAL GET XA'.split(' '),
 )
 
+/** Of MySQL and MariaDB themselves. */
+const SYSTEM_DATABASES = new Set(['information_schema', 'performance_schema', 'mysql', 'sys'])
+
 /** One connection's statements: a small subset of SQL, and an honest no to the rest. */
 export class SqlSession {
   readonly databases: Databases
@@ -90,7 +93,9 @@ export class SqlSession {
     const own = this.mysql || schema === undefined || schema === 'public' ? this.databases.tables(database).get(name) : undefined
     const table = own ?? this.dialect.systemTable(this.mysql ? database : schema, name, this)
     if (table) return { table, name }
-    throw new SqlFailure(this.mysql ? (this.databases.has(database) ? sqlError(1146, '42S02', `Table '${database}.${name}' doesn't exist`) : sqlError(1049, '42000', `Unknown database '${database}'`)) : sqlError(0, '42P01', `relation "${schema === undefined ? '' : `${schema}.`}${name}" does not exist`, { position: place }))
+    const full = schema === undefined ? name : `${schema}.${name}`
+    if (this.mysql ? SYSTEM_DATABASES.has(database.toLowerCase()) : schema === 'pg_catalog' || schema === 'information_schema' || (schema === undefined && name.startsWith('pg_'))) throw new SqlNotSimulated(`the system table ${full}`)
+    throw new SqlFailure(this.mysql ? (this.databases.has(database) ? sqlError(1146, '42S02', `Table '${database}.${name}' doesn't exist`) : sqlError(1049, '42000', `Unknown database '${database}'`)) : sqlError(0, '42P01', `relation "${full}" does not exist`, { position: place }))
   }
 
   scope(table: Table | undefined, name = ''): Scope {
