@@ -23,7 +23,7 @@ describe('a node and the API server', () => {
   })
 
   it('says at once that it has something to ask', () => {
-    const seen = run('hop time +10.2s; hop node worker-1 -- timeout 5 tcpdump -nt -i eth0 port 6443 > /tmp/seen 2> /dev/null & sleep 1; kubectl run web --image=nginx --overrides=\'{"spec":{"nodeName":"worker-1"}}\' > /dev/null; wait; grep -c "172.18.0.2.6443: Flags .P" /tmp/seen')
+    const seen = run('hop time +16s; hop node worker-1 -- timeout 3 tcpdump -nt -i eth0 port 6443 > /tmp/seen 2> /dev/null & sleep 1; kubectl run web --image=nginx --overrides=\'{"spec":{"nodeName":"worker-1"}}\' > /dev/null; wait; grep -c "172.18.0.2.6443: Flags .P" /tmp/seen')
     expect(Number(/^(\d+)\r?$/m.exec(seen)![1])).toBeGreaterThanOrEqual(1)
   })
 

@@ -25,7 +25,7 @@ const CAUSE = 'session'
 /** The lease of a node is renewed so often (ms). */
 const BEAT = 10_000
 /** What is asked in between travels at once, but not more often than this (ms). */
-const GAP = 1000
+const GAP = 5000
 /** Until who waits for an answer calls it late; and ReadIdleTimeout and PingTimeout of client-go's transport (apimachinery, util/net/http.go), in ms. */
 const LATE = 5_000
 const GIVE_UP = 45_000
@@ -180,8 +180,11 @@ export class ApiSession {
   }
 
   #beatLater(): void {
-    this.#later(BEAT, () => {
-      this.#ask()
+    const { clock } = this.#options
+    // to a millisecond: a rest that the clock cannot add would be waited for without end
+    const isDue = (): boolean => clock.now - this.#lastAsked > BEAT - 1
+    this.#later(isDue() ? BEAT : this.#lastAsked + BEAT - clock.now, () => {
+      if (isDue()) this.#ask()
       this.#beatLater()
     })
   }
