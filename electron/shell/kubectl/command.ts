@@ -196,7 +196,9 @@ export class Kubectl {
   /** --request-timeout in ms; Infinity without one. A number alone is of seconds. */
   get requestTimeout(): number {
     const text = this.flags.string('request-timeout')
-    return (/^\d+$/.test(text) ? Number(text) * 1000 : this.flags.duration('request-timeout')) || Infinity
+    const given = /^\d+$/.test(text) ? Number(text) * 1000 : this.flags.duration('request-timeout')
+    // net/http's Client: none, where it is not positive
+    return given > 0 ? given : Infinity
   }
 
   /** klog's "W0105 08:00:00.000000    1234". */
