@@ -87,6 +87,17 @@ describe('a capture filter', () => {
     expect(compileFilter('icmp')({ frame: once, direction: 'in', bytes: () => encodeFrame(echo), length: () => frameLength(echo), live: true })).toBe(true)
   })
 
+  it('behind a tag that is not there takes ARP for IP, as libpcap does', () => {
+    const asked = (mac: string): Frame => ({ source: mac, destination: 'ff:ff:ff:ff:ff:ff', payload: { kind: 'arp', operation: 'request', senderMac: mac, senderIp: '10.244.1.3', targetMac: '00:00:00:00:00:00', targetIp: '10.244.2.2' } })
+    // the last byte of the sender's MAC address stands where IP has its protocol
+    const frame = asked('02:00:00:00:00:06')
+    for (const text of ['not vlan and ip', 'not vlan and ip proto 6', 'not vlan and tcp', 'not vlan and ip[9] = 6', 'arp and not vlan']) expect(`${text}: ${matches(text, frame)}`).toBe(`${text}: true`)
+    // its ports would be behind its end, and then the whole filter says no
+    for (const text of ['not vlan and arp', 'not vlan and udp', 'not vlan and host 10.244.1.3', 'not vlan and (port 80 or ip)', 'not vlan and not vlan and ip']) expect(`${text}: ${matches(text, frame)}`).toBe(`${text}: false`)
+    expect(matches('not vlan and not vlan and ip', { ...frame, tags: [{ id: 7 }] })).toBe(false)
+    expect(matches('(vlan 9 or not vlan 9) and ip', { ...frame, tags: [{ id: 7 }] })).toBe(true)
+  })
+
   it('says what only the simulation lacks', () => {
     expect(() => compileFilter('mpls 5')).toThrow(expect.objectContaining({ notSimulated: true }))
   })

@@ -1,25 +1,13 @@
-import { canonicalIp, cidrContains, formatIpv4, ipv4Number, isIpv4, isValidIp, maskOf, ported, tryParseCidr, type ArpPacket, type Frame, type IpPacket } from '../../../engine/cluster.ts'
+import { canonicalIp, cidrContains, formatIpv4, ipv4Number, isIpv4, isValidIp, maskOf, ported, tryParseCidr, type ArpPacket, type IpPacket } from '../../../engine/cluster.ts'
 import { byName } from '../../../engine/own.ts'
 import { servicePorts } from '../services.ts'
 import { FilterError, numberOf, parseFilter, type Arithmetic, type Direction, type Expression, type Qualifiers } from './filter-parser.ts'
+import { behindTags, NUMBERS, OutOfPacket, read, type FilterView } from './filter-view.ts'
 
-/** A captured frame as a filter sees it. */
-export interface FilterView {
-  frame: Frame
-  direction: 'in' | 'out'
-  /** The frame on the wire, from its Ethernet header on; asked for only by filters that compare bytes. */
-  bytes(): Uint8Array
-  length(): number
-  /** As the kernel shows it: the outermost tag is kept beside the packet, and is none of its bytes. */
-  live?: boolean
-}
-
+export type { FilterView } from './filter-view.ts'
 export type Filter = (view: FilterView) => boolean
 /** Addresses of the names in an expression. */
 export type HostTable = ReadonlyMap<string, readonly string[]>
-
-/** A load behind the packet's end: the whole filter says no (bpf(4)). */
-class OutOfPacket extends Error {}
 
 /**
  * A predicate for an expression of pcap-filter(7). Throws {@link FilterError}. Host names must be in `hosts`; which ones
@@ -70,13 +58,15 @@ function compile(e: Expression, hosts: HostTable, tags: number): Filter {
     case 'vlan': return ({ frame }) => frame.tags?.[e.behind] !== undefined && (e.id === undefined || frame.tags[e.behind]!.id === e.id)
     default: {
       const test = compilePrimitive(e, hosts)
-      return readsLinkLayer(e) ? test : (v) => (v.frame.tags === undefined && tags === 0 ? test(v) : reached(v, tags) && test(v))
+      if (readsLinkLayer(e)) return test
+      return (v) => {
+        if (v.frame.tags === undefined && tags === 0) return test(v)
+        const behind = behindTags(v, tags)
+        return behind !== undefined && test(behind)
+      }
     }
   }
 }
-
-/** Whether the network layer is where one looks for it behind so many tags. */
-const reached = ({ frame, live }: FilterView, tags: number): boolean => (frame.tags?.length ?? 0) === tags || (live === true && tags === 0 && frame.tags?.length === 1)
 
 /** What stands before the tags. */
 function readsLinkLayer(e: Expression): boolean {
@@ -102,7 +92,6 @@ function compilePrimitive(e: Exclude<Expression, { kind: 'and' | 'or' | 'not' | 
 
 // ---- protocols ---------------------------------------------------------------------------------------------------------
 
-const NUMBERS: Readonly<Record<string, number>> = byName({ icmp: 1, igmp: 2, ipip: 4, tcp: 6, udp: 17, esp: 50, ah: 51, icmp6: 58, pim: 103, vrrp: 112, sctp: 132 })
 const ETHER_TYPES: Readonly<Record<string, number>> = byName({ ip: 0x0800, arp: 0x0806, rarp: 0x8035, ip6: 0x86dd })
 
 function ipOf(view: FilterView): IpPacket | undefined {
@@ -320,11 +309,7 @@ function evaluate(a: Arithmetic, view: FilterView): number {
       const bytes = view.bytes()
       const network = 14 + 4 * Math.max(0, (view.frame.tags?.length ?? 0) - (view.live ? 1 : 0))
       const base = a.protocol === 'ether' ? 0 : Object.hasOwn(ETHER_TYPES, a.protocol) ? network : network + (bytes[network]! & 15) * 4
-      const at = base + evaluate(a.offset, view)
-      if (at + a.size > bytes.length) throw new OutOfPacket()
-      let value = 0
-      for (let i = 0; i < a.size; i++) value = value * 256 + bytes[at + i]!
-      return value
+      return read(bytes, base + evaluate(a.offset, view), a.size)
     }
   }
 }
