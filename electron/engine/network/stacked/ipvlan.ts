@@ -1,23 +1,16 @@
-import { SystemError } from '../../machine/errors.ts'
 import type { BaseLink, LinkOptions } from '../link.ts'
 import type { Namespace } from '../namespace.ts'
 import { isGroupMac, metaOf } from '../packets.ts'
 import type { Frame, Ip, IpPacket, IpvlanLink } from '../types.ts'
+import { portOn, SharedPort } from './shared-port.ts'
 import { Stacked } from './stacked-link.ts'
-import { another, Uppers, type Port } from './uppers.ts'
+import { another } from './uppers.ts'
 
 /** All links of one that is shared by IP address (drivers/net/ipvlan); the mode is the port's (ipvlan_set_port_mode). */
-class IpvlanPort implements Port {
+class IpvlanPort extends SharedPort<Ipvlan> {
   readonly kind = 'ipvlan'
-  readonly links: Ipvlan[] = []
   mode: IpvlanLink['mode'] = 'l3'
   flag: IpvlanLink['flag'] = 'bridge'
-
-  static on(lower: BaseLink): IpvlanPort {
-    const uppers = Uppers.of(lower)
-    if (lower.master || (uppers.port && uppers.port.kind !== 'ipvlan')) throw new SystemError('EBUSY')
-    return (uppers.port ??= new IpvlanPort()) as IpvlanPort
-  }
 
   /** Whose address it is, of those that are up (ipvlan_addr_lookup). */
   owner(ip: Ip): Ipvlan | undefined {
@@ -38,14 +31,6 @@ class IpvlanPort implements Port {
     to.arrived(frame)
     return true
   }
-
-  lowerChanged(): void {
-    for (const link of this.links) link.namespace.carrierChanged(link)
-  }
-
-  lowerRemoved(): void {
-    for (const link of [...this.links]) link.namespace.removeLink(link.name)
-  }
 }
 
 /**
@@ -59,7 +44,7 @@ export class Ipvlan extends Stacked implements IpvlanLink {
   /** Throws SystemError EBUSY for a bridge's or a bond's port. */
   constructor(namespace: Namespace, options: LinkOptions, lower: BaseLink, mode: IpvlanLink['mode'], flag: IpvlanLink['flag']) {
     super(namespace, { ...options, mac: lower.mac }, lower)
-    this.#port = IpvlanPort.on(lower)
+    this.#port = portOn(lower, 'ipvlan', () => new IpvlanPort())
     this.#port.mode = mode
     this.#port.flag = flag
     this.#port.links.push(this)
@@ -105,13 +90,13 @@ export class Ipvlan extends Stacked implements IpvlanLink {
       const to = this.#port.owner(payload.kind === 'arp' ? payload.targetIp : payload.destination)
       if (to && this.flag !== 'private') return this.#over(to, frame)
       if (!to) {
-        this.#tell(frame, `${frame.destination} is ${this.lower.name}'s own MAC address: the frame goes up to ${this.lower.namespace.name}.`)
+        this.tell(frame, `${frame.destination} is ${this.lower.name}'s own MAC address: the frame goes up to ${this.lower.namespace.name}.`)
         return this.beside(this.lower, frame)
       }
     } else if (isGroupMac(frame.destination)) {
       for (const link of this.#port.links) if (link !== this && link.up) this.beside(link, another(frame, this))
     }
-    this.#tell(frame, `${this.name} sends the frame out of ${this.lower.name}, whose MAC address it shares.`)
+    this.tell(frame, `${this.name} sends the frame out of ${this.lower.name}, whose MAC address it shares.`)
     this.down(frame)
   }
 
@@ -124,7 +109,7 @@ export class Ipvlan extends Stacked implements IpvlanLink {
       if (to) return this.#over(to, frame)
     }
     const below = this.lower.namespace
-    this.#tell(frame, `${this.name} hands the packet to the routes and rules of ${below.name}, as if it had been made there.`)
+    this.tell(frame, `${this.name} hands the packet to the routes and rules of ${below.name}, as if it had been made there.`)
     this.#output(packet, below)
   }
 
@@ -136,13 +121,13 @@ export class Ipvlan extends Stacked implements IpvlanLink {
   }
 
   #over(to: Ipvlan, frame: Frame): void {
-    this.#tell(frame, `${this.name} shares ${this.lower.name} with ${to.name} of ${to.namespace.name}, whose address it is: the packet goes there, past the wire.`)
+    this.tell(frame, `${this.name} shares ${this.lower.name} with ${to.name} of ${to.namespace.name}, whose address it is: the packet goes there, past the wire.`)
     this.beside(to, frame)
   }
 
   /** From the link below, for this one. */
   arrived(frame: Frame): void {
-    this.#tell(frame, `The address on ${this.lower.name} is ${this.name}'s: the packet is for ${this.namespace.name}.`)
+    this.tell(frame, `The address on ${this.lower.name} is ${this.name}'s: the packet is for ${this.namespace.name}.`)
     this.receive(frame)
   }
 
@@ -153,16 +138,6 @@ export class Ipvlan extends Stacked implements IpvlanLink {
 
   override unlink(): void {
     super.unlink()
-    const { links } = this.#port
-    if (links.includes(this)) links.splice(links.indexOf(this), 1)
-    const uppers = Uppers.of(this.lower)
-    if (links.length === 0 && uppers.port === this.#port) uppers.port = undefined
-  }
-
-  #tell(frame: Frame, text: string): void {
-    const { recorder } = this.namespace
-    const packet = frame.payload
-    if (packet.kind !== 'ip' || !recorder.recording(packet)) return
-    recorder.hop(this.namespace, packet, { stage: 'bridge', interface: this.name, text, before: recorder.header(packet, frame), explanation: 'ipvlan' })
+    this.#port.left(this)
   }
 }

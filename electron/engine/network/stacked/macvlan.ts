@@ -3,19 +3,13 @@ import type { BaseLink, LinkOptions } from '../link.ts'
 import type { Namespace } from '../namespace.ts'
 import { isGroupMac } from '../packets.ts'
 import type { Frame, Mac, MacvlanLink } from '../types.ts'
+import { portOn, SharedPort } from './shared-port.ts'
 import { Stacked } from './stacked-link.ts'
-import { another, Uppers, type Port } from './uppers.ts'
+import { another } from './uppers.ts'
 
 /** All links of one that is shared by MAC address (drivers/net/macvlan.c). */
-class MacvlanPort implements Port {
+class MacvlanPort extends SharedPort<Macvlan> {
   readonly kind = 'macvlan'
-  readonly links: Macvlan[] = []
-
-  static on(lower: BaseLink): MacvlanPort {
-    const uppers = Uppers.of(lower)
-    if (lower.master || (uppers.port && uppers.port.kind !== 'macvlan')) throw new SystemError('EBUSY')
-    return (uppers.port ??= new MacvlanPort()) as MacvlanPort
-  }
 
   /** Whose address it is, of those that are up (macvlan_hash_lookup). */
   owner(mac: Mac): Macvlan | undefined {
@@ -36,14 +30,6 @@ class MacvlanPort implements Port {
     to.arrived(frame)
     return true
   }
-
-  lowerChanged(): void {
-    for (const link of this.links) link.namespace.carrierChanged(link)
-  }
-
-  lowerRemoved(): void {
-    for (const link of [...this.links]) link.namespace.removeLink(link.name)
-  }
 }
 
 /**
@@ -59,7 +45,7 @@ export class Macvlan extends Stacked implements MacvlanLink {
   constructor(namespace: Namespace, options: LinkOptions, lower: BaseLink, mode: MacvlanLink['mode']) {
     super(namespace, options, lower)
     this.mode = mode
-    this.#port = MacvlanPort.on(lower)
+    this.#port = portOn(lower, 'macvlan', () => new MacvlanPort())
     const { links } = this.#port
     if (links.some((l) => l.mode === 'passthru') || (mode === 'passthru' && links.length > 0)) throw new SystemError('EINVAL')
     links.push(this)
@@ -82,33 +68,23 @@ export class Macvlan extends Stacked implements MacvlanLink {
       } else {
         const to = this.#port.owner(frame.destination)
         if (to?.mode === 'bridge') {
-          this.#tell(frame, `${this.name} shares ${this.lower.name} with ${to.name} of ${to.namespace.name}, whose MAC address ${frame.destination} is: the frame goes there, past the wire.`)
+          this.tell(frame, `${this.name} shares ${this.lower.name} with ${to.name} of ${to.namespace.name}, whose MAC address ${frame.destination} is: the frame goes there, past the wire.`)
           return this.beside(to, frame)
         }
       }
     }
-    this.#tell(frame, `${this.name} sends the frame out of ${this.lower.name}, with a MAC address of its own.`)
+    this.tell(frame, `${this.name} sends the frame out of ${this.lower.name}, with a MAC address of its own.`)
     this.down(frame)
   }
 
   /** From the link below, for this one. */
   arrived(frame: Frame): void {
-    this.#tell(frame, `The MAC address ${frame.destination} on ${this.lower.name} is ${this.name}'s: the frame is for ${this.namespace.name}.`)
+    this.tell(frame, `The MAC address ${frame.destination} on ${this.lower.name} is ${this.name}'s: the frame is for ${this.namespace.name}.`)
     this.receive(frame)
   }
 
   override unlink(): void {
     super.unlink()
-    const { links } = this.#port
-    if (links.includes(this)) links.splice(links.indexOf(this), 1)
-    const uppers = Uppers.of(this.lower)
-    if (links.length === 0 && uppers.port === this.#port) uppers.port = undefined
-  }
-
-  #tell(frame: Frame, text: string): void {
-    const { recorder } = this.namespace
-    const packet = frame.payload
-    if (packet.kind !== 'ip' || !recorder.recording(packet)) return
-    recorder.hop(this.namespace, packet, { stage: 'bridge', interface: this.name, text, before: recorder.header(packet, frame), explanation: 'macvlan' })
+    this.#port.left(this)
   }
 }

@@ -37,4 +37,12 @@ export abstract class Stacked extends BaseLink implements StackedLink {
     if (to.namespace !== this.namespace) this.leave(frame)
     this.namespace.clock.schedule(this.namespace.latency(0.008, 0.008), () => to.receive(frame))
   }
+
+  /** A hop of the journey: what this link does with a packet, which the page of its kind explains. */
+  protected tell(frame: Frame, text: string): void {
+    const { recorder } = this.namespace
+    const packet = frame.payload
+    if (packet.kind !== 'ip' || !recorder.recording(packet)) return
+    recorder.hop(this.namespace, packet, { stage: 'bridge', interface: this.name, text, before: recorder.header(packet, frame), explanation: this.kind })
+  }
 }
