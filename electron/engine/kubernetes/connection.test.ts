@@ -2,7 +2,8 @@ import { beforeEach, expect, test } from 'vitest'
 import { Clock } from '../clock.ts'
 import { ApiServer } from './api-server.ts'
 import type { WatchEvent } from './client.ts'
-import { ApiConnection, WATCH_BROKE } from './connection.ts'
+import { ApiConnection } from './connection.ts'
+import { WATCH_BROKE } from './connection-watch.ts'
 
 let clock: Clock
 let api: ApiServer

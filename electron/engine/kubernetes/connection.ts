@@ -18,6 +18,7 @@ import {
   type Way,
   type WriteOptions,
 } from './client.ts'
+import { ConnectionWatch, type WatchListener } from './connection-watch.ts'
 import type { OpenApiDocument } from './openapi/types.ts'
 import type { ProxyAnswer, ProxyRequest } from './proxy-location.ts'
 import type { KubeObject, Status, Table } from './types.ts'
@@ -30,13 +31,10 @@ export interface ConnectionOptions {
   address: string
   /**
    * Watches outlive a break: an agent keeps what it knows, connects again and learns what changed (client-go's
-   * reflectors). A user's command is told of it besides (an ERROR with the reason {@link WATCH_BROKE}).
+   * reflectors). A user's command is told of it besides (an ERROR with the reason WATCH_BROKE).
    */
   kind: 'agent' | 'user'
 }
-
-/** metav1.CauseType of a watch whose stream ended unexpectedly. */
-export const WATCH_BROKE = 'ClientWatchDecoding'
 
 /** Who keeps a connection by packets under it. */
 export interface Attendant {
@@ -45,8 +43,6 @@ export interface Attendant {
   /** A cause that blocked it is gone; others may block it still. */
   freed(cause: string): void
 }
-
-type Listener = (event: WatchEvent) => void
 
 /**
  * One client's way to the API server. It works unless something blocks it: no API server that listens (all
@@ -211,7 +207,7 @@ export class ApiConnection implements KubernetesClient {
 
   watch<T extends KubeObject>(resource: string, options: ListOptions & { resourceVersion?: string }, listener: (event: WatchEvent<T>) => void): () => void {
     if (this.#kind === 'user') this.#reach()
-    const watch = new ConnectionWatch(this.#server, resource, options, listener as Listener, this.#silent)
+    const watch = new ConnectionWatch(this.#server, resource, options, listener as WatchListener, this.#silent)
     this.#watches.add(watch)
     return () => {
       this.#watches.delete(watch)
@@ -307,84 +303,6 @@ export class ApiConnection implements KubernetesClient {
     }
     return at - this.#clock.now
   }
-}
-
-/**
- * A watch that can be silenced. What changed meanwhile is told afterwards as a new list would show it: each object
- * once, as it is then.
- */
-export class ConnectionWatch {
-  readonly #server: KubernetesClient
-  readonly #resource: string
-  readonly #options: ListOptions & { resourceVersion?: string }
-  readonly #listener: Listener
-  #stop: (() => void) | undefined
-  #missed: Map<string, Missed> | undefined
-
-  constructor(server: KubernetesClient, resource: string, options: ListOptions & { resourceVersion?: string }, listener: Listener, silent: boolean) {
-    this.#server = server
-    this.#resource = resource
-    this.#options = options
-    this.#listener = listener
-    if (!silent) this.#start()
-  }
-
-  stop(): void {
-    this.#stop?.()
-    this.#stop = undefined
-    this.#missed = undefined
-  }
-
-  tellBreak(): void {
-    this.#listener({ type: 'ERROR', status: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', reason: WATCH_BROKE, code: 500, message: 'unable to decode an event from the watch stream: unexpected EOF' } })
-  }
-
-  silence(): void {
-    if (this.#stop) this.#missed ??= new Map()
-  }
-
-  resume(): void {
-    if (!this.#stop) return this.#start()
-    const missed = this.#missed
-    this.#missed = undefined
-    for (const { gone, now, known } of missed?.values() ?? []) {
-      if (gone) this.#listener({ type: 'DELETED', object: gone })
-      if (now) this.#listener({ type: known ? 'MODIFIED' : 'ADDED', object: now })
-    }
-  }
-
-  #start(options = this.#options): void {
-    this.#stop = this.#server.watch(this.#resource, options, (event) => {
-      if (event.type === 'ERROR' && event.status.code === 410 && options.resourceVersion !== undefined) {
-        const { resourceVersion: _, ...fresh } = options
-        this.#stop?.()
-        this.#start(fresh)
-      } else if (this.#missed && 'object' in event) this.#hold(this.#missed, event)
-      else this.#listener(event)
-    })
-  }
-
-  #hold(missed: Map<string, Missed>, event: Extract<WatchEvent, { object: KubeObject }>): void {
-    const { object, type } = event
-    const key = `${object.metadata.namespace ?? ''}/${object.metadata.name}`
-    const entry = missed.get(key)
-    if (type !== 'DELETED') {
-      if (entry) entry.now = object
-      else missed.set(key, { now: object, known: type === 'MODIFIED' })
-    } else if (!entry) missed.set(key, { gone: object, known: false })
-    else if (entry.known) missed.set(key, { gone: object, known: false })
-    else if (entry.gone) delete entry.now
-    else missed.delete(key)
-  }
-}
-
-interface Missed {
-  /** Known before, deleted since. */
-  gone?: KubeObject
-  /** What there is now. */
-  now?: KubeObject
-  /** `now` is a newer version of what was known. */
-  known: boolean
 }
 
 /** Runs what asks the API until it is reached, once a second; `onFailure` gets each failure. */

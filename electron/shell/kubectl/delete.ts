@@ -1,5 +1,5 @@
 import type { DeleteOptions } from '../../engine/kubernetes/client.ts'
-import { WATCH_BROKE } from '../../engine/kubernetes/connection.ts'
+import { WATCH_BROKE } from '../../engine/kubernetes/connection-watch.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import { type Command, type DryRun, dryRunned, type Kubectl } from './command.ts'
 import { isNotFound, KubectlError, throwAll, withSource } from './errors.ts'

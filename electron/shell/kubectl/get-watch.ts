@@ -1,5 +1,5 @@
 import type { ListOptions } from '../../engine/kubernetes/client.ts'
-import { WATCH_BROKE } from '../../engine/kubernetes/connection.ts'
+import { WATCH_BROKE } from '../../engine/kubernetes/connection-watch.ts'
 import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import type { Task } from '../../engine/machine/task.ts'
 import type { Kubectl } from './command.ts'

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../clock.ts'
 import { ConnectionError, StatusError, type KubernetesClient, type WatchEvent } from '../../kubernetes/client.ts'
-import { ConnectionWatch } from '../../kubernetes/connection.ts'
+import { ConnectionWatch } from '../../kubernetes/connection-watch.ts'
 import { Rights } from '../../kubernetes/rbac/rights.ts'
 import { endOfWatch } from '../../kubernetes/rbac/watch-term.ts'
 import type { KubeObject } from '../../kubernetes/types.ts'

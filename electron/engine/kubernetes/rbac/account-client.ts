@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import { ConnectionError, type KubernetesClient, type ListOptions, type StatusError, type WatchEvent, type WatchOptions, type Way, type WriteOptions } from '../client.ts'
-import { ConnectionWatch } from '../connection.ts'
+import { ConnectionWatch } from '../connection-watch.ts'
 import { sleep, type Task } from '../../machine/task.ts'
 import { copied } from '../../own.ts'
 import { failure } from '../status.ts'
