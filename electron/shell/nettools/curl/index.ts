@@ -1,27 +1,28 @@
-import { headerOf, encodeUtf8, isSystemError, type Process, type Task } from '../../../engine/cluster.ts'
-import { prepare, upload as readUpload, uploadUrl } from './body.ts'
+import { encodeUtf8, isSystemError, type Process, type Task } from '../../../engine/cluster.ts'
+import { prepare } from './body.ts'
 import { parseCurl } from './command-line.ts'
 import { withConfigs } from './config-file.ts'
-import { CookieJar } from './cookies.ts'
+import { cookieJar } from './cookie-files.ts'
 import { expandUrl } from './glob.ts'
 import { help } from './help.ts'
 import { loginOf, readNetrc } from '../netrc.ts'
 import { proxyVariable } from '../proxy-variable.ts'
 import { Meter, PARALLEL_HEADER, parallelLine } from './meter.ts'
 import type { CurlOptions } from './options.ts'
-import { Output, readInputText, remoteName } from './output.ts'
-import type { Sent } from './request.ts'
-import { ConnectionPool, emptyResult, transfer, type CurlError, type Result } from './transfer.ts'
-import { parseUrl, redirectTarget } from './url.ts'
+import { remoteName } from './output.ts'
+import { tried } from './retries.ts'
+import { complain, refuse, type Run } from './run.ts'
+import { ConnectionPool } from './transfer.ts'
+import { parseUrl } from './url.ts'
 import { Verbose } from './verbose.ts'
-import { warner, wrapped, type Warn } from './warnings.ts'
-import { printWriteOut } from './write-out.ts'
+import { warner, wrapped } from './warnings.ts'
 
 const VERSION = `curl 7.88.1 (x86_64-pc-linux-gnu) libcurl/7.88.1 OpenSSL/3.0.17
 Release-Date: 2023-02-20, security patched: 7.88.1-10+deb12u12
 Protocols: http https
 Features: alt-svc AsynchDNS HTTPS-proxy IPv6 SSL
 `
+
 /** curl(1), 7.88.1, for http and https. */
 export function* curl(process: Process): Task<number> {
   const args = yield* withConfigs(process, process.argv.slice(1))
@@ -117,7 +118,9 @@ function* together(run: Run): Task<number> {
   const began = process.clock.now
   const meters: Meter[] = []
   // -s does not turn it off
-  const show = (end: string): Task => (options.noMeter ? nothing() : process.printError(parallelLine(meters, count, count - done, process.clock.now - began) + end))
+  const show = function* (end: string): Task {
+    if (!options.noMeter) yield* process.printError(parallelLine(meters, count, count - done, process.clock.now - began) + end)
+  }
   if (!options.noMeter) yield* process.printError(PARALLEL_HEADER)
   yield* show('')
   const work = function* (): Task {
@@ -204,34 +207,6 @@ function resumed({ process, options }: Run, url: string, index: number): CurlOpt
   return from === 0 ? options : { ...options, resumeFrom: from, range: `${from}-` }
 }
 
-/** One curl, with what its transfers share. */
-interface Run {
-  process: Process
-  options: CurlOptions
-  warn: Warn
-  pool: ConnectionPool
-  verbose: Verbose
-  /** Of -d and -F. */
-  sent: Sent | undefined
-  cookies: CookieJar | undefined
-  /** -D */
-  dump?: (text: string) => Task
-  /** -Z: of all that run at once. */
-  meters?: Meter[]
-}
-
-/** -b FILE, -c: with one of them curl keeps cookies. */
-function* cookieJar(process: Process, options: CurlOptions, verbose: Verbose): Task<CookieJar | undefined> {
-  if (options.cookieFiles.length === 0 && options.cookieJar === undefined) return undefined
-  const jar = new CookieJar()
-  for (const name of options.cookieFiles) {
-    const text = yield* readInputText(process, name)
-    if (text !== undefined) jar.load(text, Math.floor(process.clock.wall() / 1000))
-    else if (name !== '') yield* verbose.note(`WARNING: failed to open cookie file "${name}"`)
-  }
-  return jar
-}
-
 /** Every URL that is asked for, with the number of the one on the command line that it comes from. */
 function* spread(options: CurlOptions): Generator<Asked, void, void> {
   for (const [index, text] of options.urls.entries()) {
@@ -249,153 +224,4 @@ function proxyFor(process: Process, options: CurlOptions, text: string): string 
   if (options.proxy === '') return undefined
   const names = [...(url.scheme === 'http' ? ['http_proxy'] : ['https_proxy', 'HTTPS_PROXY']), 'all_proxy', 'ALL_PROXY']
   return proxyVariable(process, url, names, options.noProxy ?? process.env.get('no_proxy') ?? process.env.get('NO_PROXY'))
-}
-
-/** Until it is well, or no more tries are left. */
-function* tried(run: Run, text: string, index: number): Task<number> {
-  const { process, options, warn } = run
-  const upload = options.uploads[index]
-  const url = upload === undefined ? text : uploadUrl(text, upload)
-  let { sent } = run
-  if (upload !== undefined) {
-    const read = yield* readUpload(process, options, upload)
-    if ('code' in read) return yield* refuse(process, read)
-    sent = read.sent
-  }
-  const output = new Output(process, options, warn, url, options.output[index])
-  const meter = new Meter(process, !run.meters && !options.silent && !(options.output[index] === undefined && process.terminalOf(1) !== undefined))
-  run.meters?.push(meter)
-  const began = process.clock.now
-  let delay = options.retryDelay || 1000
-  for (let left = options.retry; ; left--) {
-    const { code, result } = yield* fetchOne(run, url, index, sent, output, meter)
-    const problem = left > 0 ? problemOf(options, code, result) : undefined
-    if (problem === undefined) return code
-    const after = Number(headerOf(result?.headers ?? [], 'retry-after') ?? 0) * 1000 || 0
-    const wait = after > 0 ? after : delay
-    const spent = process.clock.now - began
-    if (options.retryMaxTime > 0 && spent >= options.retryMaxTime) return code
-    if (options.retryMaxTime > 0 && after > 0 && spent + after > options.retryMaxTime) {
-      if (!options.silent) yield* process.printError('curl: The Retry-After: time would make this command line exceed the maximum allowed time for retries.\n')
-      return code
-    }
-    yield* warn(`Problem ${problem}. Will retry in ${Math.floor(wait / 1000)} seconds. ${left} retries left.`)
-    yield* process.sleep(wait)
-    if (options.retryDelay === 0) delay = Math.min(delay * 2, 600_000)
-    const thrown = yield* output.again()
-    meter.restart()
-    if (thrown > 0 && !options.silent) yield* process.printError(`Throwing away ${thrown} bytes\n`)
-  }
-}
-
-/** What --retry takes for passing (src/tool_operate.c). */
-function problemOf(options: CurlOptions, code: number, result: Result | undefined): string | undefined {
-  if (code === 28 || code === 6) return ': timeout'
-  if (code === 7 && options.retryRefused) return ': connection refused'
-  if ((code === 0 || code === 22) && result && [408, 429, 500, 502, 503, 504].includes(result.status)) return ': HTTP error'
-  return code !== 0 && options.retryAllErrors ? '(retrying all errors)' : undefined
-}
-
-function* fetchOne(run: Run, text: string, index: number, sent: Sent | undefined, output: Output, meter: Meter): Task<{ code: number; result?: Result }> {
-  const { process, options, pool, verbose, cookies } = run
-  const start = process.clock.now
-  const deadline = options.maxTime === undefined ? Infinity : start + options.maxTime
-  let next = text
-  let redirects = 0
-  let before: Result | undefined
-  let refusesToExpect = false
-  let challenge: Result['challenge']
-  const written = (result: Result | undefined, error: CurlError | undefined): Task => (options.writeOut ? printWriteOut(process, options.writeOut, { result, error, url: text, effective: next, redirects, index, file: output.name, referer: options.referer }) : nothing())
-  for (;;) {
-    const url = parseUrl(next, options.pathAsIs)
-    if ('error' in url) return { code: yield* complain(process, options, { code: url.code, text: url.error }) }
-    if (options.output[index] === null && output.name === '') {
-      if (!options.silent) yield* process.printError('curl: Remote file name has no length!\n')
-      return { code: yield* complain(process, options, { code: 23, text: 'Failed writing received data to disk/application' }) }
-    }
-    const result = emptyResult(url)
-    const done = yield* transfer({ process, options, url, sent, sink: output, meter, verbose, cookies, deadline, result, refusesToExpect, challenge, ...(run.dump ? { dump: run.dump } : {}) }, pool)
-    if (before) addTo(result, before)
-    if ('text' in done) {
-      if (done.code === 69) {
-        yield* process.printError(`${done.text}\n`)
-        return { code: 69 }
-      }
-      yield* meter.finish(process.clock.now - start)
-      yield* output.close(false)
-      yield* written(result.status > 0 ? result : undefined, done)
-      return { code: yield* complain(process, options, done), result }
-    }
-    if (result.askAgain || result.challenge) {
-      if (result.askAgain) refusesToExpect = true
-      challenge = result.challenge
-      before = { ...result, timeRedirect: process.clock.now - start }
-      yield* verbose.note(`Issue another request to this URL: '${next}'`)
-      continue
-    }
-    const location = headerOf(result.headers, 'location')
-    const redirected = result.status >= 300 && result.status < 400 && location !== undefined
-    if (redirected) result.redirectUrl = redirectTarget(url, location)
-    if (redirected && options.location) {
-      if (redirects >= options.maxRedirects) {
-        yield* written(result, { code: 47, text: `Maximum (${options.maxRedirects}) redirects followed` })
-        return { code: yield* complain(process, options, { code: 47, text: `Maximum (${options.maxRedirects}) redirects followed` }), result }
-      }
-      redirects++
-      next = result.redirectUrl!
-      before = { ...result, timeRedirect: process.clock.now - start }
-      const to = parseUrl(next)
-      if (!('error' in to) && to.port !== url.port) yield* verbose.note(`Clear auth, redirects to port from ${url.port} to ${to.port}`)
-      yield* verbose.note(`Issue another request to this URL: '${next}'`)
-      // what came to it by POST is asked for anew: after 303 always, after 301 and 302 by custom
-      if (sent && !options.keepPost.has(result.status) && (result.status === 303 || (!sent.put && (result.status === 301 || result.status === 302)))) {
-        yield* verbose.note(result.status === 303 ? 'Switch to GET' : 'Switch from POST to GET')
-        sent = undefined
-      }
-      continue
-    }
-    yield* meter.finish(process.clock.now - start)
-    const unwritten = yield* output.close(true)
-    yield* saveCookies(run)
-    yield* written(result, unwritten)
-    return unwritten ? { code: yield* complain(process, options, unwritten), result } : { code: 0, result }
-  }
-}
-
-function* nothing(): Task {}
-
-/** What -w counts over all requests that one URL took. */
-function addTo(result: Result, before: Result): void {
-  const { timeRedirect } = before
-  result.sizeHeader += before.sizeHeader
-  result.sizeRequest += before.sizeRequest
-  result.newConnections += before.newConnections
-  result.timeRedirect = timeRedirect
-  result.timeTotal += timeRedirect
-  result.timeStartTransfer += timeRedirect
-}
-
-/** -c */
-function* saveCookies({ process, options, cookies, verbose }: Run): Task {
-  if (!cookies || options.cookieJar === undefined) return
-  const text = cookies.text(Math.floor(process.clock.wall() / 1000))
-  if (options.cookieJar === '-') return yield* process.print(text)
-  try {
-    const file = process.open(process.resolve(options.cookieJar), 'write')
-    yield* file.write(encodeUtf8(text))
-    file.release()
-  } catch {
-    yield* verbose.note(`WARNING: failed to save cookies in ${options.cookieJar}: Failed writing received data to disk/application`)
-  }
-}
-
-/** A refusal that is no error of a transfer: its text stands as it is. */
-function* refuse(process: Process, { code, text }: CurlError): Task<number> {
-  yield* process.printError(text)
-  return code
-}
-
-function* complain(process: Process, options: CurlOptions, error: CurlError): Task<number> {
-  if (!options.silent || options.showError) yield* process.printError(`curl: (${error.code}) ${error.text}\n`)
-  return error.code
 }
