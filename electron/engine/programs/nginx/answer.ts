@@ -1,11 +1,11 @@
 import type { Process } from '../../machine/types.ts'
 import { encodeUtf8 } from '../../text.ts'
-import { basicCredentials, checkPassword } from '../http/htpasswd.ts'
 import { headerOf, type Headers } from '../http/message.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
 import { framing } from '../http/framing.ts'
 import { httpDate } from '../http/status.ts'
 import { accessRule } from './access.ts'
+import { unauthorized } from './auth-basic.ts'
 import { listing } from './autoindex.ts'
 import { partOf, validators } from './files.ts'
 import { enter } from './limit-conn.ts'
@@ -16,7 +16,7 @@ import { normalize } from './paths.ts'
 import { passOn } from './proxy.ts'
 import { unfitClient } from './client-verify.ts'
 import { clientOf } from './real-ip.ts'
-import { expiresHeaders, withCharset } from './response-headers.ts'
+import { addHeaders, REDIRECTS } from './response-headers.ts'
 import { run } from './rewrite.ts'
 import type { Configuration, Location, Settings, VirtualServer } from './settings.ts'
 import { IDLE, statusPage, type Load } from './status.ts'
@@ -33,9 +33,6 @@ export interface Answer {
   variables: Variables
 }
 
-const REDIRECTS = [301, 302, 303, 307, 308]
-/** Statuses for which add_header counts without "always". */
-const WITH_HEADERS = [200, 201, 204, 206, ...REDIRECTS, 304]
 /** Internal redirects and rewrites in all (NGX_HTTP_MAX_URI_CHANGES). */
 const MOST_CHANGES = 10
 
@@ -202,31 +199,15 @@ export class Answerer {
     this.#content(turn)
   }
 
-  /** ngx_http_auth_basic_module; false when the answer is given already. */
+  /** False when the answer is given already. */
   #authorized(turn: Turn): boolean {
     const { variables, settings: { auth } } = turn
-    // a file without a realm asks nobody
-    if (!auth || auth.realm === '' || turn.inError) return true
-    const { fs } = this.#process
-    const refuse = (log?: string): false => {
-      if (log !== undefined) this.#log(turn, log)
-      this.#fail(turn, 401, [['WWW-Authenticate', `Basic realm="${variables.expand(auth.realm)}"`]])
-      return false
-    }
-    const credentials = basicCredentials(headerOf(variables.request.headers, 'authorization'))
-    if (!credentials) return refuse()
-    if (auth.file === '' || !fs.exists(auth.file)) {
-      this.#log(turn, `open() "${auth.file}" failed (2: No such file or directory)`)
-      this.#fail(turn, 403)
-      return false
-    }
-    const { user, password } = credentials
-    switch (checkPassword(fs.readText(auth.file), user, password)) {
-      case 'right': return true
-      case 'wrong': return refuse(`user "${user}": password mismatch`)
-      case 'unknown user': return refuse(`user "${user}" was not found in "${auth.file}"`)
-      case 'not simulated': return refuse(`podhop: not simulated: the hash of user "${user}" (use htpasswd's MD5, {SHA} or {PLAIN})`)
-    }
+    if (!auth || turn.inError) return true
+    const refusal = unauthorized(this.#process.fs, auth, variables)
+    if (!refusal) return true
+    if (refusal.log !== undefined) this.#log(turn, refusal.log)
+    this.#fail(turn, refusal.status, refusal.headers)
+    return false
   }
 
   /** An internal redirect: to a named location, or to a path with its own arguments. */
@@ -253,7 +234,7 @@ export class Answerer {
       return passOn(this.#process, settings.pass, this.#configuration, settings, variables, own, (line, upstream) => this.#log(turn, line, upstream), (passed) => {
         if ('status' in passed) return this.#fail(turn, passed.status)
         if (passed.intercepted) return this.#fail(turn, passed.response.status)
-        this.#addHeaders(passed.response.headers, turn, passed.response.status)
+        addHeaders(passed.response.headers, turn, passed.response.status, this.#process.clock.wall())
         this.#done(turn, passed.response, passed.sent)
       })
     }
@@ -283,7 +264,7 @@ export class Answerer {
         // its length is not known when it begins
         const framed = framing(request, { kind: 'response', version: '1.1', status: 200, reason: '', headers: [] }, body)
         const headers: Headers = [...this.#own(type, undefined), ...(framed.chunked ? [['Transfer-Encoding', 'chunked'] as Headers[number]] : []), ['Connection', framed.close ? 'close' : 'keep-alive']]
-        this.#addHeaders(headers, turn, 200)
+        addHeaders(headers, turn, 200, this.#process.clock.wall())
         return this.#done(turn, { status: 200, reason: reason(200), headers, body: framed.body, close: framed.close }, body.length)
       }
       this.#log(turn, `directory index of "${file}" is forbidden`)
@@ -306,7 +287,7 @@ export class Answerer {
     const headers = part.status === 304 ? this.#own(undefined, undefined) : this.#own(part.type, String(part.body.length))
     if (!turn.inError) headers.push(lastModified)
     headers.push(['Connection', request.keepAlive ? 'keep-alive' : 'close'], ['ETag', etag])
-    this.#addHeaders(headers, turn, status)
+    addHeaders(headers, turn, status, this.#process.clock.wall())
     if (part.status === 206) headers.push(...range)
     else if (part.status === 200 && !turn.inError) headers.push(['Accept-Ranges', 'bytes'])
     this.#done(turn, { status, reason: reason(status), headers, body: part.body }, part.body.length)
@@ -322,7 +303,7 @@ export class Answerer {
   #text(turn: Turn, type: string, text: string, status = 200): void {
     const body = encodeUtf8(text)
     const headers: Headers = [...this.#own(type, String(body.length)), ['Connection', turn.variables.request.keepAlive ? 'keep-alive' : 'close']]
-    this.#addHeaders(headers, turn, status)
+    addHeaders(headers, turn, status, this.#process.clock.wall())
     this.#done(turn, { status, headers, body, reason: reason(status) }, body.length)
   }
 
@@ -356,7 +337,7 @@ export class Answerer {
     const empty = status === 204 || status === 200
     const body = encodeUtf8(empty ? '' : asked === 495 || asked === 496 ? certificatePage(asked, this.#tokens) : specialPage(status, this.#tokens))
     const headers: Headers = [...(status === 204 ? this.#own(undefined, undefined) : this.#own(empty ? turn.settings.defaultType : 'text/html', String(body.length))), ...extra.filter(([n]) => n === 'Location'), ['Connection', close ? 'close' : 'keep-alive'], ...extra.filter(([n]) => n !== 'Location')]
-    this.#addHeaders(headers, turn, status)
+    addHeaders(headers, turn, status, this.#process.clock.wall())
     this.#done(turn, { status, headers, body, close, reason: reason(status) }, body.length)
   }
 
@@ -377,19 +358,6 @@ export class Answerer {
     if (type !== undefined) headers.push(['Content-Type', type])
     if (length !== undefined) headers.push(['Content-Length', length])
     return headers
-  }
-
-  #addHeaders(headers: Headers, { settings, variables }: Turn, status: number): void {
-    const type = settings.charset === undefined ? undefined : headers.find(([n, v]) => n === 'Content-Type' && !v.includes('charset='))
-    if (type) type[1] = withCharset(type[1], settings.charset!)
-    if (settings.expires !== undefined && WITH_HEADERS.includes(status)) {
-      const modified = Date.parse(headerOf(headers, 'last-modified') ?? '')
-      headers.push(...expiresHeaders(settings.expires, this.#process.clock.wall(), Number.isNaN(modified) ? undefined : modified))
-    }
-    for (const { name, value, always } of settings.addHeaders) {
-      const text = variables.expand(value)
-      if (text !== '' && (always || WITH_HEADERS.includes(status))) headers.push([name, text])
-    }
   }
 
   #log({ variables, server }: Turn, message: string, upstream?: string): void {

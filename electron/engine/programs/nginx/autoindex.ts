@@ -1,10 +1,27 @@
 import type { Process } from '../../machine/types.ts'
 import { encodeUtf8 } from '../../text.ts'
 import { httpDate, MONTHS, two } from '../http/status.ts'
+import { ConfigError, NotSimulated, type Directive } from './config.ts'
+import { onOff } from './directives.ts'
 import { escapeUri } from './failure.ts'
 
 /** ngx_http_autoindex_module: the page of a directory that has no index file. */
 export interface AutoIndex { on: boolean; exact: boolean; format: 'html' | 'json' }
+
+/** Undefined: it is another directive. Throws ConfigError and NotSimulated. */
+export function readAutoindex(d: Directive, autoindex: AutoIndex): AutoIndex | undefined {
+  switch (d.name) {
+    case 'autoindex': return { ...autoindex, on: onOff(d) }
+    case 'autoindex_exact_size': return { ...autoindex, exact: onOff(d) }
+    case 'autoindex_format': {
+      const format = d.args[0] ?? ''
+      if (format === 'html' || format === 'json') return { ...autoindex, format }
+      if (format === 'xml' || format === 'jsonp') throw new NotSimulated(`nginx "autoindex_format ${format}" (html and json are)`)
+      throw new ConfigError(`invalid value "${format}" in ${d.file}:${d.line}`)
+    }
+    default: return undefined
+  }
+}
 
 /** NGX_HTTP_AUTOINDEX_NAME_LEN */
 const WIDTH = 50

@@ -1,7 +1,13 @@
-import type { Headers } from '../http/message.ts'
+import { headerOf, type Headers } from '../http/message.ts'
 import { httpDate } from '../http/status.ts'
 import { NotSimulated, type Directive } from './config.ts'
+import type { Settings } from './settings.ts'
 import { seconds } from './upstream.ts'
+import type { Variables } from './variables.ts'
+
+export const REDIRECTS = [301, 302, 303, 307, 308]
+/** Statuses for which expires counts, and add_header without "always". */
+const WITH_HEADERS = [200, 201, 204, 206, ...REDIRECTS, 304]
 
 /** What ngx_http_headers_module and ngx_http_charset_module write beside add_header. */
 export type Expires = 'epoch' | 'max' | { after: number; modified: boolean }
@@ -21,7 +27,7 @@ export function readExpires(d: Directive): Expires | undefined {
 const FOREVER = 'Thu, 31 Dec 2037 23:55:55 GMT'
 
 /** `modified`: the Last-Modified of the answer in ms. */
-export function expiresHeaders(expires: Expires, now: number, modified: number | undefined): Headers {
+function expiresHeaders(expires: Expires, now: number, modified: number | undefined): Headers {
   if (expires === 'epoch') return [['Expires', 'Thu, 01 Jan 1970 00:00:01 GMT'], ['Cache-Control', 'no-cache']]
   if (expires === 'max') return [['Expires', FOREVER], ['Cache-Control', 'max-age=315360000']]
   const at = (expires.modified && modified !== undefined ? modified : now) + expires.after
@@ -32,6 +38,20 @@ export function expiresHeaders(expires: Expires, now: number, modified: number |
 /** charset_types' default */
 const CHARSET_TYPES: ReadonlySet<string> = new Set(['text/html', 'text/xml', 'text/plain', 'text/vnd.wap.wml', 'application/javascript', 'application/rss+xml'])
 
-export function withCharset(type: string, charset: string): string {
+function withCharset(type: string, charset: string): string {
   return CHARSET_TYPES.has(type) ? `${type}; charset=${charset}` : type
+}
+
+/** What charset, expires and add_header make of the headers of an answer; `now` in ms. */
+export function addHeaders(headers: Headers, { settings, variables }: { settings: Settings; variables: Variables }, status: number, now: number): void {
+  const type = settings.charset === undefined ? undefined : headers.find(([n, v]) => n === 'Content-Type' && !v.includes('charset='))
+  if (type) type[1] = withCharset(type[1], settings.charset!)
+  if (settings.expires !== undefined && WITH_HEADERS.includes(status)) {
+    const modified = Date.parse(headerOf(headers, 'last-modified') ?? '')
+    headers.push(...expiresHeaders(settings.expires, now, Number.isNaN(modified) ? undefined : modified))
+  }
+  for (const { name, value, always } of settings.addHeaders) {
+    const text = variables.expand(value)
+    if (text !== '' && (always || WITH_HEADERS.includes(status))) headers.push([name, text])
+  }
 }

@@ -1,5 +1,6 @@
 import { isValidIp, tryParseCidr } from '../../network/address.ts'
 import { readAccount } from './account.ts'
+import { readAutoindex } from './autoindex.ts'
 import { readGeo, readSplit } from './computed.ts'
 import { NO_CLIENT_VERIFY, readClientVerify } from './client-verify.ts'
 import { ConfigError, NotSimulated, type Directive } from './config.ts'
@@ -12,7 +13,7 @@ import { pattern, readOperation, type Operation } from './rewrite.ts'
 import { NO_SENDING, readSending } from './sending.ts'
 import { LOG_LEVELS, type Configuration, type Location, type LogLevel, type Settings, type VirtualServer } from './settings.ts'
 import { readStream } from './stream-config.ts'
-import { NO_SUBSTITUTIONS } from './sub-filter.ts'
+import { NO_SUBSTITUTIONS, readSubstitution } from './sub-filter.ts'
 import { PROXY_DEFAULTS, readProxyPass, readProxySetting, readUpstream, seconds } from './upstream.ts'
 import { checkVariables } from './variables.ts'
 
@@ -211,6 +212,17 @@ class Reader {
       settings.sending = sending
       return true
     }
+    const autoindex = readAutoindex(d, settings.autoindex)
+    if (autoindex) {
+      settings.autoindex = autoindex
+      return true
+    }
+    const substitutions = readSubstitution(d, settings.substitutions, own)
+    if (substitutions) {
+      settings.substitutions = substitutions
+      if (d.name === 'sub_filter') this.#texts.push(...d.args)
+      return true
+    }
     const where = ` in ${d.file}:${d.line}`
     switch (d.name) {
       case 'root':
@@ -238,21 +250,6 @@ class Reader {
         if (to !== 'off' && format === undefined) throw new ConfigError(`unknown log format "${name}"${where}`)
         settings.accessLogs = to === 'off' ? [] : [...(own.logs ? settings.accessLogs : []), { to: to.startsWith('/') ? to : `/etc/nginx/${to}`, format: format! }]
         own.logs = true
-        return true
-      }
-      case 'autoindex':
-        settings.autoindex = { ...settings.autoindex, on: onOff(d) }
-        return true
-      case 'autoindex_exact_size':
-        settings.autoindex = { ...settings.autoindex, exact: onOff(d) }
-        return true
-      case 'autoindex_format': {
-        const format = d.args[0] ?? ''
-        if (format !== 'html' && format !== 'json') {
-          if (format === 'xml' || format === 'jsonp') throw new NotSimulated(`nginx "autoindex_format ${format}" (html and json are)`)
-          throw new ConfigError(`invalid value "${format}"${where}`)
-        }
-        settings.autoindex = { ...settings.autoindex, format }
         return true
       }
       case 'stub_status':
@@ -349,25 +346,6 @@ class Reader {
         else settings.connectionLimitStatus = status
         return true
       }
-      case 'sub_filter': {
-        const [match = '', replacement = ''] = d.args
-        if (d.args.length !== 2) throw new ConfigError(`invalid number of arguments in "sub_filter" directive${where}`)
-        if (match === '') throw new ConfigError(`empty search pattern${where}`)
-        settings.substitutions = { ...settings.substitutions, pairs: [...(own.substitutions ? settings.substitutions.pairs : []), { match, replacement }] }
-        own.substitutions = true
-        this.#texts.push(match, replacement)
-        return true
-      }
-      case 'sub_filter_once':
-        settings.substitutions = { ...settings.substitutions, once: onOff(d) }
-        return true
-      case 'sub_filter_last_modified':
-        settings.substitutions = { ...settings.substitutions, keepsModified: onOff(d) }
-        return true
-      case 'sub_filter_types':
-        settings.substitutions = { ...settings.substitutions, types: new Set(['text/html', ...(own.types ? settings.substitutions.types : []), ...d.args.map((type) => type.toLowerCase())]) }
-        own.types = true
-        return true
       case 'mirror':
         settings.mirrors = d.args[0] === 'off' ? [] : [...(own.mirrors ? settings.mirrors : []), d.args[0] ?? '']
         own.mirrors = true

@@ -2,6 +2,8 @@ import { decodeUtf8, encodeUtf8 } from '../../text.ts'
 import { framing, outOfChunks } from '../http/framing.ts'
 import { headerOf, type Headers } from '../http/message.ts'
 import type { HttpRequest, HttpResponse } from '../http/server.ts'
+import { ConfigError, type Directive } from './config.ts'
+import { onOff } from './directives.ts'
 
 /** ngx_http_sub_module: strings of an answer's body, whatever their case, become others. */
 export interface Substitutions {
@@ -14,6 +16,28 @@ export interface Substitutions {
 }
 
 export const NO_SUBSTITUTIONS: Substitutions = { pairs: [], once: true, types: new Set(['text/html']), keepsModified: false }
+
+/** `own`: what the block has said itself, which takes the place of what it inherits. Undefined: it is another directive. Throws ConfigError. */
+export function readSubstitution(d: Directive, substitutions: Substitutions, own: { substitutions?: true; types?: true }): Substitutions | undefined {
+  switch (d.name) {
+    case 'sub_filter': {
+      const [match = '', replacement = ''] = d.args
+      if (d.args.length !== 2) throw new ConfigError(`invalid number of arguments in "sub_filter" directive in ${d.file}:${d.line}`)
+      if (match === '') throw new ConfigError(`empty search pattern in ${d.file}:${d.line}`)
+      const inherited = own.substitutions ? substitutions.pairs : []
+      own.substitutions = true
+      return { ...substitutions, pairs: [...inherited, { match, replacement }] }
+    }
+    case 'sub_filter_once': return { ...substitutions, once: onOff(d) }
+    case 'sub_filter_last_modified': return { ...substitutions, keepsModified: onOff(d) }
+    case 'sub_filter_types': {
+      const inherited = own.types ? substitutions.types : []
+      own.types = true
+      return { ...substitutions, types: new Set(['text/html', ...inherited, ...d.args.map((type) => type.toLowerCase())]) }
+    }
+    default: return undefined
+  }
+}
 
 /** The answer with another body: of a length that is not known when it begins, and without what spoke of the old one. */
 export function substituted(request: HttpRequest, response: HttpResponse, { pairs, once, types, keepsModified }: Substitutions, expand: (text: string) => string): HttpResponse {
