@@ -58,7 +58,7 @@ export class Executor {
         return (shell.status = error.conditional && !shell.interactive ? shell.status : 2)
       }
       for (const [message, line] of warnings.splice(0)) yield* shell.error(message, line)
-      if (shell.options.has('verbose')) yield* shell.process.printError(text.slice(shown, parser.consumed).replace(/\n?$/, '\n'))
+      if (shell.options.has('verbose') && parser.consumed > shown) yield* shell.process.printError(text.slice(shown, parser.consumed).replace(/\n?$/, '\n'))
       shown = parser.consumed
       if (!list) return shell.status
       yield* this.commandLine(list, options.tail === true && /^\s*$/.test(text.slice(parser.consumed)))

@@ -27,9 +27,9 @@ export class Parser extends SimpleParser {
     this.extendedGlobs = on
   }
 
-  /** Where parsing has come to: what a shell that reads line by line has used up. */
+  /** Where parsing has come to in the text as it was given, before aliases: what a shell that reads line by line has used up. */
   get consumed(): number {
-    return this.peeked?.start ?? this.position
+    return this.given - (this.source.length - (this.peeked?.start ?? this.position))
   }
 
   get currentLine(): number {

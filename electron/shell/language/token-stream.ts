@@ -22,6 +22,8 @@ export abstract class TokenStream extends Lexer {
   protected readonly options: ParserOptions
   protected peeked: Token | undefined
   protected lastEnd = 0
+  /** The length of the text before aliases were put into it. */
+  protected readonly given: number
   /** The last alias ended in a blank: the word behind it may be one, too. How much of the source is left there. */
   protected aliasGoesOnAt: number | undefined
   /** Aliases being replaced, with how much of the source is left when their text is used up. */
@@ -30,6 +32,7 @@ export abstract class TokenStream extends Lexer {
   constructor(source: string, options: ParserOptions = {}) {
     super(source, options)
     this.options = options
+    this.given = source.length
     this.extendedQuotes = options.flavour !== 'dash'
   }
 

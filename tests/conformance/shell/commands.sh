@@ -212,6 +212,15 @@ echo x >&- ; echo $?
 i=0; while (( i < 3000 )); do (( i++ )); done; echo $i
 #### command not found with redirect
 nosuchcmd 2>/dev/null; echo $?; nosuchcmd > out 2>&1; cat out
+#### commands behind a long alias near a script's end
+shopt -s expand_aliases
+alias where='f() { [ "$1" ] && echo "at $1" || echo nowhere at all, and not even there; }; f'
+where; where home
+env true
+set -v
+where work
+cat /dev/null
+env echo last
 #### let and conditions
 let x=3 'y = x * 2' ; echo $x $y; let 0; echo $?; let 'z=5>3'; echo $z
 #### nameless function output redirect
