@@ -1,15 +1,14 @@
-import { hasFailed } from '../journey/recorder.ts'
 import type { Timer } from '../clock.ts'
 import type { Telling } from '../journey/way.ts'
 import { SparseMap } from '../sparse.ts'
-import { cidrContains, ipv4Number, isLoopbackIp, isMulticastIp } from './address.ts'
+import { isMulticastIp } from './address.ts'
+import { announce, answererOf, multicastMac, reply, request } from './arp.ts'
 import { multicastMac6, solicit } from './neighbour-discovery.ts'
 import { formatNeighbour } from './format.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
-import { BROADCAST_MAC, ZERO_MAC } from './packets.ts'
-import type { RouteEntry } from './fib.ts'
-import type { ArpPacket, Frame, Ip, IpPacket, LinkAddress, Mac, NeighbourResponder, NeighbourState, NeighbourTable } from './types.ts'
+import { BROADCAST_MAC } from './packets.ts'
+import type { ArpPacket, Frame, Ip, IpPacket, Mac, NeighbourResponder, NeighbourState, NeighbourTable } from './types.ts'
 
 const REACHABLE_MS = 30_000
 const DELAY_MS = 5_000
@@ -104,7 +103,8 @@ export class Neighbours implements NeighbourTable {
     this.#namespace.changed()
   }
 
-  #proxied(ip: Ip, link: BaseLink): boolean {
+  /** Whether `ip neigh add proxy` lets this namespace answer for the address on the link. */
+  proxied(ip: Ip, link: BaseLink): boolean {
     return this.#proxies?.some((p) => p.ip === ip && (p.device === undefined || p.device === link.name)) ?? false
   }
 
@@ -187,15 +187,15 @@ export class Neighbours implements NeighbourTable {
     namespace.late?.forNeighbours(link.name)
     const known = this.#links.get(link)?.get(arp.senderIp)
     if (arp.operation === 'request') {
-      const proxied = this.#answers(arp, link)
-      if (proxied !== undefined) {
-        this.#reply(arp, link, proxied)
+      const by = answererOf(namespace, arp.targetIp, link)
+      if (by !== undefined) {
+        reply(namespace, arp, link, by)
         if (arp.senderIp !== '0.0.0.0') this.#learn(known ?? this.#entry(link, arp.senderIp), arp.senderMac, 'STALE')
         return
       }
       if (known && known.mac !== undefined && known.mac !== arp.senderMac) this.#learn(known, arp.senderMac, 'STALE')
       const said = this.responds(arp.targetIp, link)
-      if (said && arp.senderIp !== arp.targetIp) this.#reply(arp, link, said)
+      if (said && arp.senderIp !== arp.targetIp) reply(namespace, arp, link, said)
       return
     }
     if (!known) return
@@ -215,46 +215,6 @@ export class Neighbours implements NeighbourTable {
     if (!entry || known === undefined) return
     if (options.router !== undefined) entry.router = options.router
     this.#learn(entry, known, state)
-  }
-
-  /** Whether to answer for the target: not (undefined), as its owner (false), or as a proxy along a route. */
-  #answers(arp: ArpPacket, link: BaseLink): RouteEntry | false | undefined {
-    const route = this.#namespace.routes.find(arp.targetIp)
-    if (!route || isLoopbackIp(arp.targetIp)) return undefined
-    if (route.route.type === 'local') {
-      if (link.conf.arpIgnore >= 1 && !link.address(arp.targetIp)) return undefined
-      return false
-    }
-    const unicast = route.route.type === undefined || route.route.type === 'unicast'
-    return unicast && link.conf.forwarding && route.link !== link && (link.conf.proxyArp || this.#proxied(arp.targetIp, link)) ? route : undefined
-  }
-
-  #reply(request: ArpPacket, link: BaseLink, by: RouteEntry | NonNullable<ReturnType<NeighbourResponder>> | false): void {
-    const namespace = this.#namespace
-    const said = by && 'decidedBy' in by ? by : undefined
-    const proxied = by && !('decidedBy' in by) ? by : undefined
-    // an answer that comes after the end is none of the journey
-    if (request.trail?.record && !hasFailed(request.trail.journey)) {
-      namespace.recorder.hop(namespace, request, {
-        stage: 'neighbour',
-        interface: link.name,
-        text: said?.text ?? (proxied
-          ? `${namespace.name} answers in place of ${request.targetIp}, which it has a route to (proxy ARP): send it to ${link.mac}.`
-          : `${namespace.name} has ${request.targetIp} and answers: it is at ${link.mac}.`),
-        decidedBy: said ? { kind: 'socket', text: said.decidedBy } : proxied ? { kind: 'route', table: 'main', text: namespace.routes.line(proxied) } : undefined,
-        before: { source: request.senderIp, destination: request.targetIp, sourceMac: request.senderMac, protocol: 'arp', detail: 'request' },
-        explanation: said ? 'raw-socket-reply' : proxied ? 'arp-proxy' : 'arp-reply',
-      })
-    }
-    const payload: ArpPacket = {
-      kind: 'arp',
-      operation: 'reply',
-      senderMac: link.mac,
-      senderIp: request.targetIp,
-      targetMac: request.senderMac,
-      targetIp: request.senderIp,
-    }
-    link.transmit({ source: link.mac, destination: request.senderMac, payload })
   }
 
   #entry(link: BaseLink, ip: Ip): Neighbour {
@@ -317,40 +277,11 @@ export class Neighbours implements NeighbourTable {
       const source = first && entry.link.address(first.source)?.address
       return solicit(this.#namespace, entry.link, entry.ip, source, background ? entry.mac : undefined, first?.meta.trail)
     }
-    const payload: ArpPacket = {
-      kind: 'arp',
-      operation: 'request',
-      senderMac: entry.link.mac,
-      senderIp: this.#askAs(entry, first),
-      targetMac: ZERO_MAC,
-      targetIp: entry.ip,
-      trail: first?.meta.trail,
-    }
-    entry.link.transmit({ source: entry.link.mac, destination: entry.state === 'PROBE' ? entry.mac! : BROADCAST_MAC, payload })
+    request(this.#namespace, entry.link, entry.ip, first, entry.state === 'PROBE' ? entry.mac : undefined)
   }
 
   announce(ip: Ip, device: string): void {
-    const link = this.#namespace.link(device)
-    link.transmit({ source: link.mac, destination: BROADCAST_MAC, payload: { kind: 'arp', operation: 'request', senderMac: link.mac, senderIp: ip, targetMac: ZERO_MAC, targetIp: ip } })
-  }
-
-  /** The sender address of a request (arp_solicit): the packet's own source if it is ours, as far as arp_announce lets it. */
-  #askAs(entry: Neighbour, packet: IpPacket | undefined): Ip {
-    const { link, ip } = entry
-    const addresses = link.addresses.filter((a) => a.scope !== 'host' && !a.address.includes(':'))
-    const near = (a: LinkAddress): boolean => cidrContains(`${a.address}/${a.prefixLength}`, ip)
-    const announce = packet ? this.#announce(link.name) : 0
-    if (packet && announce < 2 && this.#namespace.isLocal(packet.source)) {
-      if (announce === 0 || addresses.some((a) => near(a) && cidrContains(`${a.address}/${a.prefixLength}`, packet.source))) return packet.source
-    }
-    const own = addresses.find((a) => !a.secondary && near(a)) ?? addresses[0]
-    return own?.address ?? this.#namespace.sourceFor(entry.ip) ?? '0.0.0.0'
-  }
-
-  #announce(link: string): number {
-    const { settings } = this.#namespace
-    const of = (name: string): number => Number(settings.get(`net.ipv4.conf.${name.replaceAll('.', '/')}.arp_announce`) ?? 0)
-    return Math.max(of('all'), of(link))
+    announce(this.#namespace.link(device), ip)
   }
 
   #fail(entry: Neighbour): void {
@@ -403,11 +334,4 @@ export class Neighbours implements NeighbourTable {
     const old = entry.state === 'REACHABLE' && this.#namespace.clock.now - entry.confirmedAt > REACHABLE_MS
     return old ? 'STALE' : entry.state
   }
-}
-
-/** RFC 1112 6.4 */
-function multicastMac(ip: Ip): Mac {
-  const value = ipv4Number(ip)
-  const octet = (shift: number, mask: number): string => ((value >>> shift) & mask).toString(16).padStart(2, '0')
-  return `01:00:5e:${octet(16, 0x7f)}:${octet(8, 0xff)}:${octet(0, 0xff)}`
 }
