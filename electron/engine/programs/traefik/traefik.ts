@@ -19,12 +19,11 @@ import { serveHttp, type HttpServer } from '../http/server.ts'
 import { httpDate } from '../http/status.ts'
 import { Output, untilSignal } from '../output.ts'
 import { publishAddresses } from '../published-status.ts'
-import { makeCertificate, makeKey } from '../tls/make.ts'
-import { TlsServer, type TlsServerOptions } from '../tls/socket.ts'
-import { ALERTS, CIPHERS } from '../tls/wire.ts'
-import { matchingName, type Certificate } from '../tls/x509.ts'
+import { TlsServer } from '../tls/socket.ts'
+import { CIPHERS } from '../tls/wire.ts'
 import type { SystemServices } from '../types.ts'
 import { apiAnswer, hasApi } from './api.ts'
+import { CertificateChoice } from './certificates.ts'
 import { entryPointsOf, hasGateways, readFlags } from './flags.ts'
 import { provideGateways } from './gateway/provide.ts'
 import { GatewayWatch } from './gateway/watch.ts'
@@ -36,7 +35,7 @@ import { checkMiddlewares, mine, provide, sortRoutes } from './providers.ts'
 import { PlainProxy } from './plain.ts'
 import { NOT_FOUND, Proxy } from './proxy.ts'
 import { routeTcp, TcpGates } from './tcp.ts'
-import { checkTcpOptions, checkTlsOptions, DEFAULT_OPTION, isFronting, optionFor, optionProblem } from './tls-options.ts'
+import { checkTcpOptions, checkTlsOptions, DEFAULT_OPTION, isFronting } from './tls-options.ts'
 import { VERSION_NAMES } from './version.ts'
 import { traefikServiceOf } from './weigh.ts'
 
@@ -45,6 +44,7 @@ const { version: VERSION, codename: CODENAME } = VERSION_NAMES
 const THROTTLE = 2_000
 const DASHBOARD: GoAnswer = { status: 501, body: "podhop: not simulated: Traefik's dashboard (its API has the same: /api/overview, /api/http/routers, /api/http/services, /api/http/middlewares, /api/rawdata)\n" }
 const SERVICE_LABEL = 'kubernetes.io/service-name'
+
 export function traefik(services: SystemServices): Record<string, Program> {
   return {
     traefik: (process) => run(process, services),
@@ -119,6 +119,7 @@ class Traefik {
   #udpRoutes: Informer<CustomObject> | undefined
   #traefikServices: Informer<CustomObject> | undefined
   readonly #gates = new TcpGates()
+  readonly #certificates: CertificateChoice
   readonly #metrics: Metrics | undefined
   /** By name, those of HTTP. */
   readonly #entries = new Map<string, HttpServer>()
@@ -129,7 +130,6 @@ class Traefik {
   #routers: readonly Router[] = []
   /** With those whose TLS options are not to be had. */
   #asked: readonly Router[] = []
-  #own: Certificate | undefined
 
   constructor(process: Process, client: KubernetesClient, flags: ReadonlyMap<string, string>, log: (level: 'INF' | Problem['level'], text: string) => void, access: (line: string) => void, failed: (failure: ReflectorFailure) => void) {
     this.#process = process
@@ -141,6 +141,7 @@ class Traefik {
     this.#informers = new InformerFactory(client)
     this.#queue = new WorkQueue(process.clock, () => this.#sync())
     this.#startedAt = process.clock.wall()
+    this.#certificates = new CertificateChoice(process.clock, () => this.#dynamic, () => this.#asked)
     if (flags.has('metrics.prometheus')) this.#metrics = new Metrics(flags)
   }
 
@@ -225,7 +226,7 @@ class Traefik {
             take: (connection) => routeTcp(connection, { name, secure: tls }, name === 'traefik' ? this.#named() : this.#dynamic, this.#routers, process.clock, {
               http: (own) => server.accept(own),
               plain: (route, own) => this.#pass(plain, route, own, name),
-              ends: (route, own) => this.#pass(plain, route, new TlsServer(own, { random: process.clock.random, select: ({ serverName }) => this.#shown(route.tlsOptions ?? DEFAULT_OPTION, serverName), cipher: CIPHERS.aes128, tickets: [122] }), name),
+              ends: (route, own) => this.#pass(plain, route, new TlsServer(own, { random: process.clock.random, select: ({ serverName }) => this.#certificates.under(route.tlsOptions ?? DEFAULT_OPTION, serverName), cipher: CIPHERS.aes128, tickets: [122] }), name),
             }),
             handle: (request, respond) => {
               const inside = name === 'traefik' ? this.#inside(name, request.target) : undefined
@@ -234,7 +235,7 @@ class Traefik {
               else proxy.handle({ name, tls, internal: name === 'traefik', redirect: this.#redirectOf(name) }, request, respond)
             },
             refuse: (status) => ({ status, headers: [['Content-Type', 'text/plain; charset=utf-8'], ['Connection', 'close']], body: encodeUtf8('400 Bad Request') }),
-            ...(tls ? { tls: { select: ({ serverName }) => this.#select(serverName), alpn: ['h2', 'http/1.1'], cipher: CIPHERS.aes128, tickets: [122], acknowledgesName: false, plain: () => this.#plain() } } : {}),
+            ...(tls ? { tls: { select: ({ serverName }) => this.#certificates.select(serverName), alpn: ['h2', 'http/1.1'], cipher: CIPHERS.aes128, tickets: [122], acknowledgesName: false, plain: () => this.#plain() } } : {}),
           })
           this.#entered(name, server)
         }
@@ -284,7 +285,7 @@ class Traefik {
   #internal(service: string, target: string): GoAnswer {
     const { path, query } = splitTarget(target)
     if (service === 'ping@internal' && this.#flags.has('ping')) return { body: 'OK' }
-    if (service === 'prometheus@internal' && this.#metrics) return { body: this.#metrics.text(this.#open(), [this.#chainFor(undefined), ...this.#dynamic.certificates].flatMap(([own]) => own ?? [])), contentType: EXPOSITION_TYPE }
+    if (service === 'prometheus@internal' && this.#metrics) return { body: this.#metrics.text(this.#open(), [this.#certificates.chainFor(undefined), ...this.#dynamic.certificates].flatMap(([own]) => own ?? [])), contentType: EXPOSITION_TYPE }
     if (service === 'noop@internal') return { status: 418, headers: [['Content-Type', 'text/plain; charset=utf-8'], ['X-Content-Type-Options', 'nosniff']], body: "I'm a teapot\n" }
     if ((service !== 'api@internal' && service !== 'dashboard@internal') || !hasApi(this.#flags)) return GO_NOT_FOUND
     if (path.startsWith('/api/')) {
@@ -318,34 +319,6 @@ class Traefik {
   #plain(): Uint8Array {
     const body = encodeUtf8(NOT_FOUND.body)
     return writeResponse(404, 'Not Found', [...NOT_FOUND.headers, ['Date', httpDate(this.#process.clock.wall())], ['Content-Length', String(body.length)], ['Connection', 'close']], body)
-  }
-
-  /** With the TLS options of the name's routers. */
-  #select(name: string | undefined): ReturnType<TlsServerOptions['select']> {
-    return this.#shown(optionFor(name, this.#asked), name)
-  }
-
-  #shown(wanted: string, name: string | undefined): ReturnType<TlsServerOptions['select']> {
-    const option = this.#dynamic.tlsOptions.get(wanted)
-    if (optionProblem(wanted, this.#dynamic) !== undefined) return { alert: undefined }
-    if (option?.strict && !this.#certified(name)) return { alert: ALERTS.unrecognizedName }
-    return { chain: this.#chainFor(name), clients: option?.clients, alpn: option?.alpn }
-  }
-
-  /** By the name in the handshake. */
-  #certified(name: string | undefined): readonly Certificate[] | undefined {
-    const { certificates } = this.#dynamic
-    return name === undefined ? undefined : (certificates.find(([own]) => own!.dnsNames.includes(name)) ?? certificates.find(([own]) => matchingName(own!, name) !== undefined))
-  }
-
-  #chainFor(name: string | undefined): readonly Certificate[] {
-    const exact = this.#certified(name)
-    if (exact ?? this.#dynamic.ownCertificate) return (exact ?? this.#dynamic.ownCertificate)!
-    const { clock } = this.#process
-    this.#own ??= makeCertificate({
-      subject: [['CN', 'TRAEFIK DEFAULT CERT']], key: makeKey(clock.random), notBefore: Math.floor(clock.wall() / 1000) * 1000, days: 365, alternativeNames: [`${clock.random.hex(32)}.${clock.random.hex(32)}.traefik.default`], serverOnly: true, random: clock.random,
-    })
-    return [this.#own]
   }
 
   #sync(): number {
