@@ -105,7 +105,7 @@ function applyPatch(target: JsonObject, type: PatchType, patch: unknown, schema:
       try {
         return { patched: applyJsonPatch(target, patch as Operation[]), shown: sortedJson }
       } catch (error) {
-        if (error instanceof JsonPatchError) throw rejected(error.message)
+        if (error instanceof JsonPatchError) throw rejected()
         throw error
       }
     }

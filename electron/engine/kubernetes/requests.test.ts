@@ -73,7 +73,7 @@ describe('a patch', () => {
       ' "" is invalid: patch: Invalid value: "map[spec:map[containers:[map[env:[map[name:PORT value:80]] name:web]]]]": cannot convert int64 to string',
     )
     expect(strategic({ spec: { terminationGracePeriodSeconds: 'soon' } })).toMatch(/: unrecognized type: int64$/)
-    expect(refusal(() => api.patch('pods', 'default', 'web', 'application/json-patch+json', [{ op: 'remove', path: '/spec/foo' }]))).toMatchObject({ code: 422, message: 'the server rejected our request due to an error in our request' })
+    expect(refusal(() => api.patch('pods', 'default', 'web', 'application/json-patch+json', [{ op: 'remove', path: '/spec/foo' }]))).toMatchObject({ code: 422, message: 'the server rejected our request due to an error in our request', details: {} })
   })
 
   it('of a status leaves the rest alone', () => {

@@ -140,10 +140,9 @@ export function success(resource: GroupResource, object: KubeObject): Status {
   return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', message: '', reason: '', details, code: 200 }
 }
 
-/** A patch that does not fit the object: NewGenericServerResponse of 422. */
-export function rejected(why: string): StatusError {
-  const details = { causes: [{ reason: 'UnexpectedServerResponse', message: why }] }
-  return failure(422, 'Invalid', 'the server rejected our request due to an error in our request', details)
+/** A patch that does not fit the object: NewGenericServerResponse of 422, which keeps the reason to itself. */
+export function rejected(): StatusError {
+  return failure(422, 'Invalid', 'the server rejected our request due to an error in our request', {})
 }
 
 /** In the order and with the fields that Go writes of metav1.Status; what was deleted has no code of its own. */
