@@ -77,7 +77,8 @@ const journeyCheck = z.strictObject({
   port: z.number().int().optional(),
   protocol: z.enum(['tcp', 'udp', 'icmp', 'sctp']).optional(),
   program: z.string().optional(),
-  verdict: verdict.default('delivered'),
+  /** How it ended; a list: in one of these ways. A packet for a machine that is off is lost on the wire at first (dropped), later nobody answers ARP (unreachable). */
+  verdict: z.preprocess((value) => (Array.isArray(value) ? value : [value]), z.array(verdict).min(1)).default(['delivered']),
   nodes: z.enum(['same', 'different']).optional(),
   /** Stages that its hops must, or must not, have. */
   via: z.array(stage).default([]),

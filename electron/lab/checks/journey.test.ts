@@ -8,7 +8,7 @@ const made = (id: number, verdict: Journey['verdict'], destination: string, dest
 
 function found(recent: Partial<Journey>[], wanted: object, journeysAfter = 0): string | undefined {
   const context = { cluster: { journeys: { recent } } as unknown as Cluster, variables: new Map(), journeysAfter } as unknown as CheckContext
-  const check = { id: 'x', title: 'x', needs: [], hints: [], fail: '{found}', kind: 'journey', verdict: 'delivered', via: [], without: [], interfaces: [], count: { atLeast: 1 }, from: 'default/client', ...wanted } as unknown as Parameters<typeof checkJourney>[0]
+  const check = { id: 'x', title: 'x', needs: [], hints: [], fail: '{found}', kind: 'journey', verdict: ['delivered'], via: [], without: [], interfaces: [], count: { atLeast: 1 }, from: 'default/client', ...wanted } as unknown as Parameters<typeof checkJourney>[0]
   const result = checkJourney(check, context)
   return 'found' in result ? (result.found as string) : undefined
 }
@@ -26,4 +26,11 @@ test('the last connection is told in a sentence, whatever became of it', () => {
   expect(last('pending')).toBe('the last connection, from default/client to 10.244.1.5, is still on its way')
   expect(last('unreachable')).toBe('the last connection, from default/client to 10.244.1.5, found its destination unreachable')
   expect(found([made(1, 'timeout', '10.96.0.9', 80)], { port: 80 })).toBe('the connection from default/client to 10.96.0.9:80 timed out')
+})
+
+test('a check may take several ends of a connection, and no others', () => {
+  const lost = { verdict: ['timeout', 'unreachable'], port: 80 }
+  expect(found([made(1, 'unreachable', '10.96.0.9', 80)], lost)).toBeUndefined()
+  expect(found([made(1, 'timeout', '10.96.0.9', 80)], lost)).toBeUndefined()
+  expect(found([made(1, 'refused', '10.96.0.9', 80)], lost)).toBe('the connection from default/client to 10.96.0.9:80 was refused')
 })

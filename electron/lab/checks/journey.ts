@@ -39,7 +39,7 @@ export function checkJourney(check: CheckOf<'journey'>, context: CheckContext): 
 }
 
 function unfit(journey: Journey, check: CheckOf<'journey'>, cluster: Cluster): string | undefined {
-  if (journey.verdict !== check.verdict) return `the connection ${describe(journey)}`
+  if (!check.verdict.some((v) => v === journey.verdict)) return `the connection ${describe(journey)}`
   const hops = [...journey.hops, ...journey.reply]
   const stages = new Set(hops.map((h) => h.stage))
   const missing = check.via.find((s) => !stages.has(s))

@@ -48,7 +48,7 @@ const HELP: Record<string, string> = byName({
   hop time             shows it
   hop time pause       holds it; hop time resume lets it go on
   hop time step        moves it to the next thing that happens
-  hop time +30s        moves it on: +500ms, +30s, +5m, +2h, at most a day at once
+  hop time +30s        moves it on: +500ms, +30s, +5m20s, +2h, at most a day at once
 `,
   explain: `hop explain: the page behind a hop or a drop
 

@@ -29,9 +29,9 @@ export function* hopTime(cluster: Cluster, self: Process, args: readonly string[
       return 0
     }
     default: {
-      const jump = /^\+(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(word)
-      if (!jump) return yield* refuse(self, /^\+\d+(\.\d+)?$/.test(word) ? `${word} needs a unit, as ${word}s` : /^-\d/.test(word) ? 'time does not go back' : `"${word}" is nothing that time can do`)
-      const ms = Number(jump[1]) * UNITS[jump[2]!]!
+      if (!/^\+(\d+(\.\d+)?(ms|s|m|h))+$/.test(word)) return yield* refuse(self, /^\+\d+(\.\d+)?$/.test(word) ? `${word} needs a unit, as ${word}s` : /^-\d/.test(word) ? 'time does not go back' : `"${word}" is nothing that time can do`)
+      // as Go's durations: +5m20s
+      const ms = [...word.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)].reduce((sum, [, count, unit]) => sum + Number(count) * UNITS[unit!]!, 0)
       if (ms > FARTHEST) return yield* refuse(self, `${word} is more than a day at once`)
       time.advance(ms)
       yield* self.sleep(ms)
@@ -41,7 +41,7 @@ export function* hopTime(cluster: Cluster, self: Process, args: readonly string[
 }
 
 function* refuse(self: Process, why: string): Task<number> {
-  yield* self.printError(`hop time: ${why}; expected pause, resume, step or a duration, as +500ms, +30s, +5m, +2h\n`)
+  yield* self.printError(`hop time: ${why}; expected pause, resume, step or a duration, as +500ms, +30s, +5m20s, +2h\n`)
   return 2
 }
 
