@@ -294,8 +294,11 @@ class SedParser {
     if (this.#source[this.#at] === '\\') {
       this.#at++
       if (this.#at >= this.#source.length) return command
+      // "a\", a newline and the text; blanks of a text on the same line belong to it
+      const line = this.#at
       this.#skip(/[ \t]/)
       if (this.#source[this.#at] === '\n') this.#at++
+      else this.#at = line
     }
     if (this.#at >= this.#source.length) throw this.#error('expected \\ after `a\', `c\' or `i\'')
     let text = ''
@@ -304,13 +307,16 @@ class SedParser {
       if (c === undefined || c === '\n') break
       if (c === '\\') {
         const next = this.#source[this.#at++]
-        text += next === 't' ? '\t' : (next ?? '')
+        text += CONTROLS[next ?? ''] ?? next ?? ''
       } else text += c
     }
     command.text = text
     return command
   }
 }
+
+/** Escapes in the text of a, i and c. */
+const CONTROLS: Readonly<Record<string, string>> = { a: '\x07', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' }
 
 /** \1, &, \n, \U \L \u \l \E in a replacement. */
 function replacer(source: string): (groups: readonly unknown[]) => string {
