@@ -1,13 +1,13 @@
 import type { Policy } from '../admission/registration.ts'
-import { AGENT_STATUS, type Controller, type ControllerContext } from './context.ts'
+import { typeCheck } from '../admission/policies/type-check.ts'
+import { type Controller, type ControllerContext } from './context.ts'
 import type { Informer } from './informer.ts'
 import { ignoringGone } from './ownership.ts'
 import { WorkQueue } from './workqueue.ts'
 
-/**
- * Says of each ValidatingAdmissionPolicy that its expressions have been looked at: pkg/controller/validatingadmissionpolicystatus.
- * Without the types of what they are about there is nothing to warn of.
- */
+const MANAGER = 'validatingadmissionpolicy-status'
+
+/** Says of each ValidatingAdmissionPolicy whether its expressions fit the kinds that they are about: pkg/controller/validatingadmissionpolicystatus. */
 export class AdmissionPolicyStatusController implements Controller {
   readonly #context: ControllerContext
   readonly #policies: Informer<Policy>
@@ -27,8 +27,12 @@ export class AdmissionPolicyStatusController implements Controller {
 
   #sync(name: string): void {
     const policy = this.#policies.get(undefined, name)
-    const { generation } = policy?.metadata ?? {}
-    if (!policy || policy.status.observedGeneration === generation) return
-    ignoringGone(() => this.#context.client.update('validatingadmissionpolicies', undefined, name, { ...policy, status: { ...policy.status, observedGeneration: generation, typeChecking: {} } }, AGENT_STATUS))
+    const { generation = 0 } = policy?.metadata ?? {}
+    if (!policy || generation <= (policy.status?.observedGeneration ?? 0)) return
+    const { client, clock } = this.#context
+    const expressionWarnings = typeCheck(policy, client, Math.floor((clock.now % 1000) * 1e6))
+    const status = { observedGeneration: generation, typeChecking: expressionWarnings.length > 0 ? { expressionWarnings } : {} }
+    const applied = { apiVersion: policy.apiVersion, kind: policy.kind, metadata: { name }, status }
+    ignoringGone(() => client.patch('validatingadmissionpolicies', undefined, name, 'application/apply-patch+yaml', applied, { subresource: 'status', fieldManager: MANAGER, force: true }))
   }
 }

@@ -1,5 +1,7 @@
 import type { MatchResources, ParamRef, Policy, PolicyBinding } from '../admission/registration.ts'
-import { syntaxError, unsimulated } from '../admission/policies/expressions.ts'
+import { compiledType, unsimulated } from '../admission/policies/expressions.ts'
+import { variableType } from '../cel/admission-scope.ts'
+import { BOOL, type CelType, DYN, NULL, STRING } from '../cel/types.ts'
 import { GoValue, type FieldErrors } from '../field-errors.ts'
 import { quote } from '../json.ts'
 import { dns1035Label, dns1123Subdomain, pathSegment, qualifiedName } from './names.ts'
@@ -22,9 +24,13 @@ export function validatePolicyUpdate(object: Policy, old: Policy, errors: FieldE
 
 function check({ metadata, spec }: Policy, errors: FieldErrors, known: ReadonlySet<string>): void {
   const { failurePolicy, paramKind, matchConstraints, validations = [], auditAnnotations = [], variables = [] } = spec
-  const compile = (expression: string, path: string): void => {
-    const wrong = known.has(expression) ? undefined : syntaxError(expression)
+  const declared = new Map<string, CelType>()
+  const outside = { object: DYN, requestResource: true, ...(paramKind ? { params: DYN } : {}) }
+  const names = { ...outside, variables: declared }
+  const compile = (expression: string, path: string, ...results: CelType[]): CelType => {
+    const { type, wrong } = compiledType(expression, names, results)
     if (wrong !== undefined) errors.invalid(path, expression, wrong)
+    return type
   }
   if (failurePolicy !== undefined && !['Fail', 'Ignore'].includes(failurePolicy)) errors.notSupported('spec.failurePolicy', failurePolicy, ['Fail', 'Ignore'])
   if (paramKind) validateParamKind(paramKind, errors)
@@ -33,13 +39,13 @@ function check({ metadata, spec }: Policy, errors: FieldErrors, known: ReadonlyS
     validateMatchResources(matchConstraints, 'spec.matchConstraints', errors)
     if (!matchConstraints.resourceRules?.length) errors.required('spec.matchConstraints.resourceRules')
   }
-  validateMatchConditions(spec.matchConditions, 'spec.matchConditions', errors, known)
+  validateMatchConditions(spec.matchConditions, 'spec.matchConditions', errors, known, outside)
   variables.forEach(({ name = '', expression = '' }, i) => {
     const path = `spec.variables[${i}]`
     if (name.trim() === '') errors.required(`${path}.name`, 'name is not specified')
     else if (!/^[_a-zA-Z][_a-zA-Z0-9]*$/.test(name)) errors.invalid(`${path}.name`, name, 'name is not a valid CEL identifier')
     if (expression.trim() === '') errors.required(`${path}.expression`, 'expression is not specified')
-    else compile(expression, `${path}.expression`)
+    else declared.set(name, variableType(compile(expression, `${path}.expression`)))
   })
   if (validations.length === 0 && auditAnnotations.length === 0) {
     errors.required('spec.validations', BOTH)
@@ -48,9 +54,9 @@ function check({ metadata, spec }: Policy, errors: FieldErrors, known: ReadonlyS
   validations.forEach(({ expression = '', message = '', messageExpression = '', reason }, i) => {
     const path = `spec.validations[${i}]`
     if (expression.trim() === '') errors.required(`${path}.expression`, 'expression is not specified')
-    else compile(expression, `${path}.expression`)
+    else compile(expression, `${path}.expression`, BOOL)
     if (messageExpression !== '' && messageExpression.trim() === '') errors.invalid(`${path}.messageExpression`, messageExpression, 'must be non-empty if specified')
-    else if (messageExpression !== '') compile(messageExpression, `${path}.messageExpression`)
+    else if (messageExpression !== '') compile(messageExpression, `${path}.messageExpression`, STRING)
     if (message !== '' && message.trim() === '') errors.invalid(`${path}.message`, message, 'message must be non-empty if specified')
     else if (/[\n\r]/.test(message.trim())) errors.invalid(`${path}.message`, message, 'message must not contain line breaks')
     if (reason !== undefined && !REASONS.includes(reason)) errors.notSupported(`${path}.reason`, reason, REASONS)
@@ -61,7 +67,7 @@ function check({ metadata, spec }: Policy, errors: FieldErrors, known: ReadonlyS
     const path = `spec.auditAnnotations[${i}]`
     errors.invalidEach(`${path}.key`, `${metadata.name}/${key}`, qualifiedName(`${metadata.name}/${key}`))
     if (valueExpression.trim() === '') errors.required(`${path}.valueExpression`, 'valueExpression is not specified')
-    else compile(valueExpression, `${path}.valueExpression`)
+    else compile(valueExpression, `${path}.valueExpression`, STRING, NULL)
     if (keys.has(key)) errors.duplicate(`${path}.key`, key)
     keys.add(key)
   })

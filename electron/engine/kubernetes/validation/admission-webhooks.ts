@@ -1,7 +1,9 @@
 import type { NamedRule, Rule, Webhook, WebhookConfiguration } from '../admission/registration.ts'
 import { GoValue, type FieldErrors } from '../field-errors.ts'
 import { quote } from '../json.ts'
-import { syntaxError, unsimulated } from '../admission/policies/expressions.ts'
+import type { AdmissionNames } from '../cel/admission-scope.ts'
+import { BOOL, DYN } from '../cel/types.ts'
+import { compiledType, unsimulated } from '../admission/policies/expressions.ts'
 import { dns1035Label, dns1123Subdomain, pathSegment, portNumber, qualifiedName } from './names.ts'
 import { validateLabelSelector } from './object-meta.ts'
 
@@ -128,8 +130,10 @@ export function validateNamedRule(rule: NamedRule, path: string, errors: FieldEr
   validateRule(rule, path, errors)
 }
 
+const OF_WEBHOOKS: AdmissionNames = { object: DYN, requestResource: true }
+
 /** Expressions that were there before are not compiled again. */
-export function validateMatchConditions(conditions: Webhook['matchConditions'], path: string, errors: FieldErrors, known: ReadonlySet<string>): void {
+export function validateMatchConditions(conditions: Webhook['matchConditions'], path: string, errors: FieldErrors, known: ReadonlySet<string>, declared: AdmissionNames = OF_WEBHOOKS): void {
   if (!conditions) return
   if (conditions.length > 64) errors.tooMany(path, conditions.length, 64)
   const names = new Set<string>()
@@ -138,7 +142,7 @@ export function validateMatchConditions(conditions: Webhook['matchConditions'], 
     const text = (expression ?? '').trim()
     if (text === '') errors.required(`${at}.expression`)
     else if (!known.has(expression)) {
-      const wrong = syntaxError(text)
+      const { wrong } = compiledType(text, declared, [BOOL])
       if (wrong !== undefined) errors.invalid(`${at}.expression`, text, wrong)
     }
     if (!name) return errors.required(`${at}.name`)

@@ -1,6 +1,10 @@
 import type { ParseResult } from '@marcbachmann/cel-js'
 import { put } from '../../../own.ts'
 import { KubernetesCel } from '../../cel.ts'
+import { type AdmissionNames, admissionScope } from '../../cel/admission-scope.ts'
+import { checkTypes } from '../../cel/checker.ts'
+import { parseExpression } from '../../cel/syntax.ts'
+import { type CelType, DYN, sameType, typeText } from '../../cel/types.ts'
 import { isObject, type JsonObject } from '../../json.ts'
 
 /**
@@ -33,28 +37,24 @@ function compile(text: string): ParseResult | { wrong: string } | 'unsimulated' 
 }
 
 function parsed(text: string): ParseResult | { wrong: string } | 'unsimulated' {
-  let program: ParseResult
   try {
-    program = (language ??= new KubernetesCel(NAMES, { open: false })).parse(text)
-  } catch (error) {
-    return { wrong: `compilation failed: ERROR: <input>: Syntax error: ${(error as Error).message.split('\n')[0]!}` }
+    const program = (language ??= new KubernetesCel(NAMES, { open: false })).parse(text)
+    return program.check().valid ? program : 'unsimulated'
+  } catch {
+    const ast = parseExpression(text)
+    return 'wrong' in ast ? { wrong: `compilation failed: ${ast.wrong}` } : 'unsimulated'
   }
-  const check = program.check()
-  if (check.valid) return program
-  const why = (check.error?.message ?? '').split('\n')[0]!
-  const [, name] = /^Unknown variable: (\w+)/.exec(why) ?? []
-  if (name === undefined) return 'unsimulated'
-  const at = text.search(new RegExp(`(?<![\\w.])${name}\\b`))
-  const lines = text.slice(0, at).split('\n')
-  const column = lines.at(-1)!.length
-  const pointer = ` | ${text.split('\n')[lines.length - 1]!}\n | ${'.'.repeat(column)}^`
-  return { wrong: `compilation failed: ERROR: <input>:${lines.length}:${column + 1}: undeclared reference to '${name}' (in container '')\n${pointer}` }
 }
 
-/** Why an expression is none. */
-export function syntaxError(expression: string): string | undefined {
-  const result = compile(expression)
-  return typeof result === 'object' && 'wrong' in result ? result.wrong : undefined
+/** What an expression comes to by the types of what it may name, and why it is not accepted: CompileCELExpression. */
+export function compiledType(expression: string, names: AdmissionNames, results: readonly CelType[]): { type: CelType; wrong?: string } {
+  const ast = parseExpression(expression)
+  if ('wrong' in ast) return { type: DYN, wrong: `compilation failed: ${ast.wrong}` }
+  const { type, issues } = checkTypes(ast, expression, admissionScope(names))
+  if (issues !== undefined) return { type: DYN, wrong: `compilation failed: ${issues}` }
+  if (results.length === 0 || results.some((each) => sameType(each, type))) return { type }
+  const wanted = results.length === 1 ? typeText(results[0]!) : `one of [${results.map(typeText).join(' ')}]`
+  return { type: DYN, wrong: `must evaluate to ${wanted} but got ${typeText(type)}` }
 }
 
 /** Whether an expression needs a part of CEL that is not simulated. */

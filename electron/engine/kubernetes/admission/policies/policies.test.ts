@@ -122,6 +122,14 @@ describe('what is written of it', () => {
     ['without validations', { validations: [] }, 'spec.validations: Required value: validations or auditAnnotations must contain at least one item'],
     ['with a reason that is none', { validations: [{ expression: 'true', reason: 'Because' }] }, 'spec.validations[0].reason: Unsupported value: "Because": supported values: "Forbidden", "Invalid", "RequestEntityTooLarge"'],
     ['with a name that nobody has declared', { validations: [{ expression: 'foo > 1' }] }, "spec.validations[0].expression: Invalid value: \"foo > 1\": compilation failed: ERROR: <input>:1:1: undeclared reference to 'foo' (in container '')\n | foo > 1\n | ^"],
+    ['with types that do not fit', { validations: [{ expression: "1 < 'a'" }] }, "compilation failed: ERROR: <input>:1:3: found no matching overload for '_<_' applied to '(int, string)'\n | 1 < 'a'\n | ..^"],
+    ['with parameters that it does not have', { validations: [{ expression: 'object.foo < params.x' }] }, "undeclared reference to 'params' (in container '')"],
+    ['with a field that no request has', { validations: [{ expression: "request.userInfo.foo5 == 'nope'" }] }, "undefined field 'foo5'"],
+    ['with a variable of a later line', { variables: [{ name: 'a', expression: 'variables.b' }, { name: 'b', expression: '1' }], validations: [{ expression: 'variables.a == variables.b' }] }, "spec.variables[0].expression: Invalid value: \"variables.b\": compilation failed: ERROR: <input>:1:10: undefined field 'b'"],
+    ['with what is no condition', { validations: [{ expression: 'object.spec.replicas' }] }, 'spec.validations[0].expression: Invalid value: "object.spec.replicas": must evaluate to bool but got dyn'],
+    ['with a message that is no text', { validations: [{ expression: 'true', messageExpression: '1' }] }, 'spec.validations[0].messageExpression: Invalid value: "1": must evaluate to string but got int'],
+    ['with an annotation that is no text', { auditAnnotations: [{ key: 'a', valueExpression: 'true' }] }, 'spec.auditAnnotations[0].valueExpression: Invalid value: "true": must evaluate to one of [string null_type] but got bool'],
+    ['with conditions that look at variables', { matchConditions: [{ name: 'a', expression: 'variables.a' }], variables: [{ name: 'a', expression: 'true' }] }, "spec.matchConditions[0].expression: Invalid value: \"variables.a\": compilation failed: ERROR: <input>:1:1: undeclared reference to 'variables' (in container '')"],
     ['with a subresource twice', { matchConstraints: { resourceRules: [{ ...RULE, resources: ['pods/*', 'pods/log'] }] } }, "spec.matchConstraints.resourceRules[0].resources[1]: Invalid value: \"pods/log\": if 'pods/*' is present, must not specify pods/log"],
   ])('is refused %s', (_, spec, why) => {
     expect(refusal(() => policy({ validations: [{ expression: 'true' }], ...spec }))).toContain(why)
