@@ -3,7 +3,7 @@ import type { Header, Hop, Journey, JourneySummary } from '../../electron/bridge
 const h = (source: string, destination: string, more: Partial<Header> = {}): Header => ({ source, destination, protocol: 'tcp', sourcePort: 41822, destinationPort: 80, ttl: 64, detail: 'SYN', ...more })
 const vip = h('10.244.2.3', '10.96.114.23')
 const dnat = h('10.244.2.3', '10.244.1.5')
-const outer: Header = { source: '172.18.0.4', destination: '172.18.0.3', protocol: 'udp', sourcePort: 52114, destinationPort: 8472, ttl: 64, detail: 'VXLAN 1' }
+const outer: Header = { source: '172.18.0.4', destination: '172.18.0.3', protocol: 'udp', sourcePort: 52114, destinationPort: 8472, ttl: 64, detail: 'VXLAN vni 1' }
 const back = h('10.244.1.5', '10.244.2.3', { sourcePort: 80, destinationPort: 41822, detail: 'SYN,ACK' })
 
 const hop = (machine: string, iface: string | undefined, stage: Hop['stage'], text: string, before: Header, more: Partial<Hop> = {}): Hop => ({

@@ -233,6 +233,21 @@ test.describe('journeys', () => {
     await expect(page.getByTestId('topology').locator('svg .packet')).toHaveCount(1)
   })
 
+  test('in a tunnel a packet is drawn and told inside of another one', async ({ page }) => {
+    await open(page)
+    await page.getByRole('button', { name: /^Journeys/ }).first().click()
+    await page.getByTestId('journey-1').click()
+    const packet = page.getByTestId('topology').locator('svg .packet')
+    await page.locator('[data-stage=encapsulate]').getByRole('button').first().click()
+    await expect(page.locator('[data-stage=encapsulate]')).toContainText(/put around it\s+UDP\s+172\.18\.0\.4:52114 → 172\.18\.0\.3:8472.*\s+inside now\s+TCP\s+10\.244\.2\.3:41822 → 10\.244\.1\.5:80/)
+    await page.locator('[data-stage=wire]').getByRole('button').first().click()
+    await expect(page.locator('[data-stage=wire]')).toContainText('in VXLAN')
+    await expect(page.getByTestId('hop-packet')).toContainText(/IPv4\s+172\.18\.0\.4 → 172\.18\.0\.3.*VXLAN\s+vni 1.*inside:\s*IPv4\s+10\.244\.2\.3 → 10\.244\.1\.5/s)
+    await expect(packet).toHaveText(/VXLAN\s*SYN/)
+    await page.locator('[data-stage=decapsulate]').getByRole('button').first().click()
+    await expect(packet).toHaveText(/^\s*SYN\s*$/)
+  })
+
   test('a failure says why', async ({ page }) => {
     await open(page)
     await page.getByRole('button', { name: /^Journeys/ }).first().click()

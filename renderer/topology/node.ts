@@ -80,7 +80,9 @@ export function drawNode(sheet: Sheet, plan: NodePlan, x: number, y: number, wir
   const nic = faces.find((f) => f.kind === 'nic')
   const wired = plan.places.flatMap((id) => (id !== null && plan.pods[id]!.hostInterface !== null ? [plan.pods[id]!] : []))
   const bridges = faces.filter((f) => f.kind === 'bridge')
-  const bridge = bridges.find((f) => wired.some((pod) => pod.bridge === f.name)) ?? (wired.length === 0 ? bridges[0] : undefined)
+  // Where Pods are ports of Open vSwitch, the port that the node itself has there stands for the switch.
+  const ownPort = faces.find((f) => f.kind === 'openvswitch' && f.addresses.length > 0)
+  const bridge = bridges.find((f) => wired.some((pod) => pod.bridge === f.name)) ?? ownPort ?? (wired.length === 0 ? bridges[0] : undefined)
   const tunnel = faces.find(isTunnel)
   const bridgeY = y + (plan.hasTunnel ? HEAD_ROWS.bridge : HEAD_ROWS.bridge - 28)
   const stack: Shape[] = []
@@ -120,7 +122,7 @@ interface Board { id: string; y: number }
 function faceText(f: InterfaceView): string {
   const [first, ...more] = f.addresses
   const address = (first ?? '').replace(/\/(32|128)$/, '')
-  return `${f.name}${address ? ` ${address}` : ''}${more.length ? ` +${more.length}` : ''}${f.up ? '' : ' down'}`
+  return `${f.kind === 'openvswitch' ? 'OVS ' : ''}${f.name}${address ? ` ${address}` : ''}${more.length ? ` +${more.length}` : ''}${f.up ? '' : ' down'}`
 }
 
 /** Where there is no room for all, the length of the prefix goes first. */

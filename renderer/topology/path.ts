@@ -41,7 +41,8 @@ function placeOf(hop: Hop, layout: Layout, before: Place | null): Point | null {
 
 /** Cables run level or upright; between machines they run along the wire. */
 function corners(a: Place, b: Place, layout: Layout): Point[] {
-  if (a.machine === b.machine) return tidy([a.at, { x: b.at.x, y: a.at.y }, b.at])
+  // Within a machine the lower of two is what has its name beside it only: above it a level stretch would strike out another's.
+  if (a.machine === b.machine) return tidy([a.at, a.at.y < b.at.y ? { x: a.at.x, y: b.at.y } : { x: b.at.x, y: a.at.y }, b.at])
   const [laneA, laneB] = [layout.lanes.get(a.machine), layout.lanes.get(b.machine)]
   if (laneA && laneB) return tidy([a.at, { x: laneA[0]!.x, y: a.at.y }, ...laneA, ...laneB.toReversed(), { x: laneB[0]!.x, y: b.at.y }, b.at])
   const out = onWire(a.machine) ? [a.at] : layout.exits.get(a.machine)
