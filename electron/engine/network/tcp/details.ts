@@ -8,7 +8,8 @@ const inTicks = (ms: number): number => Math.ceil(ms / TICK) * TICK
 
 /** What tcp_get_info (net/ipv4/tcp.c) says of a connection; `largest`: of the segments that the route takes. */
 export function tcpDetails(connection: Connection, now: number, largest: number): TcpDetails {
-  const { segments, timer, congestion, keptAlive, state } = connection
+  const { segments, sender, keptAlive, state } = connection
+  const { timer, congestion } = sender
   if (state === 'TIME-WAIT') return { timer: { kind: 'timewait', left: Math.max(0, (connection.forgottenAt ?? now) - now), retries: 0 } }
   const { window, acknowledgements } = segments
   const open = state !== 'SYN-SENT'
@@ -22,16 +23,16 @@ export function tcpDetails(connection: Connection, now: number, largest: number)
       timeout: inTicks(timer.timeout), backoff: timer.backoff,
       ...(timer.roundTrip === undefined ? {} : { roundTrip: { smoothed: timer.roundTrip, variation: timer.variation, least: timer.least } }),
       delay: acknowledgements.delay,
-      segment: { send: open ? connection.sendSize : 524, receive: open ? acknowledgements.largest : 88, advertised: largest - overhead },
+      segment: { send: open ? sender.segmentSize : 524, receive: open ? acknowledgements.largest : 88, advertised: largest - overhead },
       pathMtu: largest + (connection.localAddress.includes(':') ? 60 : 40),
       congestion: { window: congestion.window, ...(congestion.threshold === undefined ? {} : { threshold: congestion.threshold }) },
-      bytes: { sent: segments.bytesOut, retransmitted: segments.bytesRetransmitted, acknowledged: connection.bytesAcknowledged, received: segments.bytesIn + (state === 'CLOSE-WAIT' ? 1 : 0) },
+      bytes: { sent: segments.bytesOut, retransmitted: segments.bytesRetransmitted, acknowledged: sender.acknowledgedBytes(connection.active), received: segments.bytesIn + (state === 'CLOSE-WAIT' ? 1 : 0) },
       segments: { out, in: segments.arrivals + (connection.active ? 0 : 1), dataOut: segments.dataOut, dataIn: segments.dataIn },
-      ago: { sent: now - segments.lastSent, received: now - (acknowledgements.lastReceived ?? segments.lastSent), acknowledged: now - connection.lastAcknowledged },
-      delivered: open ? segments.dataOut - Math.ceil(connection.inFlight / connection.sendSize) + 1 : 0,
-      unacknowledged: open ? Math.ceil(connection.inFlight / connection.sendSize) : 1,
+      ago: { sent: now - segments.lastSent, received: now - (acknowledgements.lastReceived ?? segments.lastSent), acknowledged: now - sender.lastAcknowledged },
+      delivered: open ? segments.dataOut - Math.ceil(sender.inFlight / sender.segmentSize) + 1 : 0,
+      unacknowledged: open ? Math.ceil(sender.inFlight / sender.segmentSize) : 1,
       retransmitted: segments.retransmitted, receiveSpace: open ? window.space : 0, receiveThreshold: window.threshold,
-      sendWindow: open ? connection.sendWindow : 0, mark: connection.mark,
+      sendWindow: open ? sender.window : 0, mark: connection.mark,
     },
     ...(timer.expiresAt !== undefined
       ? { timer: { kind: 'on', left: Math.max(0, timer.expiresAt - now), retries: timer.backoff } }

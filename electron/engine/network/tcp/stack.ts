@@ -7,13 +7,14 @@ import { icmp6ErrorCode } from '../icmp6.ts'
 import type { TcpLayer } from '../layers.ts'
 import { metaOf } from '../packets.ts'
 import type {
-  Ip, IpPacket, SocketInfo, SocketOwner, Sockets, StackHost, TcpConnection, TcpFlags, TcpHandlers, TcpListener, TcpSegment,
+  Ip, IpPacket, SocketInfo, Sockets, StackHost, TcpConnection, TcpFlags, TcpHandlers, TcpListener, TcpSegment,
 } from '../types.ts'
-import { bindsClash } from '../udp.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionHost } from './connection-host.ts'
 import { tcpDetails } from './details.ts'
 import { errorOfIcmp } from './errors.ts'
+import { isUnasked, tellAccepted, tellDelivered, tellDisregarded, tellRefused } from './hops.ts'
+import { Listeners, type Listener } from './listeners.ts'
 import { add } from './sequence.ts'
 
 /** net.ipv4.ip_local_port_range */
@@ -23,22 +24,13 @@ const MSS_LIMIT = 65_495
 /** What `ss` shows as the Send-Q of a listener: net.core.somaxconn. */
 const BACKLOG = 4096
 
-interface Listener extends TcpListener {
-  owner: SocketOwner | undefined
-  v6only: boolean
-  onConnection: (connection: TcpConnection) => void
-  mark: number | undefined
-  backlog: number
-  number: number
-}
-
 /** The TCP sockets of one network namespace. */
 export class TcpStack implements TcpLayer, ConnectionHost {
   readonly clock: Clock
   readonly #host: StackHost
   readonly #random: Random
   readonly #connections = new Map<string, Connection>()
-  readonly #listeners = new Map<number, Listener[]>()
+  readonly #listeners = new Listeners()
   readonly #secret: number
   /** Sockets so far. */
   #count = 0
@@ -56,17 +48,10 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     const v6only = options.v6only ?? (address.includes(':') && !isWildcard(address))
     if (!isWildcard(address) && !this.#host.namespace.isLocal(address)) throw new SystemError('EADDRNOTAVAIL')
     const port = options.port === 0 ? this.#ephemeral((p) => !this.#listeners.has(p)) : options.port
-    const others = (port !== undefined && this.#listeners.get(port)) || []
-    if (port === undefined || others.some((l) => bindsClash(l, { address, v6only }))) throw new SystemError('EADDRINUSE')
-    const listener: Listener = { address, port, v6only, owner: options.owner, onConnection, mark: options.mark, backlog: options.backlog ?? BACKLOG, number: ++this.#count, close: () => this.#closeListener(listener) }
-    this.#listeners.set(port, [...others, listener])
+    if (port === undefined || this.#listeners.clash(port, { address, v6only })) throw new SystemError('EADDRINUSE')
+    const listener: Listener = { address, port, v6only, owner: options.owner, onConnection, mark: options.mark, backlog: options.backlog ?? BACKLOG, number: ++this.#count, close: () => this.#listeners.delete(listener) }
+    this.#listeners.add(listener)
     return listener
-  }
-
-  #closeListener(listener: Listener): void {
-    const left = (this.#listeners.get(listener.port) ?? []).filter((l) => l !== listener)
-    if (left.length > 0) this.#listeners.set(listener.port, left)
-    else this.#listeners.delete(listener.port)
   }
 
   connect(options: Parameters<Sockets['connect']>[0], handlers: TcpHandlers): TcpConnection {
@@ -114,24 +99,14 @@ export class TcpStack implements TcpLayer, ConnectionHost {
       connection = undefined
     }
     if (connection) {
-      this.#deliver(packet, connection)
+      tellDelivered(this.#host, packet, connection)
       return connection.receive(packet)
     }
-    const listener = through === undefined ? this.#listenerFor(packet.destination, segment.destinationPort) : this.#listenerFor('127.0.0.1', through)
+    const listener = through === undefined ? this.#listeners.find(packet.destination, segment.destinationPort) : this.#listeners.find('127.0.0.1', through)
     if (listener && opens) return this.#accept(packet, segment, key, listener)
     if (segment.flags.rst) return
-    if (listener && !segment.flags.ack) return this.#disregard(packet, listener)
+    if (listener && !segment.flags.ack) return tellDisregarded(this.#host, packet, listener)
     this.refuse(packet, segment, listener !== undefined)
-  }
-
-  /** RFC 9293 section 3.10.7.2: a listener says nothing to what neither opens a connection nor acknowledges anything (scans with FIN alone, or with nothing). */
-  #disregard(packet: IpPacket, listener: Listener): void {
-    const { recorder, namespace } = this.#host
-    if (!packet.meta.trail) return
-    recorder.fail(namespace, packet, 'dropped', 'drop-neither-syn-nor-ack', {
-      stage: 'drop', text: `${listener.owner?.program ?? 'A process'} listens on port ${listener.port}, and the segment neither opens a connection nor acknowledges anything; the kernel drops it.`,
-      before: recorder.header(packet), explanation: 'drop-neither-syn-nor-ack',
-    })
   }
 
   #accept(packet: IpPacket, segment: TcpSegment, key: string, listener: Listener): void {
@@ -145,58 +120,14 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     connection.listener = listener
     connection.number = ++this.#count
     this.#connections.set(key, connection)
-    if (this.#host.recorder.recording(packet)) {
-      this.#host.recorder.deliver(this.#host.namespace, packet, {
-        stage: 'deliver',
-        text: `${listener.owner?.program ?? 'A process'} listens on ${shown(listener.address)}:${listener.port} and the kernel answers with SYN,ACK.`,
-        decidedBy: { kind: 'socket', text: `tcp LISTEN ${shown(listener.address)}:${listener.port}` },
-        before: this.#host.recorder.header(packet), explanation: 'tcp-accept',
-      })
-    }
+    tellAccepted(this.#host, packet, listener)
     connection.accept(segment)
-  }
-
-  #deliver(packet: IpPacket, connection: Connection): void {
-    const { recorder, namespace } = this.#host
-    if (!recorder.recording(packet)) return
-    const { flags, data } = packet.payload as TcpSegment
-    const tls = isTls(data)
-    const what = flags.rst ? 'A reset' : flags.syn ? 'The answer to its SYN' : tls ? 'A segment with TLS' : 'A segment'
-    recorder.deliver(namespace, packet, {
-      stage: 'deliver',
-      text: `${what} reaches the socket of ${connection.owner?.program ?? 'the process'}.`,
-      decidedBy: {
-        kind: 'socket',
-        text: `tcp ${connection.state} ${shown(connection.localAddress)}:${connection.localPort} ${shown(connection.remoteAddress)}:${connection.remotePort}`,
-      },
-      before: recorder.header(packet), explanation: flags.rst ? 'tcp-reset' : flags.syn ? 'tcp-answer' : tls ? 'tls-segment' : 'tcp-segment',
-    })
   }
 
   /** RFC 9293 section 3.10.7.1: no such connection. */
   refuse(packet: IpPacket, segment: TcpSegment, listening = false): void {
     const { recorder, namespace } = this.#host
-    const opens = segment.flags.syn === true && !segment.flags.ack
-    if (opens && packet.meta.trail) {
-      recorder.fail(namespace, packet, 'refused', 'refused-no-listener', {
-        stage: 'reject', text: `No process listens on port ${segment.destinationPort}; the kernel answers with a reset.`,
-        before: recorder.header(packet), explanation: 'refused-no-listener',
-      })
-    } else if (unasked(packet, segment)) {
-      const { journey } = packet.meta.trail!
-      const { destination, destinationPort } = journey
-      recorder.fail(namespace, packet, 'dropped', 'drop-unasked-answer', {
-        stage: 'reject', text: `The answer comes from ${packet.source}:${segment.sourcePort}, but ${destination}:${destinationPort ?? ''} was asked: no connection fits it, and the kernel answers with a reset.`,
-        before: recorder.header(packet), explanation: 'drop-unasked-answer',
-      })
-      // it is the answer itself, not a copy that a bridge has sent to everybody
-      recorder.conclude(journey, 'dropped', 'drop-unasked-answer')
-    } else if (recorder.recording(packet)) {
-      recorder.hop(namespace, packet, {
-        stage: 'reject', text: `No connection ${listening ? 'of this listener ' : ''}fits the segment; the kernel answers with a reset.`,
-        before: recorder.header(packet), explanation: 'tcp-reset',
-      })
-    }
+    tellRefused(this.#host, packet, segment, listening)
     const length = segment.data.length + (segment.flags.syn ? 1 : 0) + (segment.flags.fin ? 1 : 0)
     const flags: TcpFlags = segment.flags.ack ? { rst: true } : { rst: true, ack: true }
     const reset = this.#packet(packet.destination, packet.source, {
@@ -206,7 +137,7 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     })
     const trail = packet.meta.trail
     // what becomes of a reset for an answer that nobody waits for does not change how the connection fared
-    if (trail && !unasked(packet, segment)) recorder.begin(namespace, reset, trail.direction === 'forward' ? { answers: trail.journey } : { journey: trail.journey })
+    if (trail && !isUnasked(packet, segment)) recorder.begin(namespace, reset, trail.direction === 'forward' ? { answers: trail.journey } : { journey: trail.journey })
     const { tcp } = namespace.counters
     tcp.outSegs++
     tcp.outRsts++
@@ -232,11 +163,9 @@ export class TcpStack implements TcpLayer, ConnectionHost {
 
   list(): SocketInfo[] {
     const out: SocketInfo[] = []
-    for (const listeners of this.#listeners.values()) {
-      for (const { address, port, owner, v6only, backlog, number } of listeners) {
-        const remoteAddress = address.includes(':') ? '::' : '0.0.0.0'
-        out.push({ protocol: 'tcp', state: 'LISTEN', localAddress: address, localPort: port, remoteAddress, remotePort: 0, receiveQueue: 0, sendQueue: backlog, owner, number, ...(v6only ? { v6only } : {}) })
-      }
+    for (const { address, port, owner, v6only, backlog, number } of this.#listeners.all()) {
+      const remoteAddress = address.includes(':') ? '::' : '0.0.0.0'
+      out.push({ protocol: 'tcp', state: 'LISTEN', localAddress: address, localPort: port, remoteAddress, remotePort: 0, receiveQueue: 0, sendQueue: backlog, owner, number, ...(v6only ? { v6only } : {}) })
     }
     for (const c of this.#connections.values()) {
       const { localAddress, localPort, remoteAddress, remotePort, state } = c
@@ -311,7 +240,7 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     if (connection.active) return
     this.#host.namespace.counters.tcp.passiveOpens++
     const own = connection.listener as Listener | undefined
-    const listener = own && this.#listeners.get(own.port)?.includes(own) ? own : this.#listenerFor(connection.localAddress, connection.localPort)
+    const listener = own && this.#listeners.includes(own) ? own : this.#listeners.find(connection.localAddress, connection.localPort)
     if (listener) connection.emitFirst(() => listener.onConnection(connection))
     else connection.abort()
   }
@@ -382,12 +311,6 @@ export class TcpStack implements TcpLayer, ConnectionHost {
     connection.fail(new SystemError(problem))
   }
 
-  #listenerFor(address: Ip, port: number): Listener | undefined {
-    const all = this.#listeners.get(port)
-    if (!all) return undefined
-    return all.find((l) => l.address === address) ?? all.find((l) => (l.address === '::' && (!l.v6only || address.includes(':'))) || (l.address === '0.0.0.0' && !address.includes(':')))
-  }
-
   #ephemeral(free: (port: number) => boolean): number | undefined {
     const range = this.#host.namespace.sysctl('net.ipv4.ip_local_port_range')?.split(/\s+/).map(Number)
     const from = range?.[0] ?? EPHEMERAL.from
@@ -413,20 +336,6 @@ function headers(version: 4 | 6): number {
   return version === 4 ? 40 : 60
 }
 
-function shown(address: Ip): string {
-  return address.includes(':') ? `[${address}]` : address
-}
-
 function succeeded(journey: Journey): boolean {
   return journey.verdict === 'pending' || journey.verdict === 'delivered'
-}
-
-/** Begins with a TLS record: ChangeCipherSpec to application data, version 3.x (RFC 8446 section 5.1). */
-function isTls(data: Uint8Array): boolean {
-  return data.length > 5 && data[0]! >= 20 && data[0]! <= 23 && data[1] === 3
-}
-
-/** An answer to a SYN whose source nobody has translated back. */
-function unasked({ source, meta: { trail } }: IpPacket, { flags }: TcpSegment): boolean {
-  return trail?.direction === 'reply' && flags.syn === true && flags.ack === true && source !== trail.journey.destination
 }
