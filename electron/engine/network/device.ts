@@ -24,6 +24,15 @@ export function setUp(namespace: Namespace, link: BaseLink, up: boolean): void {
   namespace.changed()
 }
 
+/** The other end of a link came or went. */
+export function carrierChanged(namespace: Namespace, link: BaseLink): void {
+  if (!link.carrier) namespace.neighbours.flush(link, { keepPermanent: true })
+  else namespace.addrconf.linkUp(link)
+  link.master?.portChanged(link)
+  link.uppers?.lowerChanged()
+  namespace.changed()
+}
+
 /** Throws SystemError EPERM for lo, which goes with its namespace. */
 export function removeLink(namespace: Namespace, link: BaseLink): void {
   if (link.kind === 'loopback' && !namespace.destroyed) throw new SystemError('EPERM')

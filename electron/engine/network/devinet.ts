@@ -8,8 +8,16 @@ import type { AddressOptions, Cidr, LinkAddress } from './types.ts'
 
 const SCOPES = { global: 0, link: 253, host: 254 } as const
 
-/** Throws SystemError EEXIST. */
-export function addIpv4Address(link: BaseLink, prefix: Prefix, options: AddressOptions = {}): LinkAddress {
+/** Throws SystemError EINVAL for what is no prefix, EEXIST. */
+export function addAddress(namespace: Namespace, link: BaseLink, cidr: Cidr, options: AddressOptions | undefined): void {
+  const prefix = tryParseCidr(cidr)
+  if (!prefix) throw new SystemError('EINVAL')
+  const address = prefix.version === 6 ? namespace.addrconf.add(link, prefix, options) : addIpv4Address(link, prefix, options)
+  namespace.routes.addressAdded(link, address)
+  age(namespace, link, address)
+}
+
+function addIpv4Address(link: BaseLink, prefix: Prefix, options: AddressOptions = {}): LinkAddress {
   const subject = options.peer ?? prefix.address
   // Of a whole address there can be but the same one: kube-ipvs0 has thousands.
   const same = (a: LinkAddress): boolean => (prefix.length === 32 ? (a.peer ?? a.address) === subject : cidrContains(`${a.peer ?? a.address}/${a.prefixLength}`, subject))
@@ -42,7 +50,7 @@ export const lifetimes = ({ validUntil, preferredUntil }: AddressOptions): Parti
   ({ ...(validUntil === undefined ? {} : { validUntil }), ...(preferredUntil === undefined ? {} : { preferredUntil }) })
 
 /** When an address's time is over it goes, unless it was given more; when it is no longer preferred, who watches is told. */
-export function age(namespace: Namespace, link: BaseLink, address: LinkAddress): void {
+function age(namespace: Namespace, link: BaseLink, address: LinkAddress): void {
   const { validUntil, preferredUntil } = address
   if (validUntil === undefined) return
   const { clock } = namespace
@@ -51,8 +59,10 @@ export function age(namespace: Namespace, link: BaseLink, address: LinkAddress):
   if (preferredUntil !== undefined && preferredUntil > clock.now) clock.schedule(preferredUntil - clock.now, () => there() && namespace.changed(), { background: true })
 }
 
-/** The address with other lifetimes and another metric. Throws SystemError EADDRNOTAVAIL. */
-export function changeAddress(namespace: Namespace, link: BaseLink, prefix: Prefix, options: Pick<AddressOptions, 'metric' | 'validUntil' | 'preferredUntil'>): void {
+/** The address with other lifetimes and another metric. Throws SystemError EINVAL for what is no prefix, EADDRNOTAVAIL. */
+export function changeAddress(namespace: Namespace, link: BaseLink, cidr: Cidr, options: Pick<AddressOptions, 'metric' | 'validUntil' | 'preferredUntil'>): void {
+  const prefix = tryParseCidr(cidr)
+  if (!prefix) throw new SystemError('EINVAL')
   const before = link.addresses.find((a) => a.address === prefix.address && a.prefixLength === prefix.length)
   if (!before) throw new SystemError('EADDRNOTAVAIL')
   const { validUntil: _valid, preferredUntil: _preferred, ...rest } = before

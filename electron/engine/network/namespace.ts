@@ -5,10 +5,9 @@ import type { ErrorCode } from '../machine/errors.ts'
 import type { Random } from '../random.ts'
 import { SparseSet } from '../sparse.ts'
 import { Addrconf } from './addrconf.ts'
-import { tryParseCidr } from './address.ts'
 import { Counters } from './counters.ts'
-import { addIpv4Address, age, changeAddress, removeAddress } from './devinet.ts'
-import { moveLink, removeLink, renameLink, setUp } from './device.ts'
+import { addAddress, changeAddress, removeAddress } from './devinet.ts'
+import { carrierChanged, moveLink, removeLink, renameLink, setUp } from './device.ts'
 import { Icmp } from './icmp.ts'
 import { IpLayer } from './ip.ts'
 import { Ip6Layer } from './ip6.ts'
@@ -18,6 +17,7 @@ import { KernelLog, type KernelMessage } from './kernel-log.ts'
 import type { BaseLink } from './link.ts'
 import { Loopback } from './link.ts'
 import { LateTables, type LateRows } from './late-tables.ts'
+import type { NamespaceOptions } from './namespace-options.ts'
 import { Neighbours } from './neighbours.ts'
 import { ZERO_MAC } from './packets.ts'
 import type { RawSockets } from './raw.ts'
@@ -32,25 +32,6 @@ import type {
 } from './types.ts'
 import { Udp } from './udp.ts'
 import type { Vxlan } from './vxlan.ts'
-
-export interface NamespaceOptions {
-  clock: Clock
-  recorder: JourneyRecorder
-  /** Jitter, ports and identifiers come from here. */
-  random: Random
-  layers: Layers
-  id: number
-  name: string
-  machine: string
-  kind: NetworkNamespace['kind']
-  /** Whether it speaks IPv6 from the start; else net.ipv6.conf.all.disable_ipv6 is 1. */
-  ipv6?: boolean
-  /** False: as the kernel makes it (unshare(2)), with everything down. */
-  loUp?: boolean
-  createLink: (network: NetworkNamespace, name: string, spec: NewLink) => BaseLink
-  /** Called when it has been destroyed. */
-  onDestroy?: () => void
-}
 
 /** One network namespace: its interfaces, tables and sockets. The way of packets through it is in ip.ts. */
 export class Namespace implements NetworkNamespace, StackHost {
@@ -258,18 +239,11 @@ export class Namespace implements NetworkNamespace, StackHost {
   }
 
   addAddress(name: string, cidr: Cidr, options?: AddressOptions): void {
-    const link = this.link(name)
-    const prefix = tryParseCidr(cidr)
-    if (!prefix) throw new SystemError('EINVAL')
-    const address = prefix.version === 6 ? this.addrconf.add(link, prefix, options) : addIpv4Address(link, prefix, options)
-    this.routes.addressAdded(link, address)
-    age(this, link, address)
+    addAddress(this, this.link(name), cidr, options)
   }
 
   changeAddress(name: string, cidr: Cidr, options: Pick<AddressOptions, 'metric' | 'validUntil' | 'preferredUntil'>): void {
-    const prefix = tryParseCidr(cidr)
-    if (!prefix) throw new SystemError('EINVAL')
-    changeAddress(this, this.link(name), prefix, options)
+    changeAddress(this, this.link(name), cidr, options)
   }
 
   /** Removing a primary address removes its secondaries, as long as promote_secondaries is off. */
@@ -283,11 +257,7 @@ export class Namespace implements NetworkNamespace, StackHost {
 
   /** The other end of a link came or went. */
   carrierChanged(link: BaseLink): void {
-    if (!link.carrier) this.neighbours.flush(link, { keepPermanent: true })
-    else this.addrconf.linkUp(link)
-    link.master?.portChanged(link)
-    link.uppers?.lowerChanged()
-    this.changed()
+    carrierChanged(this, link)
   }
 
   createLink(name: string, spec: NewLink): BaseLink {

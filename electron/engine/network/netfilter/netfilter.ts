@@ -21,12 +21,12 @@ import type { NftChain } from '../nftables/model.ts'
 import { Nftables } from '../nftables/nftables.ts'
 import { RecentLists } from './matches/recent.ts'
 import { RuleRecorder } from './record.ts'
+import { needsTracking, setReferences } from './requirements.ts'
 import { restore } from './restore.ts'
 import type { RestoreHost, RestoreOptions } from './restore.ts'
 import { Evaluation } from './rule.ts'
 import type { RuleHost, TableName } from './rule.ts'
 import { saveTable } from './save.ts'
-import { rulesOf } from './shared-chain.ts'
 import { Table, TABLES } from './table.ts'
 import { ChainTrace, PacketTracing } from './tracing.ts'
 
@@ -394,23 +394,4 @@ export class NetfilterTables implements Netfilter, RuleHost {
       return { code: failure.code, stdout, stderr: stderr + failure.text }
     }
   }
-}
-
-function setReferences(tables: Iterable<Table>): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>()
-  for (const table of tables) {
-    for (const chain of table.chains.values()) {
-      for (const rule of rulesOf(chain)) {
-        for (const { sets = [] } of rule.target ? [...rule.matches, rule.target] : rule.matches) for (const name of sets) counts.set(name, (counts.get(name) ?? 0) + 1)
-      }
-    }
-  }
-  return counts
-}
-
-function needsTracking(table: Table): boolean {
-  for (const chain of table.chains.values()) {
-    for (const rule of rulesOf(chain)) if (rule.target?.tracks || rule.matches.some((m) => m.tracks)) return true
-  }
-  return false
 }
