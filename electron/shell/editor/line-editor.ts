@@ -15,6 +15,7 @@ import { Expanding, type Expand } from './expanding.ts'
 import { HistoryCommands } from './history-commands.ts'
 import { KeyReader, type Key } from './keys.ts'
 import { LineBuffer } from './line-buffer.ts'
+import { askText } from './non-incremental.ts'
 import { IncrementalSearch } from './search.ts'
 import { Walk } from './walk.ts'
 
@@ -353,24 +354,8 @@ export class LineEditor {
 
   /** M-p: asks below ":" for a text, and searches for it at once when that is finished. */
   *#askAndSearch(direction: 1 | -1): Task<Outcome> {
-    const line = this.#line
-    const saved = { chars: line.chars, point: line.point, changes: line.changes }
-    line.load('')
-    const restored = (): void => void Object.assign(line, saved)
-    for (;;) {
-      yield* this.#redraw(':')
-      const key = yield* this.#keys.next()
-      if (key === undefined || key.name === 'abort' || key.name === 'interrupt' || (key.name === 'backward-delete-char' && line.end === 0)) {
-        restored()
-        return key?.name === 'interrupt' || key?.name === 'abort' ? false : undefined
-      }
-      if (key.name === 'accept-line') break
-      if (['backward-delete-char', 'unix-word-rubout', 'unix-line-discard'].includes(key.name)) this.#editing.press(key.name, { n: 1, given: false })
-      else if (key.name === 'quoted-insert') yield* this.#characters.quoted({ n: 1, given: false })
-      else if (key.sequence.length === 1 || key.name === 'self-insert') line.insert([key.sequence])
-    }
-    const wanted = line.text
-    restored()
+    const wanted = yield* askText({ line: this.#line, keys: this.#keys, editing: this.#editing, characters: this.#characters, redraw: (prompt) => this.#redraw(prompt) })
+    if (typeof wanted !== 'string') return wanted
     return this.#found(this.#history.nonIncremental(wanted, direction))
   }
 
