@@ -121,6 +121,8 @@ export class Connection implements TcpConnection, SendingEnd {
     if (this.state === 'CLOSED') return
     const synchronised = this.state !== 'SYN-SENT' && this.state !== 'TIME-WAIT'
     const sequence = this.sender.next
+    // a program with less patience than TCP, as curl -m 5: until then nobody had answered
+    if (this.state === 'SYN-SENT') this.#host.concluded(this, 'timeout', 'timeout-no-answer')
     this.#finish(undefined)
     if (synchronised) this.transmit({ rst: true, ack: true }, sequence, NOTHING)
   }

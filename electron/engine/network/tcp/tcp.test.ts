@@ -84,6 +84,15 @@ describe('TCP', () => {
     expect(c.journey).toMatchObject({ verdict: 'timeout', reason: 'timeout-no-answer' })
   })
 
+  it('has timed out for who watches, too, when the program gives it up before', () => {
+    net.lose = () => true
+    const c = connect()
+    net.clock.runFor(5000)
+    expect(c.journey).toMatchObject({ verdict: 'pending' })
+    c.abort()
+    expect(c.journey).toMatchObject({ verdict: 'timeout', reason: 'timeout-no-answer' })
+  })
+
   it('sends again what was lost, after the retransmission timeout', () => {
     net.server.listen({ port: 80 }, (c) => (c.handlers = noting('server')))
     const c = connect()
