@@ -1,83 +1,13 @@
 import type { ConfigMap, Event, KubeObject, Namespace, Node, Pod } from '../types.ts'
-import { podSubnets } from '../../cni/bridge-link.ts'
-import { nthPrefix, parseCidr } from '../../network/address.ts'
 import { rootCa } from '../bootstrap.ts'
 import { markDisrupted } from './disrupted.ts'
 import { AGENT_WRITE, type Controller, type ControllerContext } from './context.ts'
-import { EventRecorder } from './events.ts'
 import { type Informer } from './informer.ts'
-import { nodeReference } from './node-lifecycle.ts'
 import { ignoringGone } from './ownership.ts'
 import { BY_NODE, OF_NODE, nodeNameOf } from './pods.ts'
 import { ifReached } from './reach.ts'
 import { since } from './time.ts'
 import { WorkQueue } from './workqueue.ts'
-
-/** --node-cidr-mask-size-ipv4 and -ipv6 */
-const NODE_MASK = { 4: 24, 6: 64 } as const
-
-/** Gives every node its podCIDRs, of each family the next that is free: pkg/controller/nodeipam (range allocator). */
-export class NodeIpamController implements Controller {
-  readonly #context: ControllerContext
-  readonly #nodes: Informer<Node>
-  readonly #queue: WorkQueue
-  readonly #taken = new Map<string, string>()
-  /** Cluster prefix → the candidate after the last one given. */
-  readonly #next = new Map<string, number>()
-  readonly #events: EventRecorder
-
-  constructor(context: ControllerContext) {
-    this.#context = context
-    this.#events = new EventRecorder(context.client, context.clock, 'cidrAllocator')
-    this.#queue = new WorkQueue(context.clock, (name) => this.#sync(name))
-    this.#nodes = context.informers.of<Node>('nodes')
-    const occupy = (node: Node): void => {
-      if (node.spec.podCIDR) for (const cidr of podSubnets(node)) this.#taken.set(cidr, node.metadata.name)
-      else this.#queue.add(node.metadata.name)
-    }
-    const release = (node: Node): void => {
-      for (const cidr of podSubnets(node)) this.#taken.delete(cidr)
-    }
-    this.#nodes.on({ onAdd: occupy, onUpdate: occupy, onDelete: release })
-  }
-
-  stop(): void {
-    this.#queue.stop()
-  }
-
-  #sync(name: string): void {
-    const node = this.#nodes.get(undefined, name)
-    // a plugin that takes addresses from elsewhere has no ranges to give
-    if (!node || node.spec.podCIDR || this.#context.config.podCIDR.length === 0) return
-    const podCIDRs: string[] = []
-    for (const cluster of this.#context.config.podCIDR) {
-      const free = this.#nextFree(cluster)
-      if (free === undefined) {
-        for (const cidr of podCIDRs) this.#taken.delete(cidr)
-        this.#events.event(nodeReference(node), 'Normal', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`)
-        return
-      }
-      this.#taken.set(free, name)
-      podCIDRs.push(free)
-    }
-    this.#context.client.patch('nodes', undefined, name, 'application/merge-patch+json', { spec: { podCIDR: podCIDRs[0], podCIDRs } })
-  }
-
-  #nextFree(cluster: string): string | undefined {
-    const { version, length } = parseCidr(cluster)
-    const share = NODE_MASK[version]
-    const count = 2 ** Math.min(share - length, 30)
-    const start = this.#next.get(cluster) ?? 0
-    for (let i = 0; i < count; i++) {
-      const n = (start + i) % count
-      const cidr = nthPrefix(cluster, share, n)
-      if (this.#taken.has(cidr)) continue
-      this.#next.set(cluster, (n + 1) % count)
-      return cidr
-    }
-    return undefined
-  }
-}
 
 /**
  * Makes the ServiceAccount "default" and the ConfigMap kube-root-ca.crt of a namespace again when somebody deletes or

@@ -5,8 +5,9 @@ import { AGE, NAME } from './columns.ts'
 import { apiResource, type Kind } from './kind.ts'
 
 const ROLE = 'node-role.kubernetes.io/'
+const NOT_READY = 'node.kubernetes.io/not-ready'
 
-/** core/v1 Node: pkg/registry/core/node, printNode. */
+/** core/v1 Node: pkg/registry/core/node, printNode, plugin/pkg/admission/nodetaint. */
 export const node: Kind<Node> = {
   resource: apiResource('Node', 'nodes', { shortNames: ['no'], namespaced: false, subresources: ['proxy', 'status'] }),
   type: 'Node',
@@ -15,6 +16,12 @@ export const node: Kind<Node> = {
     if (spec.podCIDR && !spec.podCIDRs) spec.podCIDRs = [spec.podCIDR]
     if (!spec.podCIDR && spec.podCIDRs?.[0]) spec.podCIDR = spec.podCIDRs[0]
     if (status.capacity && !status.allocatable) status.allocatable = status.capacity
+  },
+  admit(object) {
+    // a kubelet here registers when it is ready, whose taint the node lifecycle controller would take away in the same moment
+    if (object.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True')) return
+    const taints = object.spec.taints ?? []
+    if (!taints.some(({ key, effect }) => key === NOT_READY && effect === 'NoSchedule')) object.spec.taints = [...taints, { key: NOT_READY, effect: 'NoSchedule' }]
   },
   prepareForStatusUpdate(object, _old, submitted) {
     for (const field of ['labels', 'annotations'] as const) if (submitted.metadata[field]) object.metadata[field] = submitted.metadata[field]
