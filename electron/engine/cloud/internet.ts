@@ -57,15 +57,16 @@ export function internetProgram(addresses: readonly string[], ipv6: readonly str
 
 /** A page that says by which address the outside world saw the visitor. */
 function page(site: string, visitor: string): string {
+  const title = site === 'info.cern.ch' ? 'http://info.cern.ch' : 'Example Domain'
   return `<!doctype html>
 <html>
 <head>
-    <title>Example Domain</title>
+    <title>${title}</title>
     <meta charset="utf-8" />
 </head>
 <body>
 <div>
-    <h1>Example Domain</h1>
+    <h1>${title}</h1>
     <p>This page of ${site} is served by the pretended internet of Podhop.</p>
     <p>You came from ${visitor}.</p>
 </div>

@@ -42,6 +42,8 @@ export function internetZones(addresses: readonly string[], ipv6: readonly strin
     zone('nginx.org.', () => both('nginx.org.')),
     // names below a zone that have machines of their own: Cilium's tutorial of rules about names lets one of them through
     ...['api', 'gist', 'support'].map((name) => zone(`${name}.github.com.`, () => [a(`${name}.github.com.`, 60)])),
+    // "Configure Pod Initialization" of kubernetes.io fetches the page of the first web site
+    { name: 'info.cern.ch.', records: [a('info.cern.ch.')] },
     ...[...ECHO_SITES.keys()].map((name) => ({ name: `${name}.`, records: [a(`${name}.`, 60)] })),
     ...PUBLIC_RESOLVERS.flatMap(({ name, addresses: v4, ipv6: v6 }) => [
       { name, records: [...v4.map((address) => ({ name, ttl: 900, data: { type: 'A' as const, address } })), ...v6.map((address) => ({ name, ttl: 900, data: { type: 'AAAA' as const, address } }))] },

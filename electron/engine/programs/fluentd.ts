@@ -1,4 +1,4 @@
-import type { Program } from '../machine/types.ts'
+import type { Filesystem, Program } from '../machine/types.ts'
 import { two } from './http/status.ts'
 import { become, supervise } from './become.ts'
 import { Output, untilSignal } from './output.ts'
@@ -10,13 +10,13 @@ function logTime(wall: number): string {
   return `${d.getUTCFullYear()}-${two(d.getUTCMonth() + 1)}-${two(d.getUTCDate())} ${two(d.getUTCHours())}:${two(d.getUTCMinutes())}:${two(d.getUTCSeconds())} +0000`
 }
 
-const CONFIG = '/fluentd/etc/fluent.conf'
-
 export const fluentd: Program = function* (process) {
   const version = '1.18.0'
   const out = new Output(process, 1)
   const log = (text: string, level = 'info'): void => out.write(`${logTime(process.clock.wall())} [${level}]: ${text}\n`)
-  const text = process.fs.exists(CONFIG) ? process.fs.readText(CONFIG) : ''
+  const given = process.argv.indexOf('-c')
+  const config = (given > 0 ? process.argv[given + 1] : undefined) ?? '/fluentd/etc/fluent.conf'
+  const text = process.fs.exists(config) ? withIncluded(process.fs, process.fs.readText(config)) : ''
   const port = Number(/<source>[^<]*@type\s+forward[^<]*?port\s+(\d+)/s.exec(text)?.[1] ?? 24_224)
   const unknown = [...text.matchAll(/^\s*@type\s+(\S+)/gm)].map((m) => m[1]!).find((type) => !['forward', 'stdout', 'null', 'file'].includes(type))
   if (unknown !== undefined) {
@@ -24,7 +24,7 @@ export const fluentd: Program = function* (process) {
     return 69
   }
   log(`init supervisor logger path=nil rotate_age=nil rotate_size=nil`)
-  log(`parsing config file is succeeded path="${CONFIG}"`)
+  log(`parsing config file is succeeded path="${config}"`)
   log(`gem 'fluentd' version '${version}'`)
   log('starting fluentd-' + version + ` pid=${process.pid} ruby="3.2.8"`)
   if (/@type\s+forward/.test(text)) {
@@ -52,6 +52,15 @@ export const fluentd: Program = function* (process) {
   yield* out.flush()
   return 0
 }
+
+/** `@include DIRECTORY/*.conf`, files in the order of their names. */
+function withIncluded(fs: Filesystem, text: string): string {
+  return text.replace(/^\s*@include\s+(\S+)\/\*\.conf\s*$/gm, (_, directory: string) =>
+    (fs.exists(directory) ? fs.readDirectory(directory) : []).filter((name) => name.endsWith('.conf')).map((name) => fs.readText(`${directory}/${name}`)).join('\n'))
+}
+
+/** The image of the DaemonSets of kubernetes.io's pages: its own configuration, in which nothing is gathered yet. */
+export const fluentdElasticsearch: Program = (process) => become(process, ['fluentd', '-c', '/etc/fluent/fluent.conf', ...process.argv.slice(1)])
 
 /** entrypoint.sh: fluentd gets the configuration file and the plugins' directory. */
 export const fluentdEntrypoint: Program = function* (process) {

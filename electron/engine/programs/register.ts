@@ -8,7 +8,7 @@ import { curlEntrypoint } from './curl-entrypoint.ts'
 import { echoBasic } from './echo-basic.ts'
 import { echoServer } from './echo-server.ts'
 import { echoserver } from './echoserver.ts'
-import { fluentd, fluentdEntrypoint, tini } from './fluentd.ts'
+import { fluentd, fluentdElasticsearch, fluentdEntrypoint, tini } from './fluentd.ts'
 import { goproxy } from './goproxy.ts'
 import { guestbookFollower, guestbookFrontend, hpaExample } from './guestbook.ts'
 import { helloApp } from './hello-app.ts'
@@ -35,6 +35,7 @@ import { nginxEntrypoint } from './nginx/entrypoint.ts'
 import { nginx } from './nginx/command.ts'
 import { PACKAGE_MANAGERS, packageManager } from './package-manager.ts'
 import { pause } from './pause.ts'
+import { perl } from './perl.ts'
 import { pgIsReady, psql } from './postgres/client.ts'
 import { postgres } from './postgres/server.ts'
 import { postgresEntrypoint } from './postgres/entrypoint.ts'
@@ -70,6 +71,7 @@ export function registerPrograms(table: ProgramTable, services: SystemServices):
   table.register('memcached', memcached)
   table.register('memcached-entrypoint', memcachedEntrypoint)
   table.register('fluentd', fluentd)
+  table.register('fluentd-elasticsearch', fluentdElasticsearch)
   table.register('fluentd-entrypoint', fluentdEntrypoint)
   table.register('tini', tini)
   table.register('postgres', postgres)
@@ -98,6 +100,7 @@ export function registerPrograms(table: ProgramTable, services: SystemServices):
   table.register('wordpress-entrypoint', wordpressEntrypoint)
   table.register('multitool-entrypoint', multitoolEntrypoint)
   table.register('bash-entrypoint', bashEntrypoint)
+  table.register('perl-image', perl)
   table.register('stress', stress)
   table.register('gunicorn-httpbin', gunicornHttpbin)
   for (const version of ['1.4', '1.10', '2.2'] as const) table.register(`echoserver-${version}`, echoserver(version))

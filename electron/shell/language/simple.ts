@@ -256,7 +256,8 @@ export class SimpleCommands {
       else yield* shell.error(notFound(shell, name))
       return 127
     }
-    env.set('_', executable)
+    // bash alone tells a command by which path it was found
+    if (shell.flavour === 'bash') env.set('_', executable)
     if (!name.includes('/')) {
       const entry = shell.hashed.get(name)
       if (entry?.path === executable) entry.hits++

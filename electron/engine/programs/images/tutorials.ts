@@ -83,6 +83,29 @@ function wordpress(tag: string): ImageContent | undefined {
   }
 }
 
+/** docker.io/library/perl: what the Job of kubernetes.io counts with. */
+function perl(tag: string): ImageContent | undefined {
+  const { version, flavour } = splitTag(tag)
+  const [major, minor = 42, patch = 0, ...more] = versionParts(version === 'latest' ? '5' : version) ?? []
+  if (major !== 5 || minor % 2 === 1 || minor < 26 || minor > 42 || more.length > 0 || !/^(slim-|)(threaded-?|)(bookworm|bullseye|buster|stretch|trixie|)$|^slim(-threaded)?$/.test(flavour)) return undefined
+  const base = debian({ release: minor < 34 ? 'buster' : minor < 36 ? 'bullseye' : 'bookworm', slim: true })
+  return {
+    ...base, size: flavour.includes('slim') ? 51_000_000 : 336_000_000, programs: { ...base.programs, '/usr/local/bin/perl': 'perl-image' },
+    environment: { PERL_VERSION: `5.${minor}.${patch}` }, workingDirectory: '/usr/src/app', directories: [...(base.directories ?? []), '/usr/src/app'], command: ['perl', '-de0'],
+  }
+}
+
+/** What kubernetes.io's pages about DaemonSets gather logs with; its configuration has no sources until somebody mounts them. */
+function fluentdElasticsearch(tag: string): ImageContent | undefined {
+  if (!/^v(2\.[0-9]\.\d|3\.[0-4]\.\d|4\.[0-7]\.\d|5\.0\.\d)$/.test(tag)) return undefined
+  const base = debian({ slim: true, release: tag.startsWith('v2') ? 'stretch' : 'bullseye' })
+  return {
+    ...base, size: 67_000_000, programs: { ...base.programs, '/usr/local/bin/fluentd': 'fluentd', '/entrypoint.sh': 'fluentd-elasticsearch' },
+    files: { ...base.files, '/etc/fluent/fluent.conf': '<match fluent.**>\n  @type null\n</match>\n\n@include /etc/fluent/config.d/*.conf\n' },
+    directories: [...(base.directories ?? []), '/etc/fluent/config.d'], entrypoint: ['/entrypoint.sh'], exposedPorts: ['80/tcp'],
+  }
+}
+
 export const tutorialRepositories: readonly Repository[] = [
   ...['gcr.io/google-samples', 'us-docker.pkg.dev/google-samples/containers/gke'].flatMap((where) => [{ name: `${where}/node-hello`, tag: nodeHello }, { name: `${where}/hello-go-gke`, tag: helloGo }]),
   { name: 'docker.io/dgkanatsios/simpleapp', tag: simpleApp },
@@ -94,4 +117,6 @@ export const tutorialRepositories: readonly Repository[] = [
   { name: 'docker.io/infoblox/dnstools', tag: dnsTools },
   { name: 'docker.io/library/bash', tag: bash },
   { name: 'docker.io/library/wordpress', tag: wordpress },
+  { name: 'docker.io/library/perl', tag: perl },
+  ...['quay.io/fluentd_elasticsearch/fluentd', 'gcr.io/fluentd-elasticsearch/fluentd', 'gcr.io/google-containers/fluentd-elasticsearch'].map((name) => ({ name, tag: fluentdElasticsearch })),
 ]

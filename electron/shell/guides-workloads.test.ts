@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest'
+import { house, type House } from './house.samples.ts'
+
+/** kubernetes.io's pages about workloads, typed as they stand there and held against the pages' own outputs. */
+const type = (lab: House, script: string): string => lab.run(script).output
+const apply = (manifest: object): string => `kubectl apply -f - <<'EOF'\n${JSON.stringify(manifest)}\nEOF\n`
+
+describe('"Jobs"', () => {
+  it('the Job of the page counts π to 2000 places', () => {
+    const lab = house({})
+    const pi = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'pi' }, spec: { template: { spec: { containers: [{ name: 'pi', image: 'perl:5.34.0', command: ['perl', '-Mbignum=bpi', '-wle', 'print bpi(2000)'] }], restartPolicy: 'Never' } }, backoffLimit: 4 } }
+    expect(type(lab, apply(pi))).toBe('job.batch/pi created\n')
+    expect(type(lab, 'kubectl wait --for=condition=Complete job/pi --timeout=60s')).toBe('job.batch/pi condition met\n')
+    expect(type(lab, 'kubectl describe job pi')).toMatch(/\nPods Statuses: +0 Active \(0 Ready\) \/ 1 Succeeded \/ 0 Failed\n[^]*Normal +SuccessfulCreate +\d+s +job-controller +Created pod: (pi-\w{5})\n +Normal +Completed +\d+s +job-controller +Job completed\n$/)
+    expect(type(lab, "pods=$(kubectl get pods --selector=batch.kubernetes.io/job-name=pi --output=jsonpath='{.items[*].metadata.name}'); echo $pods")).toMatch(/^pi-\w{5}\n$/)
+    const said = type(lab, 'kubectl logs $pods 2>/dev/null || kubectl logs jobs/pi')
+    expect(said).toMatch(/^3\.14159265358979323846264338327950288419716939937510\d{1949}\n$/)
+  })
+})
+
+describe('"DaemonSet" and "Perform a Rolling Update on a DaemonSet"', () => {
+  it('fluentd runs on each node, the control plane among them, and is replaced one by one', () => {
+    const lab = house({})
+    const set = {
+      apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name: 'fluentd-elasticsearch', namespace: 'kube-system', labels: { 'k8s-app': 'fluentd-logging' } },
+      spec: {
+        selector: { matchLabels: { name: 'fluentd-elasticsearch' } }, updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1 } },
+        template: {
+          metadata: { labels: { name: 'fluentd-elasticsearch' } },
+          spec: {
+            tolerations: [{ key: 'node-role.kubernetes.io/control-plane', operator: 'Exists', effect: 'NoSchedule' }],
+            containers: [{ name: 'fluentd-elasticsearch', image: 'quay.io/fluentd_elasticsearch/fluentd:v5.0.1', volumeMounts: [{ name: 'varlog', mountPath: '/var/log' }] }],
+            terminationGracePeriodSeconds: 30, volumes: [{ name: 'varlog', hostPath: { path: '/var/log' } }],
+          },
+        },
+      },
+    }
+    type(lab, apply(set))
+    expect(type(lab, 'sleep 20; kubectl get ds fluentd-elasticsearch -n kube-system --no-headers')).toMatch(/^fluentd-elasticsearch +3 +3 +3 +3 +3 +<none> +20s\n$/)
+    expect(type(lab, 'kubectl logs -n kube-system ds/fluentd-elasticsearch 2>/dev/null')).toMatch(/parsing config file is succeeded path="\/etc\/fluent\/fluent\.conf"\n[^]*fluentd worker is now running worker=0\n$/)
+    expect(type(lab, "kubectl get ds/fluentd-elasticsearch -o go-template='{{.spec.updateStrategy.type}}{{\"\\n\"}}' -n kube-system")).toBe('RollingUpdate\n')
+    expect(type(lab, 'kubectl set image ds/fluentd-elasticsearch fluentd-elasticsearch=quay.io/fluentd_elasticsearch/fluentd:v2.6.0 -n kube-system')).toBe('daemonset.apps/fluentd-elasticsearch image updated\n')
+    expect(type(lab, 'kubectl rollout status ds/fluentd-elasticsearch -n kube-system')).toMatch(/^Waiting for daemon set "fluentd-elasticsearch" rollout to finish: [01] out of 3 new pods have been updated\.\.\.\n[^]*daemon set "fluentd-elasticsearch" successfully rolled out\n$/)
+    // what somebody mounts there is read: it has a source that nobody has written
+    const mounted = `kubectl -n kube-system create configmap conf --from-literal=containers.conf='<source>
+  @type tail
+</source>'; kubectl -n kube-system patch ds fluentd-elasticsearch --type=json -p '[{"op":"add","path":"/spec/template/spec/volumes/-","value":{"name":"c","configMap":{"name":"conf"}}},{"op":"add","path":"/spec/template/spec/containers/0/volumeMounts/-","value":{"name":"c","mountPath":"/etc/fluent/config.d"}}]'; sleep 40`
+    type(lab, mounted)
+    expect(type(lab, "kubectl logs -n kube-system $(kubectl get pods -n kube-system | awk '/fluentd.*(Error|Crash)/{print $1; exit}')")).toBe("podhop: not simulated: fluentd's plugin tail (forward as a source is)\n")
+  })
+})
+
+describe('"Configure Pod Initialization"', () => {
+  it('an init container fetches the page of the first web site, which nginx then serves', () => {
+    const lab = house({})
+    const pod = {
+      apiVersion: 'v1', kind: 'Pod', metadata: { name: 'init-demo' },
+      spec: {
+        containers: [{ name: 'nginx', image: 'nginx', ports: [{ containerPort: 80 }], volumeMounts: [{ name: 'workdir', mountPath: '/usr/share/nginx/html' }] }],
+        initContainers: [{ name: 'install', image: 'busybox:1.28', command: ['wget', '-O', '/work-dir/index.html', 'http://info.cern.ch'], volumeMounts: [{ name: 'workdir', mountPath: '/work-dir' }] }],
+        dnsPolicy: 'Default', volumes: [{ name: 'workdir', emptyDir: {} }],
+      },
+    }
+    type(lab, `${apply(pod)}kubectl wait --for=condition=Ready pod/init-demo --timeout=60s`)
+    expect(type(lab, 'kubectl get pod init-demo --no-headers')).toMatch(/^init-demo +1\/1 +Running +0 /)
+    expect(type(lab, 'kubectl exec init-demo -- curl -s localhost')).toContain('<title>http://info.cern.ch</title>')
+  })
+})
+
+describe('"Define Environment Variables for a Container"', () => {
+  it('env of a shell that is not bash shows what the container was given, and no more', () => {
+    const lab = house({})
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'envar-demo' }, spec: { restartPolicy: 'Never', enableServiceLinks: false, containers: [{ name: 'c', image: 'busybox:1.28', command: ['sh', '-c', 'env'], env: [{ name: 'DEMO_GREETING', value: 'Hello from the environment' }] }] } }
+    type(lab, `${apply(pod)}sleep 5`)
+    expect(type(lab, 'kubectl logs envar-demo | cut -d= -f1 | grep -v ^KUBERNETES | sort | xargs')).toBe('DEMO_GREETING HOME HOSTNAME PATH PWD SHLVL\n')
+    expect(type(lab, 'kubectl run b --image=bash:5 -- sleep 1d; sleep 3; kubectl exec b -- bash -c env | grep ^_=')).toContain('_=/usr/bin/env\n')
+  })
+})
