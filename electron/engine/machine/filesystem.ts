@@ -1,5 +1,4 @@
-import type { Clock } from '../clock.ts'
-import { EPOCH } from '../clock.ts'
+import { EPOCH, type Clock } from '../clock.ts'
 import { SparseSet } from '../sparse.ts'
 import { decodeUtf8, encodeUtf8 } from '../text.ts'
 import { SystemError } from './errors.ts'
@@ -153,12 +152,7 @@ export class MemoryFilesystem implements Filesystem {
     const target = this.#walk(to, { follow: false, own: true })
     if (source.path === target.path) return
     if (target.path.startsWith(source.path + '/')) throw new SystemError('EINVAL')
-    if (target.node) {
-      const [directory, replaced] = [source.node.type === 'directory', target.node.type === 'directory']
-      if (directory && !replaced) throw new SystemError('ENOTDIR')
-      if (!directory && replaced) throw new SystemError('EISDIR')
-      if (target.node.type === 'directory' && namesOf(target.node).length > 0) throw new SystemError('ENOTEMPTY')
-    }
+    if (target.node) checkReplaced(target.node, source.node)
     const node = this.#own(source)
     this.#drop(source.parent, source.name)
     target.parent.entries.set(target.name, node)
@@ -199,13 +193,13 @@ export class MemoryFilesystem implements Filesystem {
   }
 
   chmod(path: string, mode: number): void {
-    const node = this.#owned(path)
+    const node = this.owned(path)
     node.mode = mode & 0o7777
     this.changed(path)
   }
 
   chown(path: string, uid: number, gid: number): void {
-    const node = this.#owned(path)
+    const node = this.owned(path)
     node.uid = uid
     node.gid = gid
     this.changed(path)
@@ -213,7 +207,7 @@ export class MemoryFilesystem implements Filesystem {
 
   touch(path: string, mtime?: number): void {
     if (!this.exists(path)) this.writeFile(path, '')
-    const node = this.#owned(path)
+    const node = this.owned(path)
     node.mtime = mtime ?? this.#now()
     this.changed(path)
   }
@@ -246,32 +240,6 @@ export class MemoryFilesystem implements Filesystem {
     this.#put(place, makeDevice(this.#born(place, 0o666), device))
   }
 
-  /** A directory whose entries are computed at each look (/proc). Its nodes are made with {@link virtualFile}. */
-  installVirtual(path: string, virtual: NonNullable<DirectoryNode['virtual']>): void {
-    // the kernel mounts it, on a root that its processes may not change, too
-    const { readOnly } = this
-    this.readOnly = false
-    try {
-      this.makeDirectory(path, { parents: true })
-    } finally {
-      this.readOnly = readOnly
-    }
-    const node = this.#owned(path)
-    if (node.type !== 'directory') throw new SystemError('ENOTDIR')
-    node.virtual = virtual
-  }
-
-  virtualFile(read: () => string, write?: (text: string) => void): FileNode {
-    const node = makeFile(this.#fresh(write ? 0o644 : 0o444))
-    node.read = read
-    if (write) node.write = write
-    return node
-  }
-
-  virtualLink(target: string): Node {
-    return makeSymlink(this.#fresh(0o777), target)
-  }
-
   /** The root of another filesystem, inside a computed directory: what is changed in it is changed there. */
   show(from: MemoryFilesystem): Node {
     ;(this.#mounts ??= new Mounts()).show(from)
@@ -283,22 +251,9 @@ export class MemoryFilesystem implements Filesystem {
     return this.#mounts?.at(path)
   }
 
-  /** A computed directory inside a computed directory. */
-  virtualTree(virtual: NonNullable<DirectoryNode['virtual']>): DirectoryNode {
-    const node = makeDirectory(this.#fresh(0o555))
-    node.virtual = virtual
-    return node
-  }
-
-  virtualDirectory(files: Record<string, () => string>): DirectoryNode {
-    const node = makeDirectory(this.#fresh(0o555))
-    for (const [name, read] of Object.entries(files)) node.entries.set(name, this.virtualFile(read))
-    return node
-  }
-
   /** Shows a directory or file of another filesystem at `path` (a bind mount): changes are made there, for all who see it. */
   mount(path: string, from: MemoryFilesystem, source: string, options: { readOnly?: boolean } = {}): void {
-    const node = from.#owned(source)
+    const node = from.owned(source)
     const parent = path.slice(0, path.lastIndexOf('/'))
     if (parent) this.makeDirectory(parent, { parents: true })
     const place = this.#walk(path, { own: true })
@@ -366,14 +321,15 @@ export class MemoryFilesystem implements Filesystem {
     this.#used = Math.max(0, this.#used + bytes)
   }
 
-  #fresh(mode: number): NodeBase {
+  /** For a node that is made here. */
+  fresh(mode: number): NodeBase {
     const { uid, gid } = this.owner
     return { owner: this, mode, uid, gid, mtime: this.#now(), inode: this.#nextInode++, links: 1 }
   }
 
   /** What is made in a directory with the set-group-ID bit belongs to its group (inode(7)): volumes with an fsGroup. */
   #born({ parent }: Place, mode: number): NodeBase {
-    const base = this.#fresh(mode)
+    const base = this.fresh(mode)
     return parent.mode & SET_GROUP ? { ...base, gid: parent.gid } : base
   }
 
@@ -404,7 +360,8 @@ export class MemoryFilesystem implements Filesystem {
     return node
   }
 
-  #owned(path: string): Node {
+  /** The node at `path` as this layer's own. Throws SystemError ENOENT. */
+  owned(path: string): Node {
     const place = this.#walk(path, { own: true })
     if (!place.node) throw new SystemError('ENOENT')
     return this.#own(place)
@@ -432,4 +389,11 @@ export class MemoryFilesystem implements Filesystem {
   }
 
   readonly #ownDirectory: Own = (parent, name, node) => this.#ownEntry(parent, name, node) as DirectoryNode
+}
+
+/** What rename(2) may put `node` in the place of. */
+function checkReplaced(replaced: Node, node: Node): void {
+  if (node.type === 'directory' && replaced.type !== 'directory') throw new SystemError('ENOTDIR')
+  if (node.type !== 'directory' && replaced.type === 'directory') throw new SystemError('EISDIR')
+  if (replaced.type === 'directory' && namesOf(replaced).length > 0) throw new SystemError('ENOTEMPTY')
 }

@@ -6,6 +6,7 @@ import { loadExecutable } from './executable.ts'
 import { MemoryFilesystem } from './filesystem.ts'
 import type { MemoryGroup } from './memory.ts'
 import { mountProc, mountSys } from './proc.ts'
+import { entryOf } from './process-entry.ts'
 import { SimulatedProcess, type ProcessSetup } from './process.ts'
 import type { Credentials, Machine, NetworkNames, PidNamespace, Process, ProcessEntry, ProgramTable, SpawnOptions } from './types.ts'
 
@@ -141,11 +142,6 @@ export interface Surroundings {
   entries(): Iterable<ProcessEntry>
   /** Called before the first session, and after each time it was switched off. */
   visited(): void
-}
-
-export function entryOf(process: Process, pid = process.pid, ppid = process.parent?.pid ?? 0): ProcessEntry {
-  const { argv, user, startedAt, stopped, machine, network } = process
-  return { pid, ppid, argv, user, startedAt, stopped, tty: process.terminalOf(0) ? 'pts/0' : '?', machine, network, process, signal: (signal) => process.signal(signal) }
 }
 
 function isIterable(env: MachineOptions['env']): env is ReadonlyMap<string, string> {

@@ -20,3 +20,10 @@ export function directoryName(path: string): string {
   if (at < 0) return path.startsWith('/') ? '/' : '.'
   return trimmed.slice(0, at).replace(/\/+$/, '') || '/'
 }
+
+/** /proc/self is whoever looks, and /proc/net that of its network namespace, if it has one of its own. */
+export function ownProc(path: string, pid: number, ownNetwork: boolean): string {
+  if (path.startsWith('/proc/self/') || path === '/proc/self') return `/proc/${pid}${path.slice(10)}`
+  if (path === '/proc/mounts') return `/proc/${pid}/mounts`
+  return ownNetwork && /^\/proc\/(sys\/)?net(\/|$)/.test(path) ? `/proc/${pid}${path.slice(5)}` : path
+}

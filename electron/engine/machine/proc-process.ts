@@ -6,28 +6,29 @@ import type { Node } from './inode.ts'
 import { namespaceLinks } from './namespaces.ts'
 import { fileName } from './open.ts'
 import type { ProcessEntry } from './types.ts'
+import { virtualFile, virtualLink, virtualTree } from './virtual.ts'
 
 /** /proc/PID (proc(5)). `shared`: what the process has with all others of its network namespace. */
 export function processDirectory(fs: MemoryFilesystem, entry: ProcessEntry, shared: Readonly<Record<'net' | 'sys', () => Node>>): Node {
   const files = processFiles(entry)
-  return fs.virtualTree({
+  return virtualTree(fs, {
     names: () => [...Object.keys(files), 'cwd', 'exe', 'fd', 'net', 'ns', 'root'],
     find: (name) => {
       if (name === 'net' || name === 'sys') return shared[name]()
-      if (name === 'ns') return fs.virtualTree({ names: () => Object.keys(namespaceLinks(entry)), find: (kind) => link(fs, own(namespaceLinks(entry), kind)) })
+      if (name === 'ns') return virtualTree(fs, { names: () => Object.keys(namespaceLinks(entry)), find: (kind) => link(fs, own(namespaceLinks(entry), kind)) })
       if (name === 'fd') return descriptors(fs, entry)
       if (name === 'cwd') return link(fs, entry.process?.cwd)
       if (name === 'exe') return link(fs, executable(entry))
       // what a container sees at / is reached from its node this way
       if (name === 'root') return entry.machine.fs === fs ? link(fs, '/') : fs.show(entry.machine.fs as MemoryFilesystem)
       const read = Object.hasOwn(files, name) ? files[name] : undefined
-      return read && fs.virtualFile(read)
+      return read && virtualFile(fs, read)
     },
   })
 }
 
 function descriptors(fs: MemoryFilesystem, { process, pid }: ProcessEntry): Node {
-  return fs.virtualTree({
+  return virtualTree(fs, {
     names: () => [...(process?.files.keys() ?? [])].sort((a, b) => a - b).map(String),
     find: (fd) => {
       const file = /^\d+$/.test(fd) ? process?.files.get(Number(fd)) : undefined
@@ -44,7 +45,7 @@ function executable({ machine, argv, process }: ProcessEntry): string | undefine
 }
 
 function link(fs: MemoryFilesystem, target: string | undefined): Node | undefined {
-  return target === undefined ? undefined : fs.virtualLink(target)
+  return target === undefined ? undefined : virtualLink(fs, target)
 }
 
 export function commandName(process: { argv: readonly string[] }): string {

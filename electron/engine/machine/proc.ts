@@ -4,9 +4,10 @@ import type { MemoryFilesystem } from './filesystem.ts'
 import type { Node } from './inode.ts'
 import { cpuinfo, kernelStatistics, meminfo } from './hardware.ts'
 import { KERNEL } from './kernel.ts'
-import { entryOf } from './machine.ts'
+import { entryOf } from './process-entry.ts'
 import { PROC_NET, SYS_NET, SYS_NET_PORT, SYS_NET_STATISTICS, sysctlTree } from './proc-net.ts'
 import { processDirectory } from './proc-process.ts'
+import { installVirtual, virtualDirectory, virtualFile, virtualLink, virtualTree, type Virtual } from './virtual.ts'
 
 /** Nodes of a kernel without any filesystem of its own, then the one of this disk. */
 const FILESYSTEMS = ['sysfs', 'tmpfs', 'bdev', 'proc', 'cgroup', 'cgroup2', 'devtmpfs', 'bpf', 'pipefs', 'sockfs', 'devpts', 'mqueue', 'overlay'].map((name) => `nodev\t${name}\n`).join('') + '\text4\n'
@@ -25,14 +26,14 @@ const GENERAL: Readonly<Record<string, (machine: SimulatedMachine) => string>> =
 /** The part of proc(5) that people look at. Computed when read, so that a machine without readers pays nothing. */
 export function mountProc(machine: SimulatedMachine): void {
   const { fs } = machine
-  fs.installVirtual('/proc', {
+  installVirtual(fs, '/proc', {
     names: () => [...machine.pids.table().keys()].map(String).concat(Object.keys(GENERAL), 'mounts', 'net', 'self', 'sys'),
     find: (name) => {
       if (name === 'net') return netFiles(fs, machine.network)
       if (name === 'sys') return settings(machine, machine.network, '')
-      if (name === 'mounts') return fs.virtualLink('self/mounts')
+      if (name === 'mounts') return virtualLink(fs, 'self/mounts')
       const read = Object.hasOwn(GENERAL, name) ? GENERAL[name] : undefined
-      if (read) return fs.virtualFile(() => read(machine))
+      if (read) return virtualFile(fs, () => read(machine))
       if (!/^\d+$/.test(name)) return undefined
       const own = machine.processes.get(Number(name))
       const entry = own ? entryOf(own) : machine.pids.table().get(Number(name))
@@ -46,18 +47,18 @@ export function mountProc(machine: SimulatedMachine): void {
 }
 
 function netFiles(fs: MemoryFilesystem, network: NetworkNamespace): Node {
-  return fs.virtualDirectory(Object.fromEntries(Object.entries(PROC_NET).map(([file, read]) => [file, () => read(network)])))
+  return virtualDirectory(fs, Object.fromEntries(Object.entries(PROC_NET).map(([file, read]) => [file, () => read(network)])))
 }
 
 /** A directory below /proc/sys. */
 function settings(machine: SimulatedMachine, network: NetworkNamespace, path: string): Node {
   const { fs } = machine
   const below = [...sysctlTree(network)].filter(([file]) => file.startsWith(path))
-  return fs.virtualTree({
+  return virtualTree(fs, {
     names: () => [...new Set(below.map(([file]) => file.slice(path.length).split('/')[0]!))],
     find: (name) => {
       const key = below.find(([file]) => file === path + name)?.[1]
-      if (key !== undefined) return fs.virtualFile(() => `${network.sysctl(key) ?? ''}\n`, machine.capabilities ? undefined : (text) => network.setSysctl(key, text.trim()))
+      if (key !== undefined) return virtualFile(fs, () => `${network.sysctl(key) ?? ''}\n`, machine.capabilities ? undefined : (text) => network.setSysctl(key, text.trim()))
       return below.some(([file]) => file.startsWith(`${path}${name}/`)) ? settings(machine, network, `${path}${name}/`) : undefined
     },
   })
@@ -66,45 +67,45 @@ function settings(machine: SimulatedMachine, network: NetworkNamespace, path: st
 /** /sys/class/net, and below /sys/devices what has no hardware: what scripts read of links. Made when somebody comes in, as most machines never see a person. */
 export function mountSys(machine: SimulatedMachine): void {
   const { fs, network } = machine
-  const links = (where: (link: Link) => boolean): Parameters<typeof fs.installVirtual>[1] => ({
+  const links = (where: (link: Link) => boolean): Virtual => ({
     names: () => [...network.links.values()].filter(where).map((link) => link.name),
     find: (name) => {
       const link = network.links.get(name)
       return link && where(link) ? linkFiles(machine, link) : undefined
     },
   })
-  fs.installVirtual('/sys/class/net', links(() => true))
-  fs.installVirtual('/sys/devices/virtual/net', links((link) => link.kind !== 'nic'))
+  installVirtual(fs, '/sys/class/net', links(() => true))
+  installVirtual(fs, '/sys/devices/virtual/net', links((link) => link.kind !== 'nic'))
 }
 
 function linkFiles(machine: SimulatedMachine, link: Link): Node {
   const { fs } = machine
   const ports = link.kind === 'bridge' ? (link as Bridge) : undefined
   const folders: Record<string, () => Node> = {
-    statistics: () => fs.virtualDirectory(Object.fromEntries(Object.entries(SYS_NET_STATISTICS).map(([f, read]) => [f, () => `${read(link)}\n`]))),
-    ...(ports ? { brif: () => fs.virtualTree({ names: () => ports.ports.map((port) => port.name), find: (name) => portFiles(machine, ports, ports.ports.find((port) => port.name === name)) }) } : {}),
+    statistics: () => virtualDirectory(fs, Object.fromEntries(Object.entries(SYS_NET_STATISTICS).map(([f, read]) => [f, () => `${read(link)}\n`]))),
+    ...(ports ? { brif: () => virtualTree(fs, { names: () => ports.ports.map((port) => port.name), find: (name) => portFiles(machine, ports, ports.ports.find((port) => port.name === name)) }) } : {}),
     ...(link.master?.kind === 'bridge' ? { brport: () => portFiles(machine, link.master as Bridge, link)! } : {}),
   }
-  return fs.virtualTree({
+  return virtualTree(fs, {
     names: () => [...Object.keys(SYS_NET), ...Object.keys(folders)],
     find: (file) => {
       if (Object.hasOwn(folders, file)) return folders[file]!()
       const read = Object.hasOwn(SYS_NET, file) ? SYS_NET[file] : undefined
-      return read && fs.virtualFile(() => `${read(link)}\n`)
+      return read && virtualFile(fs, () => `${read(link)}\n`)
     },
   })
 }
 
 function portFiles({ fs, capabilities }: SimulatedMachine, bridge: Bridge, port: Link | undefined): Node | undefined {
   if (!port) return undefined
-  return fs.virtualTree({
+  return virtualTree(fs, {
     names: () => Object.keys(SYS_NET_PORT),
     find: (file) => {
       const entry = Object.hasOwn(SYS_NET_PORT, file) ? SYS_NET_PORT[file] : undefined
       if (!entry) return undefined
       // in containers /sys is there to be read
       const write = entry.write && !capabilities ? (text: string): void => entry.write?.(bridge, port, text) : undefined
-      return fs.virtualFile(() => `${entry.read(bridge, port)}\n`, write)
+      return virtualFile(fs, () => `${entry.read(bridge, port)}\n`, write)
     },
   })
 }

@@ -7,8 +7,11 @@ import { SystemError } from './errors.ts'
 import { loadExecutable } from './executable.ts'
 import type { MemoryFilesystem } from './filesystem.ts'
 import type { SimulatedMachine } from './machine.ts'
+import { ReadAhead, readAll } from './input.ts'
+import { reportInternalError } from './internal-error.ts'
 import { openPath } from './open.ts'
-import { absolutePath } from './path.ts'
+import { orphan } from './orphans.ts'
+import { absolutePath, ownProc } from './path.ts'
 import { Group } from './process-group.ts'
 import { SIGNAL_NUMBERS, defaultAction } from './signals.ts'
 import { Signal, Thread, anyOf, sleep, type Outcome, type Suspension, type Task } from './task.ts'
@@ -16,9 +19,6 @@ import type {
   Credentials,
   ExitStatus, Inside, OpenFile, Process, ProcessGroup, Program, SignalName, SpawnOptions, Terminal,
 } from './types.ts'
-
-/** What one program may hold of its input: endless input must not eat the student's memory. */
-export const MOST_IN_MEMORY = 32 * 1024 * 1024
 
 /** What fork and exec take: a program that starts itself for ever passes time. */
 const START_MS = 0.5
@@ -61,8 +61,7 @@ export class SimulatedProcess implements Process {
   #exitCode: number | undefined
   #cleanups: readonly (() => void)[] = NONE
   #threads: Set<{ kill(): void }> | undefined
-  /** Input that readLine has read too far, by descriptor's file. */
-  #readAhead: WeakMap<OpenFile, Uint8Array> | undefined
+  #readAhead: ReadAhead | undefined
 
   constructor(setup: ProcessSetup) {
     const { machine, parent, options } = setup
@@ -116,14 +115,7 @@ export class SimulatedProcess implements Process {
 
   resolve(path: string): string {
     const absolute = absolutePath(this.cwd, path)
-    return absolute.startsWith('/proc/') ? this.#ownProc(absolute) : absolute
-  }
-
-  /** /proc/self is whoever looks, and /proc/net its network namespace's. */
-  #ownProc(path: string): string {
-    if (path.startsWith('/proc/self/') || path === '/proc/self') return `/proc/${this.pid}${path.slice(10)}`
-    if (path === '/proc/mounts') return `/proc/${this.pid}/mounts`
-    return this.#inside?.network && /^\/proc\/(sys\/)?net(\/|$)/.test(path) ? `/proc/${this.pid}${path.slice(5)}` : path
+    return absolute.startsWith('/proc/') ? ownProc(absolute, this.pid, this.#inside?.network !== undefined) : absolute
   }
 
   open(path: string, mode: 'read' | 'write' | 'append' | 'both'): OpenFile {
@@ -132,13 +124,8 @@ export class SimulatedProcess implements Process {
 
   *read(fd = 0, max?: number): Task<Uint8Array | null> {
     const file = this.#file(fd)
-    const ahead = this.#readAhead?.get(file)
-    if (ahead) {
-      const bytes = max === undefined ? ahead : ahead.subarray(0, max)
-      if (bytes.length < ahead.length) this.#readAhead!.set(file, ahead.subarray(bytes.length))
-      else this.#readAhead!.delete(file)
-      return bytes
-    }
+    const ahead = this.#readAhead?.take(file, max)
+    if (ahead) return ahead
     // Job control: a background process that reads its terminal stops (termios(3)).
     while (this.#inBackground(file)) {
       this.#group.signal('SIGTTIN')
@@ -160,21 +147,13 @@ export class SimulatedProcess implements Process {
         continue
       }
       chunks.push(bytes.subarray(0, end))
-      if (end + 1 < bytes.length) (this.#readAhead ??= new WeakMap()).set(file, bytes.subarray(end + 1))
+      if (end + 1 < bytes.length) (this.#readAhead ??= new ReadAhead()).keep(file, bytes.subarray(end + 1))
       return decodeUtf8(concatBytes(chunks))
     }
   }
 
-  *readAll(fd = 0): Task<Uint8Array> {
-    const chunks: Uint8Array[] = []
-    let size = 0
-    for (;;) {
-      const bytes = yield* this.read(fd)
-      if (bytes === null) return concatBytes(chunks)
-      chunks.push(bytes)
-      size += bytes.length
-      if (size > MOST_IN_MEMORY) throw new SystemError('ENOMEM')
-    }
+  readAll(fd = 0): Task<Uint8Array> {
+    return readAll(this, fd)
   }
 
   print(text: string | Uint8Array): Task<void> {
@@ -372,17 +351,9 @@ export class SimulatedProcess implements Process {
     if (error instanceof SystemError && error.code === 'EPIPE') this.#killedBy ??= 'SIGPIPE'
     else if (!this.#killedBy) {
       this.#exitCode ??= 70
-      this.#report(error)
+      reportInternalError(this, error)
     }
     this.#endThread()
-  }
-
-  #report(error: unknown): void {
-    const stderr = this.files.get(2)?.retain()
-    if (!stderr) return
-    const name = (this.argv[0] ?? '').split('/').pop()
-    const message = error instanceof Error ? error.message : String(error)
-    new Thread(this.clock, stderr.write(encodeUtf8(`podhop: internal error in ${name}: ${message}\n`)), () => stderr.release())
   }
 
   #ended(outcome: Outcome<number>): void {
@@ -390,7 +361,7 @@ export class SimulatedProcess implements Process {
       if (outcome.error instanceof SystemError && outcome.error.code === 'EPIPE') this.#killedBy ??= 'SIGPIPE'
       else if (!this.#killedBy && this.#exitCode === undefined) {
         this.#exitCode = 70
-        this.#report(outcome.error)
+        reportInternalError(this, outcome.error)
       }
     }
     const signal = this.#killedBy
@@ -404,33 +375,16 @@ export class SimulatedProcess implements Process {
       try {
         cleanup()
       } catch (error) {
-        this.#report(error)
+        reportInternalError(this, error)
       }
     }
     for (const file of this.files.values()) file.release()
     this.files.clear()
     ;(this.#group.members as Set<Process>).delete(this)
     this.parent?.children.delete(this)
-    this.#orphan()
+    orphan(this)
     this.machine.leave(this)
     this.parent?.signal('SIGCHLD')
     this.#changed.notify()
-  }
-
-  /** Children lose their parent; a stopped group that nobody can continue any more is hung up (POSIX exit()). */
-  #orphan(): void {
-    const init = this.machine.kind === 'container' ? this.machine.processes.get(1) : undefined
-    for (const child of this.children) {
-      child.parent = init === this ? undefined : init
-      if (child.#stopped && child.group !== this.#group) {
-        child.group.signal('SIGHUP')
-        child.group.signal('SIGCONT')
-      }
-    }
-    this.children.clear()
-    for (const fd of [0, 1, 2]) {
-      const terminal = this.terminalOf(fd)
-      if (terminal?.session === this) terminal.foreground?.signal('SIGHUP')
-    }
   }
 }

@@ -11,6 +11,7 @@ import { clientCredentials, installPki, KUBELET_PKI, kubeletPki } from './pki.ts
 import { logDirectory, type ContainerView } from './runtime.ts'
 import { kubeadmConfig } from './kubeconfig.ts'
 import { KUBELET_DROP_IN, KUBELET_DROP_IN_TEXT, KUBELET_EXTRA_FILE, KUBELET_EXTRA_TEXT, KUBELET_FLAGS_FILE, KUBELET_FLAGS_TEXT, KUBELET_UNIT, KUBELET_UNIT_TEXT } from './kubelet-unit.ts'
+import { installVirtual, virtualFile, virtualLink, virtualTree } from '../machine/virtual.ts'
 
 export interface NodeFacts {
   readonly config: ClusterConfig
@@ -95,32 +96,32 @@ function linkVarRun(fs: MemoryFilesystem): void {
 }
 
 function mountNetns(fs: MemoryFilesystem, view: NodeView): void {
-  const virtual = { names: () => view.netns.list().map((n) => n.name), find: (name: string): Node | undefined => (view.netns.get(name) ? fs.virtualFile(() => '') : undefined) }
-  fs.installVirtual(NETNS, virtual)
-  if (fs.lstat('/var/run').type === 'directory') fs.installVirtual(`/var${NETNS}`, virtual)
+  const virtual = { names: () => view.netns.list().map((n) => n.name), find: (name: string): Node | undefined => (view.netns.get(name) ? virtualFile(fs, () => '') : undefined) }
+  installVirtual(fs, NETNS, virtual)
+  if (fs.lstat('/var/run').type === 'directory') installVirtual(fs, `/var${NETNS}`, virtual)
 }
 
 /** /var/log/pods and the links to it, as far as containerd still has the containers. */
 function mountLogs(fs: MemoryFilesystem, view: NodeView): void {
   const containers = (): ContainerView[] => view.runtime.containers().filter((c) => (c.run ? c.run.log : c.record.log) !== undefined)
   const ofPod = (directory: string): ContainerView[] => containers().filter((c) => logDirectory(c.sandbox.pod) === `/var/log/pods/${directory}`)
-  const tree = (names: () => string[], find: (name: string) => Node | undefined): Node => fs.virtualTree({ names, find })
-  fs.installVirtual('/var/log/pods', {
+  const tree = (names: () => string[], find: (name: string) => Node | undefined): Node => virtualTree(fs, { names, find })
+  installVirtual(fs, '/var/log/pods', {
     names: () => [...new Set(containers().map((c) => logDirectory(c.sandbox.pod).slice('/var/log/pods/'.length)))],
     find: (pod) => ofPod(pod).length === 0 ? undefined : tree(() => [...new Set(ofPod(pod).map((c) => c.name))], (name) => {
       const runs = (): ContainerView[] => ofPod(pod).filter((c) => c.name === name)
       return runs().length === 0 ? undefined : tree(() => runs().map((c) => `${c.attempt}.log`), (file) => {
         const run = runs().find((c) => `${c.attempt}.log` === file)
-        return run && fs.virtualFile(() => criLog(run))
+        return run && virtualFile(fs, () => criLog(run))
       })
     }),
   })
   const nameOf = (c: ContainerView): string => `${c.sandbox.pod.metadata.name}_${c.sandbox.pod.metadata.namespace}_${c.name}-${c.id}.log`
-  fs.installVirtual('/var/log/containers', {
+  installVirtual(fs, '/var/log/containers', {
     names: () => containers().map(nameOf),
     find: (name) => {
       const found = containers().find((c) => nameOf(c) === name)
-      return found && fs.virtualLink(found.logPath)
+      return found && virtualLink(fs, found.logPath)
     },
   })
 }

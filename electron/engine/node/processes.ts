@@ -1,4 +1,4 @@
-import { entryOf } from '../machine/machine.ts'
+import { entryOf } from '../machine/process-entry.ts'
 import type { Machine, Process, ProcessEntry, SignalName } from '../machine/types.ts'
 import type { NodeRuntime } from './runtime.ts'
 import { SSHD_PID } from './sshd.ts'

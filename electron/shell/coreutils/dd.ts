@@ -1,7 +1,7 @@
 import { own } from '../../engine/own.ts'
 import { concatBytes } from '../../engine/text.ts'
 import { isSystemError } from '../../engine/machine/errors.ts'
-import { MOST_IN_MEMORY } from '../../engine/machine/process.ts'
+import { MOST_IN_MEMORY } from '../../engine/machine/input.ts'
 import { Failure, NotSimulated, quote, quoted, tool } from './command.ts'
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, c: 1, w: 2, b: 512, kB: 1000, K: 1024, KiB: 1024, k: 1024, MB: 1e6, M: 1024 ** 2, MiB: 1024 ** 2, GB: 1e9, G: 1024 ** 3, GiB: 1024 ** 3 }

@@ -1,7 +1,7 @@
 import { byName } from '../../engine/own.ts'
 import { concatBytes, decodeUtf8 } from '../../engine/text.ts'
 import type { Task } from '../../engine/machine/task.ts'
-import { MOST_IN_MEMORY } from '../../engine/machine/process.ts'
+import { MOST_IN_MEMORY } from '../../engine/machine/input.ts'
 import { Failure, NotSimulated, quote, tool, type Run } from './command.ts'
 import { eachInput } from './input.ts'
 

@@ -2,7 +2,7 @@ import { isSystemError } from '../../engine/machine/errors.ts'
 import { Signal, type Task } from '../../engine/machine/task.ts'
 import type { OpenFile, Process } from '../../engine/machine/types.ts'
 import { concatBytes, decodeUtf8 } from '../../engine/text.ts'
-import { MOST_IN_MEMORY } from '../../engine/machine/process.ts'
+import { MOST_IN_MEMORY } from '../../engine/machine/input.ts'
 import { Failure, quoted, type Run } from './command.ts'
 
 /** One input of a tool: a file or stdin, read by the chunk or by the line. */

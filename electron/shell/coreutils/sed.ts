@@ -1,4 +1,4 @@
-import { MOST_IN_MEMORY } from '../../engine/machine/process.ts'
+import { MOST_IN_MEMORY } from '../../engine/machine/input.ts'
 import { sleep, type Task } from '../../engine/machine/task.ts'
 import { encodeUtf8 } from '../../engine/text.ts'
 import { Failure, tool, type Run } from './command.ts'

@@ -1,5 +1,5 @@
 import { SystemError } from '../../engine/machine/errors.ts'
-import { MOST_IN_MEMORY } from '../../engine/machine/process.ts'
+import { MOST_IN_MEMORY } from '../../engine/machine/input.ts'
 import { mayChangeEntry, owned, statIfAny } from './access.ts'
 import { Failure, quote, quoted, tool } from './command.ts'
 import { parseDate } from './date-parse.ts'

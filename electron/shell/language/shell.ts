@@ -1,7 +1,7 @@
 import { onlyInput, printContents } from './contents.ts'
 import { isSystemError } from '../../engine/machine/errors.ts'
 import { createPipe } from '../../engine/machine/pipe.ts'
-import { MOST_IN_MEMORY } from '../../engine/machine/process.ts'
+import { MOST_IN_MEMORY } from '../../engine/machine/input.ts'
 import { Signal, sleep, type Suspension, type Task } from '../../engine/machine/task.ts'
 import type { OpenFile, Process, ProcessGroup, SignalName, Terminal } from '../../engine/machine/types.ts'
 import { concatBytes, decodeUtf8 } from '../../engine/text.ts'
