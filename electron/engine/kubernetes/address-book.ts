@@ -3,7 +3,7 @@ import { timestamp } from './human-duration.ts'
 import { allocatedLabels } from './kinds/service-cidr.ts'
 import type { AddressBook, ServiceName } from './service-allocator.ts'
 import type { IPAddress, KubeObject, ServiceCIDR } from './types.ts'
-import type { Server } from './writes.ts'
+import type { Server } from './server.ts'
 
 /** Addresses of Services as v1.33 keeps them: an IPAddress for each that is taken, out of ServiceCIDRs (KEP-1880). */
 export class IpAddressBook implements AddressBook {

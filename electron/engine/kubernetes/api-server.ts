@@ -54,7 +54,9 @@ import { printTable } from './tables.ts'
 import type { KubeObject, Status, Table } from './types.ts'
 import { VERSION } from './version.ts'
 import { watchObjects } from './watches.ts'
-import { commit, createObject, updateObject, type Server } from './writes.ts'
+import { commit, createObject } from './writes.ts'
+import { updateObject } from './updates.ts'
+import type { Server } from './server.ts'
 
 export type { NodeAgents } from './node-agents.ts'
 

@@ -7,7 +7,8 @@ import { conflict, invalid, isStatus, methodNotAllowed, notFound, success } from
 import type { DraftMeta, KubeObject, Status } from './types.ts'
 import { restrictNode } from './admission/node-restriction.ts'
 import { requestOf } from './admission/request.ts'
-import { reviewed, type Server } from './writes.ts'
+import type { Server } from './server.ts'
+import { reviewed } from './admission/webhooks/review.ts'
 
 const ORPHAN = 'orphan'
 const FOREGROUND = 'foregroundDeletion'
@@ -194,4 +195,11 @@ function finalizersFor(kind: Kind, finalizers: readonly string[], { propagationP
   const foreground = propagationPolicy ? propagationPolicy === 'Foreground' : present === FOREGROUND
   const others = finalizers.filter((f) => f !== ORPHAN && f !== FOREGROUND)
   return [...others, ...(orphan ? [ORPHAN] : []), ...(foreground ? [FOREGROUND] : [])]
+}
+
+/** Something that was being deleted, and that nothing waits for any more. */
+export function isFinished(kind: Kind, object: KubeObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds, finalizers } = object.metadata
+  if (!deletionTimestamp || (finalizers?.length ?? 0) > 0 || (deletionGracePeriodSeconds ?? 0) > 0) return false
+  return kind.waitsForFinalize?.(object) !== true
 }

@@ -7,7 +7,8 @@ import { compileLabelSelector } from './selectors.ts'
 import { badRequest, forbidden, notFound, serverError, tooManyRequests } from './status.ts'
 import { decodeSubresource } from './subresource-body.ts'
 import type { KubeObject, Pod, PodDisruptionBudget, Status } from './types.ts'
-import { applyUpdate, type Server } from './writes.ts'
+import { applyUpdate } from './writes.ts'
+import type { Server } from './server.ts'
 
 /** POST pods/eviction: pkg/registry/core/pod/storage/eviction.go (v1.33). */
 interface Eviction {

@@ -7,7 +7,8 @@ import { ownersOfNew, setEntries } from './managed-fields/record.ts'
 import { decodeBody } from './object-body.ts'
 import { patchObject } from './patching.ts'
 import type { DraftMeta, KubeObject } from './types.ts'
-import { checkNamespace, type Server } from './writes.ts'
+import { checkNamespace } from './writes.ts'
+import type { Server } from './server.ts'
 
 /**
  * Writes of what hardly anybody reads. They count, take their uid and are refused at once; the objects are put together

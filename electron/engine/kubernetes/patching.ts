@@ -11,7 +11,8 @@ import { badRequest, conflict, internalFailure, invalid, notFound, notSimulated,
 import { scaleOf, unserved, updateScale } from './subresources.ts'
 import type { KubeObject } from './types.ts'
 import { checkNames, decodeBody, keepTakeAway, setNamespace } from './object-body.ts'
-import { applyUpdate, createObject, type Server } from './writes.ts'
+import { applyUpdate, createObject } from './writes.ts'
+import type { Server } from './server.ts'
 
 /** PATCH requests: k8s.io/apiserver/pkg/endpoints/handlers/patch.go. */
 export function patchObject(

@@ -8,7 +8,7 @@ import { claimsOf, signClaims } from './service-account-key.ts'
 import { badRequest, conflict, invalid, notFound } from './status.ts'
 import { decodeSubresource } from './subresource-body.ts'
 import type { KubeObject, Pod } from './types.ts'
-import type { Server } from './writes.ts'
+import type { Server } from './server.ts'
 
 /** POST serviceaccounts/token: pkg/registry/core/serviceaccount/storage/token.go and pkg/serviceaccount/claims.go (v1.33). */
 interface TokenRequest extends KubeObject {

@@ -1,6 +1,6 @@
 import { byName, copied, own } from '../own.ts'
 import type { WriteOptions } from './client.ts'
-import { removeObject } from './deletion.ts'
+import { isFinished, removeObject } from './deletion.ts'
 import { evictPod } from './eviction.ts'
 import { FieldErrors } from './field-errors.ts'
 import { timestamp } from './human-duration.ts'
@@ -12,7 +12,9 @@ import { ownersAfter } from './managed-fields/record.ts'
 import { decodeSubresource } from './subresource-body.ts'
 import type { KubeObject, LabelSelector, Namespace, Pod, Status } from './types.ts'
 import { requestOf } from './admission/request.ts'
-import { applyUpdate, isFinished, reviewed, type Server } from './writes.ts'
+import { applyUpdate } from './writes.ts'
+import type { Server } from './server.ts'
+import { reviewed } from './admission/webhooks/review.ts'
 
 /** Subresources that are not simply a part of the object: pods/binding, namespaces/finalize, scale, and what is only created. */
 

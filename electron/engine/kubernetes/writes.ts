@@ -1,13 +1,11 @@
-import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
 import { admitPodSecurity } from './admission/pod-security.ts'
 import { restrictNode } from './admission/node-restriction.ts'
 import { podWarnings } from './admission/pod-warnings.ts'
-import type { Admission } from './admission/admission.ts'
 import { requestOf } from './admission/request.ts'
-import type { Review } from './admission/webhooks/review.ts'
-import { StatusError, Undecided, type WriteOptions } from './client.ts'
-import { removeObject } from './deletion.ts'
+import { reviewed, type Review } from './admission/webhooks/review.ts'
+import { StatusError, type WriteOptions } from './client.ts'
+import { isFinished, removeObject } from './deletion.ts'
 import { FieldErrors } from './field-errors.ts'
 import { timestamp } from './human-duration.ts'
 import { deepEqual, deepFreeze } from './json.ts'
@@ -15,34 +13,15 @@ import { type Context, type Kind, storeKey } from './kinds/kind.ts'
 import { type ManagedEntry, sameEntries } from './managed-fields/entries.ts'
 import { entriesOf, ownersAfter, ownersOfNew, setEntries } from './managed-fields/record.ts'
 import { alreadyExists, conflict, deniedByWebhook, forbidden, generatedNameTaken, invalid, methodNotAllowed, modified, notFound } from './status.ts'
-import { checkNames, decodeBody, setNamespace } from './object-body.ts'
+import { decodeBody, setNamespace } from './object-body.ts'
 import { ADMIN } from './rbac/authorizer.ts'
 import { confirmNoEscalation } from './rbac/escalation.ts'
 import { confirmSigner } from './rbac/signers.ts'
 import { checkStoredSize } from './sizes.ts'
-import type { Allocation, ServiceAllocator } from './service-allocator.ts'
-import type { Store } from './store.ts'
-import { bindPod, finalizeNamespace, unserved, updateScale } from './subresources.ts'
+import type { Allocation } from './service-allocator.ts'
 import type { DraftMeta, KubeObject, Namespace } from './types.ts'
 import { validateObjectMeta, validateObjectMetaUpdate } from './validation/object-meta.ts'
-
-/** What the parts of the API server share. */
-export interface Server {
-  readonly clock: Clock
-  readonly store: Store
-  readonly services: ServiceAllocator
-  readonly names: Random
-  readonly uids: Random
-  readonly freeze: boolean
-  /** Whether metadata.managedFields is kept. */
-  readonly recordsOwners: boolean
-  /** Webhooks and policies; absent where nobody asks them. */
-  readonly admission?: Admission
-  kind(resource: string): Kind
-  context(dryRun: boolean): Context
-  /** Puts a new version of an object into the store. */
-  commit(kind: Kind, object: KubeObject): KubeObject
-}
+import type { Server } from './server.ts'
 
 /** Creates and updates, as registry/generic Store and rest.BeforeCreate and BeforeUpdate order their steps. */
 export function createObject(
@@ -64,19 +43,6 @@ export function createObject(
   checkNamespace(server, kind, metadata)
   const review = server.admission?.about(requestOf(kind, 'CREATE', metadata.namespace, metadata.name ?? '', options), object)
   return reviewed(review, () => createDecoded(server, kind, object, options, owners, review))
-}
-
-/** Tells a review when its write is done or refused. */
-export function reviewed<T>(review: Review | undefined, work: () => T): T {
-  if (!review) return work()
-  try {
-    const result = work()
-    review.end()
-    return result
-  } catch (error) {
-    if (!(error instanceof Undecided)) review.end()
-    throw error
-  }
 }
 
 function createDecoded(server: Server, kind: Kind, sent: KubeObject, options: WriteOptions, owners: readonly ManagedEntry[] | undefined, review: Review | undefined): KubeObject {
@@ -121,34 +87,6 @@ function createDecoded(server: Server, kind: Kind, sent: KubeObject, options: Wr
     throw error
   }
   return finish(server, kind, object, allocation, options)
-}
-
-export function updateObject(
-  server: Server,
-  kind: Kind,
-  namespace: string | undefined,
-  name: string,
-  body: unknown,
-  options: WriteOptions & { subresource?: string },
-): KubeObject {
-  const { resource } = kind
-  const { subresource } = options
-  const home = resource.namespaced ? (namespace ?? 'default') : ''
-  const old = server.store.get(storeKey(kind), home, name)
-  if (subresource && !resource.subresources.includes(subresource)) throw notFound(resource, name)
-  if (subresource === 'binding') return bindPod(server, kind, home, name, body, options)
-  if (!old) {
-    if (kind.createOnUpdate && !subresource) return createObject(server, kind, namespace, body, options)
-    throw notFound(resource, name)
-  }
-  if (subresource && !kind.parts?.[subresource] && !['status', 'approval', 'scale', 'finalize'].includes(subresource)) throw unserved(resource, subresource)
-  if (subresource === 'scale') return updateScale(server, kind, old, body, options)
-  if (options.canonical && subresource === 'status' && server.admission?.judgesUpdatesOf(kind, subresource) !== true && (body as KubeObject).metadata === old.metadata) return writeStatus(server, kind, old, body as KubeObject, options)
-  const submitted = decodeBody(kind, body, old, options)
-  checkNames(submitted, name, resource.namespaced ? (namespace ?? 'default') : undefined)
-  setNamespace(kind, submitted.metadata, namespace)
-  if (subresource === 'finalize') return finalizeNamespace(server, kind, old, submitted, options)
-  return applyUpdate(server, kind, old, submitted, options)
 }
 
 /** From a decoded object on: also the end of every patch. */
@@ -234,18 +172,6 @@ function updateDecoded(
   return finish(server, kind, next, allocation, options)
 }
 
-/** An agent's new status of the version that is stored: what {@link applyUpdate} comes to then. */
-function writeStatus(server: Server, kind: Kind, old: KubeObject, sent: KubeObject, options: WriteOptions & { subresource?: string }): KubeObject {
-  const next = { ...old, metadata: { ...old.metadata }, status: (sent as { status?: unknown }).status } as KubeObject
-  if (server.recordsOwners) setEntries(next, ownersAfter(server.clock, kind, old, next, undefined, options))
-  const errors = new FieldErrors()
-  kind.validateStatusUpdate?.(next, old, errors)
-  if (!errors.empty) throw invalid(kind.resource, old.metadata.name, errors)
-  if (!isFinished(kind, next)) return server.commit(kind, next)
-  removeObject(server, kind, next)
-  return next
-}
-
 function warn(kind: Kind, object: KubeObject, old: KubeObject | undefined, options: WriteOptions): void {
   if (options.onWarning) for (const text of [...podWarnings(kind, object, old), ...(kind.warnings?.(object, old) ?? [])]) options.onWarning(text)
 }
@@ -287,13 +213,6 @@ function finish(server: Server, kind: Kind, object: KubeObject, allocation: Allo
   }
   allocation?.commit()
   return server.commit(kind, object)
-}
-
-/** Something that was being deleted, and that nothing waits for any more. */
-export function isFinished(kind: Kind, object: KubeObject): boolean {
-  const { deletionTimestamp, deletionGracePeriodSeconds, finalizers } = object.metadata
-  if (!deletionTimestamp || (finalizers?.length ?? 0) > 0 || (deletionGracePeriodSeconds ?? 0) > 0) return false
-  return kind.waitsForFinalize?.(object) !== true
 }
 
 /** Admission plugin NamespaceLifecycle. */

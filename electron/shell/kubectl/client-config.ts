@@ -12,9 +12,11 @@ import { ConfigurationError, ContextNotFoundError, KubectlError, NotSimulatedErr
 import type { FlagSet } from './flags.ts'
 import { inCluster } from './in-cluster.ts'
 import type { Kubeconfig } from './kubeconfig.ts'
-import { NOWHERE } from './no-server.ts'
 import { isObject, type JsonObject, list, map, text } from './objects.ts'
 import type { ServerSession } from './server-session.ts'
+
+/** Where kubectl looks for a server when nothing names one. */
+export const NOWHERE = 'http://localhost:8080'
 
 /** From kubeconfig and flags to a way to a server: client-go's clientcmd/client_config.go and validation.go. */
 

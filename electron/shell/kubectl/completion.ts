@@ -5,7 +5,7 @@ import type { Command } from './command.ts'
 import { type Answer, CompletionScene, DEFAULT, FILTER_EXTENSIONS, NO_FILES, NO_SPACE } from './completion-scene.ts'
 import { FlagSet, GLOBAL_FLAGS, type Flag } from './flags.ts'
 import { flagText } from './help/flag-texts.ts'
-import { find } from './program.ts'
+import { find } from './find-command.ts'
 
 /** Which cluster a process's kubectl speaks to: its machine's programs tell. */
 const clusters = new WeakMap<ProgramTable, Cluster>()

@@ -1,7 +1,7 @@
 import { groupDocument, groupsOf } from '../../engine/kubernetes/http/discovery-documents.ts'
 import { owned } from '../coreutils/access.ts'
+import { NOWHERE } from './client-config.ts'
 import type { Kubectl } from './command.ts'
-import { NOWHERE } from './no-server.ts'
 
 /**
  * What kubectl keeps of a server's kinds below --cache-dir (client-go's discovery/cached/disk): for six hours it need not ask

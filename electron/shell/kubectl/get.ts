@@ -8,13 +8,12 @@ import { FIELD_SELECTOR_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, SELECTOR_FLAG 
 import { watchResources } from './get-watch.ts'
 import type { JsonObject } from './objects.ts'
 import { relaxed } from './jsonpath.ts'
-import { CustomColumns } from './printers/custom-columns.ts'
-import { type Printer, printerFor } from './printers/index.ts'
-import { type TableOptions, TablePrinter } from './printers/table.ts'
+import { TablePrinter } from './printers/table.ts'
 import { TABLE, TabWriter } from './printers/tabwriter.ts'
 import { rawRequest } from './raw.ts'
-import { ignoreNotFound, keyOf, kindWord, queryOf, resolve, type Result } from './resources.ts'
+import { ignoreNotFound, keyOf, queryOf, resolve, type Result } from './resources.ts'
 import { sortObjects, sortTable } from './sorting.ts'
+import { getPrinter, humanReadable, tableOptions } from './get-printers.ts'
 
 const FORMATS = 'json|yaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file|custom-columns|custom-columns-file|wide'
 
@@ -68,35 +67,6 @@ function* run(k: Kubectl): Task<number> {
   if (humanReadable(k)) yield* printTables(k, result, errors)
   else yield* printGeneric(k, result, errors)
   return 0
-}
-
-export function humanReadable(k: Kubectl): boolean {
-  const output = k.flags.string('output')
-  return (output === '' && k.flags.string('template') === '') || output === 'wide'
-}
-
-/** The printer of -o with custom-columns, which only get has. */
-export function getPrinter(k: Kubectl): Printer {
-  const output = k.flags.string('output')
-  const columns = /^custom-columns(-file)?(?:=([\s\S]*))?$/.exec(output)
-  if (!columns) return printerFor(k, { alsoAllowed: ['custom-columns', 'custom-columns-file', 'wide'] })
-  const spec = columns[2] || k.flags.string('template')
-  if (!spec) throw new KubectlError('custom-columns format specified but no custom columns given')
-  if (!columns[1]) return CustomColumns.fromSpec(spec, k.flags.bool('no-headers'))
-  if (!k.process.fs.exists(k.process.resolve(spec))) throw new KubectlError(`error reading template ${spec}, open ${spec}: no such file or directory\n`)
-  return CustomColumns.fromTemplate(k.process.fs.readText(k.process.resolve(spec)))
-}
-
-export function tableOptions(k: Kubectl, resource: ApiResource, withKind: boolean): TableOptions {
-  const f = k.flags
-  return {
-    noHeaders: f.bool('no-headers'),
-    wide: f.string('output') === 'wide',
-    showLabels: f.bool('show-labels'),
-    labelColumns: f.list('label-columns'),
-    withNamespace: f.bool('all-namespaces') && resource.namespaced,
-    kind: withKind || f.bool('show-kind') ? kindWord(resource) : undefined,
-  }
 }
 
 /** One table per run of objects of the same type, blank lines between, widths of their own. */

@@ -18,9 +18,6 @@ const ASKED: Record<string, number> = byName(Object.fromEntries([
 const ALWAYS_ASK = new Set(['api-resources', 'api-versions'])
 const NO_ROUTE = 3_000
 
-/** Where kubectl looks for a server when nothing names one. */
-export const NOWHERE = 'http://localhost:8080'
-
 export function isNoServer(error: unknown): boolean {
   return error instanceof ConnectionError
 }

@@ -8,10 +8,11 @@ import { DRY_RUN_FLAG, FILENAME_FLAGS, flags, PRINT_FLAGS, RECORD_FLAG } from '.
 import { jsonError } from '../../engine/kubernetes/json-syntax.ts'
 import { parseYaml } from './manifest-stream.ts'
 import { equal, type JsonObject } from './objects.ts'
-import { patchedLocally } from './overrides.ts'
+import { patchedLocally } from './patched-locally.ts'
 import { printerFor } from './printers/index.ts'
 import { recordAfterwards } from './record.ts'
-import { fetch, keyOf, queryOf, resolve } from './resources.ts'
+import { keyOf, queryOf, resolve } from './resources.ts'
+import { fetch } from './fetch.ts'
 
 const TYPES: Record<string, PatchType> = byName({
   json: 'application/json-patch+json',

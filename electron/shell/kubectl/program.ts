@@ -14,6 +14,7 @@ import { isNoServer, tellDiscovery } from './no-server.ts'
 import { runPlugin } from './plugin.ts'
 import { refusalLine } from './request-log.ts'
 import { asksServer, ServerSession } from './server-session.ts'
+import { find } from './find-command.ts'
 
 /**
  * What kubectl needs until its first request is answered, in virtual ms. What controllers do at once after one command
@@ -165,42 +166,6 @@ function usage(error: unknown, path: string): unknown {
   // diff has a way of its own: 1 would mean that there are differences
   if (error instanceof FlagError && path === 'kubectl diff') return new ExitError(2, `error: ${error.message}\nSee '${path} -h' for help and examples`)
   return error instanceof FlagError ? new KubectlError(`${error.message}\nSee '${path} --help' for usage.`) : error
-}
-
-/** Walks down the words, over flags (and their values), as cobra finds a command. */
-export function find(commands: readonly Command[], words: readonly string[]): { path: string; command: Command | undefined; rest: string[]; unknown?: string } {
-  let path = 'kubectl'
-  let level = commands
-  let command: Command | undefined
-  let rest = [...words]
-  for (;;) {
-    const flags = [...(command?.flags ?? []), ...GLOBAL_FLAGS]
-    let index = -1
-    for (let i = 0; i < rest.length; i++) {
-      const word = rest[i]!
-      if (word === '--') break
-      if (word.startsWith('--')) {
-        const flag = flags.find((f) => `--${f.name}` === word)
-        // an unknown flag may have a value, too
-        if (flag ? flag.bare === undefined : !word.includes('=') && word !== '--help') i++
-      } else if (word.startsWith('-') && word.length > 1) {
-        const flag = flags.find((f) => f.short === word[1])
-        if (word.length === 2 && flag?.bare === undefined && word !== '-h') i++
-      } else {
-        index = i
-        break
-      }
-    }
-    if (index < 0) return { path, command, rest }
-    const word = rest[index]!
-    const next = level.find((c) => c.name === word || c.aliases?.includes(word))
-    if (!next) return { path, command, rest, unknown: word }
-    command = next
-    path = `${path} ${next.name}`
-    rest = [...rest.slice(0, index), ...rest.slice(index + 1)]
-    if (!next.commands) return { path, command, rest }
-    level = next.commands
-  }
 }
 
 const SUGGESTED_FOR: Record<string, readonly string[]> = { get: ['list', 'ps'], delete: ['rm'] }

@@ -1,4 +1,5 @@
-import { answerRequest, sendStatus, type Exchange } from '../../engine/kubernetes/http/handler.ts'
+import { answerRequest } from '../../engine/kubernetes/http/handler.ts'
+import { sendStatus, type Exchange } from '../../engine/kubernetes/http/exchange.ts'
 import { requestInfo } from '../../engine/kubernetes/http/request-info.ts'
 import { forwardedFor } from '../../engine/kubernetes/proxy-location.ts'
 import { failure } from '../../engine/kubernetes/status.ts'

@@ -9,7 +9,8 @@ import { isNoServer, unanswered } from './no-server.ts'
 import { groupVersion, type JsonObject, nameOf, namespaceOf, text, withNamespace } from './objects.ts'
 import { decodeTyped, TYPED } from './scheme.ts'
 import { flatten } from './unstructured.ts'
-import { fetch, type Info, notServed, type Query, type Result } from './resources.ts'
+import type { Info, Query, Result } from './resources.ts'
+import { fetch, notServed } from './fetch.ts'
 
 /** The objects of files, of stdin or of a text: the visitors of cli-runtime's Builder for -f. */
 export function byFiles(k: Kubectl, query: Query, files: Files, selector: string): Result {

@@ -5,12 +5,13 @@ import type { KubeObject } from '../../engine/kubernetes/types.ts'
 import { Signal, type Task } from '../../engine/machine/task.ts'
 import type { Kubectl } from './command.ts'
 import type { FlagSet } from './flags.ts'
-import { aggregate, isNotFound, KubectlError, NoSuchResourceError, NotSimulatedError, quote } from './errors.ts'
+import { aggregate, isNotFound, KubectlError, NoSuchResourceError, quote } from './errors.ts'
 import { kustomized } from './kustomize.ts'
 import { documents, readManifests } from './manifests.ts'
 import { type JsonObject, nameOf, namespaceOf } from './objects.ts'
 import { byFiles } from './resource-files.ts'
 import { notRegistered, TYPED } from './scheme.ts'
+import { fetch, groupResource, notServed } from './fetch.ts'
 
 /** What -k names, if a verb has it. */
 export const folderOf = (f: FlagSet): string => (f.has('kustomize') ? f.string('kustomize') : '')
@@ -106,10 +107,6 @@ export function resourceFor(k: Kubectl, word: string): ApiResource {
   throw known ? notServed(known) : new NoSuchResourceError(word.split('.')[0]!)
 }
 
-export function notServed(resource: ApiResource): NotSimulatedError {
-  return new NotSimulatedError(`resource ${resource.group ? `${resource.name}.${resource.group}` : resource.name}`, 'kinds that Podhop serves: kubectl api-resources')
-}
-
 export function kindOf(resource: ApiResource): string {
   return resource.group ? `${resource.kind}.${resource.group}` : resource.kind
 }
@@ -149,7 +146,7 @@ function shortNames(k: Kubectl, query: Query): string[] {
   return words.flatMap((word) => {
     const all = k.client.resources().filter((r) => r.shortNames.includes(word) && isPreferred(r))
     const first = k.client.findResource(word)
-    return all.length < 2 ? [] : all.filter((r) => r !== first).map((r) => `short name ${quote(word)} could also match lower priority resource ${gr(r)}`)
+    return all.length < 2 ? [] : all.filter((r) => r !== first).map((r) => `short name ${quote(word)} could also match lower priority resource ${groupResource(r)}`)
   })
 }
 
@@ -311,9 +308,6 @@ function listError(error: unknown, resource: ApiResource, selector: string, fiel
   return error
 }
 /** "deployments.apps" */
-function gr({ name, group }: ApiResource): string {
-  return group ? `${name}.${group}` : name
-}
 /** "/v1, Resource=pods" */
 export function gvr(resource: ApiResource): string {
   return `${resource.group}/${resource.version}, Resource=${resource.name}`
@@ -334,30 +328,6 @@ function byNames(k: Kubectl, query: Query, wanted: readonly { resource: ApiResou
     }
   }
   return { infos, errors, single: wanted.length === 1, types: [...new Set(infos.map((i) => i.resource))] }
-}
-
-/** info.Get(): with the object as the server has it now. */
-export function fetch(k: Kubectl, info: Info, subresource = ''): Info {
-  const { resource, name } = info
-  const at = [keyOf(resource), resource.namespaced ? info.namespace : undefined, name] as const
-  // what the server has no path for, client-go puts into words
-  if (subresource && !resource.subresources.includes(subresource)) throw new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: `the server could not find the requested resource (get ${gr(resource)} ${name})`, reason: 'NotFound', code: 404 })
-  try {
-    const object = subresource === 'scale' ? k.client.scale<KubeObject>(...at) : k.client.get<KubeObject>(...at)
-    return { ...info, object: object as unknown as JsonObject }
-  } catch (error) {
-    if (isNotFound(error) && resource.namespaced && info.namespace !== 'default') refuseMissingNamespace(k, info.namespace)
-    throw error
-  }
-}
-
-/** What is not found may be so because its namespace is not. */
-function refuseMissingNamespace(k: Kubectl, namespace: string): void {
-  try {
-    k.client.get<KubeObject>('namespaces', undefined, namespace)
-  } catch (error) {
-    if (isNotFound(error)) throw error
-  }
 }
 
 export function infoOf(resource: ApiResource, object: JsonObject): Info {

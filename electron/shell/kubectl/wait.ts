@@ -9,7 +9,8 @@ import { FIELD_SELECTOR_FLAG, flags, PRINT_FLAGS, SELECTOR_FLAG } from './flags.
 import { JsonPath, relaxed } from './jsonpath.ts'
 import { at, isObject, type JsonObject, list, text } from './objects.ts'
 import { printerFor } from './printers/index.ts'
-import { fetch, ignoreNotFound, type Info, keyOf, queryOf, resolve } from './resources.ts'
+import { ignoreNotFound, type Info, keyOf, queryOf, resolve } from './resources.ts'
+import { fetch } from './fetch.ts'
 import { Watch } from './watching.ts'
 
 export const wait: Command = {

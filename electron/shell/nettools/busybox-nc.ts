@@ -3,7 +3,7 @@ import { getopt } from './getopt.ts'
 import { Incoming } from './incoming.ts'
 import { nameOfAddress } from './names.ts'
 import { connectUdp, serveUdp } from './nc-udp.ts'
-import type { Options } from './nc.ts'
+import type { Options } from './nc-options.ts'
 import { servicePorts } from './services.ts'
 import { pause, ownerOf, TcpStream } from './stream.ts'
 

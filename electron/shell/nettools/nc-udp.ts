@@ -1,5 +1,5 @@
 import { anyOf, Signal, sleep, type Process, type Task } from '../../engine/cluster.ts'
-import { peerName, type Options } from './nc.ts'
+import { peerName, type Options } from './nc-options.ts'
 import { ownerOf } from './stream.ts'
 
 interface Peer { address: string; port: number; shown: string; service: string }

@@ -1,26 +1,16 @@
 import { canonicalIp, capable, isValidIp, resolveHost, Signal, type Process, type Task, type TcpListener } from '../../engine/cluster.ts'
 import { getopt } from './getopt.ts'
 import { Incoming } from './incoming.ts'
-import { nameOfAddress } from './names.ts'
+import { peerName, type Options } from './nc-options.ts'
 import { connectUdp, serveUdp } from './nc-udp.ts'
 import { HELP, USAGE } from './nc-usage.ts'
 import { serviceName, servicePorts } from './services.ts'
 import { ownerOf, TcpStream } from './stream.ts'
 
-/** nc(1): OpenBSD's netcat 1.219 of Debian 12. */
-export interface Options {
-  listen: boolean; keep: boolean; scan: boolean; verbose: boolean; numeric: boolean; noInput: boolean
-  /** ms */
-  wait: number | undefined
-  port: number | undefined
-  source: string | undefined
-  quitAfterEof: number | undefined
-  family: 4 | 6 | undefined
-}
-
 /** Options that change what is sent, and that nothing here does. */
 const OTHERS = 'bCFIiMmOPrSTtUVWXxZ'
 
+/** nc(1): OpenBSD's netcat 1.219 of Debian 12. */
 export function* nc(process: Process): Task<number> {
   const parsed = getopt(process.argv.slice(1), '46bCDdFhI:i:klM:m:NnO:P:p:q:rSs:T:tUuV:vW:w:X:x:Zz')
   if ('invalid' in parsed || 'missing' in parsed) {
@@ -165,7 +155,3 @@ function* converse(process: Process, incoming: Incoming, options: Options): Task
   yield* incoming.relay(process, { input: !options.noInput, ...(options.quitAfterEof === undefined ? {} : { onInputEnd: () => connection.end() }) })
 }
 
-/** getnameinfo(3)'s name of the other end. */
-export function* peerName(process: Process, { numeric }: Options, address: string): Task<string> {
-  return numeric ? address : ((yield* nameOfAddress(process, address, new Map())) ?? address)
-}

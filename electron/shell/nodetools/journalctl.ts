@@ -1,7 +1,7 @@
 import type { Cluster, JournalEntry, NodeView, Process, Task } from '../../engine/cluster.ts'
 import { byName } from '../../engine/own.ts'
 import { formatTime } from '../coreutils/strftime.ts'
-import { globPattern } from './systemctl.ts'
+import { globPattern } from './glob.ts'
 
 /** journalctl(1), systemd 252: what the services of a node, systemd and the kernel have written. */
 

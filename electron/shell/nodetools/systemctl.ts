@@ -2,6 +2,7 @@ import { SERVICES, type Cluster, type NodeService, type NodeView, type Process, 
 import { byName } from '../../engine/own.ts'
 import { formatTime } from '../coreutils/strftime.ts'
 import { shortLine } from './journalctl.ts'
+import { globPattern } from './glob.ts'
 
 /** systemctl(1), systemd 252, for the units that have to do with Kubernetes. */
 
@@ -289,7 +290,3 @@ function* listUnits(process: Process, view: NodeView, options: readonly string[]
   return 0
 }
 
-/** fnmatch(3), as units are chosen by it. */
-export function globPattern(glob: string): RegExp {
-  return new RegExp(`^${glob.replace(/[.+^${}()|\\]/g, '\\$&').replace(/\*/g, '.*').replace(/\?/g, '.')}$`, 's')
-}

@@ -1,6 +1,6 @@
 import type { KubernetesClient } from '../../kubernetes/client.ts'
 import type { KubeObject, Node } from '../../kubernetes/types.ts'
-import { ADDRESS_ANNOTATIONS } from './bird.ts'
+import { ADDRESS_ANNOTATIONS } from './node-annotations.ts'
 import { calicoObject, calicoResource } from './datastore.ts'
 import { DEFAULT_ALLOW } from './felix-endpoints.ts'
 import type { HostEndpoint } from './felix-hosts.ts'

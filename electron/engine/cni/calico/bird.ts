@@ -13,6 +13,7 @@ import { calicoResource, type BlockAffinity, type IpPool } from './datastore.ts'
 import { versionsOf } from './felix.ts'
 import { serviceCidrs, ServiceRoutes } from './service-routes.ts'
 import { IPIP_DEVICE, isVersion, WORKLOAD_PREFIX, type Version } from './names.ts'
+import { ADDRESS_ANNOTATIONS } from './node-annotations.ts'
 
 /**
  * confd and BIRD of a calico-node: the blocks of this node are announced to all others over BGP, and what they announce becomes
@@ -24,8 +25,6 @@ const DEFAULT_AS = 64512
 const SCAN = 2_000
 /** BIRD 1.6's hold time and restart time (s), and the template's times (ms). */
 const TIMES = { holdTime: 240, gracefulRestart: 120, connectDelay: 2_000, retry: 5_000, eagerFor: 60_000 }
-export const ADDRESS_ANNOTATIONS = { 4: 'projectcalico.org/IPv4Address', 6: 'projectcalico.org/IPv6Address' } as const
-
 const NODE_ANNOTATION = { as: 'projectcalico.org/ASNumber', clusterId: 'projectcalico.org/RouteReflectorClusterID' } as const
 
 interface BgpConfiguration extends KubeObject { spec: { nodeToNodeMeshEnabled?: boolean; asNumber?: number } & Parameters<typeof serviceCidrs>[0] }

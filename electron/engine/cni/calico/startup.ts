@@ -3,12 +3,11 @@ import { nodeIps } from '../../config.ts'
 import type { KubeObject, Node } from '../../kubernetes/types.ts'
 import { prefixLength } from '../../network/address.ts'
 import type { NodeContext } from '../types.ts'
-import { ADDRESS_ANNOTATIONS } from './bird.ts'
+import { ADDRESS_ANNOTATIONS, writeNode } from './node-annotations.ts'
 import { calicoObject, calicoResource, findObject, listPools, type IpPool, type TunnelMode } from './datastore.ts'
 import { versionsOf } from './felix.ts'
 import { BLOCK_SIZES, Ipam } from './ipam.ts'
 import { CALICO_VERSION, isVersion, NODENAME_FILE, type Version } from './names.ts'
-import { writeNode } from './node-annotations.ts'
 import { IPIP_ANNOTATION, VXLAN_ANNOTATIONS, VXLAN_MAC_ANNOTATIONS, vxlanMac } from './tunnels.ts'
 
 /**

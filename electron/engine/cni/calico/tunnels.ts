@@ -4,7 +4,7 @@ import type { Cidr, Ip, Mac, Route, VxlanLink } from '../../network/types.ts'
 import { hex } from '../../sha256.ts'
 import { encodeUtf8 } from '../../text.ts'
 import type { NodeContext } from '../types.ts'
-import { ADDRESS_ANNOTATIONS } from './bird.ts'
+import { ADDRESS_ANNOTATIONS } from './node-annotations.ts'
 import type { IpamBlock, IpPool } from './datastore.ts'
 import { IPIP_DEVICE, isVersion, sha1, VXLAN_DEVICES, VXLAN_PORT, VXLAN_VNI, type Version } from './names.ts'
 

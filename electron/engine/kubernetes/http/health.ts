@@ -1,5 +1,5 @@
 import { quote } from '../json.ts'
-import { sendText, type Exchange } from './handler.ts'
+import { sendText, type Exchange } from './exchange.ts'
 
 /** The checks of kube-apiserver by their names (k8s.io/apiserver/pkg/server/healthz); while it answers they pass. */
 const HOOKS = [

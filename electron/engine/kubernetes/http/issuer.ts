@@ -2,7 +2,7 @@ import type { KubernetesClient } from '../client.ts'
 import { keySet } from '../service-account-key.ts'
 import { ISSUER } from '../service-account-token.ts'
 import type { KubeObject } from '../types.ts'
-import type { Exchange } from './handler.ts'
+import type { Exchange } from './exchange.ts'
 
 const CONFIGURATION = '/.well-known/openid-configuration'
 const KEYS = '/openid/v1/jwks'

@@ -1,7 +1,7 @@
 import type { LogOptions } from '../client.ts'
 import { FieldErrors } from '../field-errors.ts'
 import { badRequest, invalid } from '../status.ts'
-import { NO_CACHE, sendStatus } from './handler.ts'
+import { NO_CACHE, sendStatus } from './exchange.ts'
 import type { Call } from './objects.ts'
 import type { Query } from './query.ts'
 

@@ -3,7 +3,7 @@ import { buildInfo, exposition, EXPOSITION_TYPE, together, type MetricFamily } f
 import { ConnectionError, StatusError, type KubernetesClient } from '../client.ts'
 import { isPreferred, resourceKey } from '../kinds/kind.ts'
 import type { IPAddress, ServiceCIDR } from '../types.ts'
-import type { Exchange } from './handler.ts'
+import type { Exchange } from './exchange.ts'
 
 /**
  * /metrics of kube-apiserver v1.33, those of its metrics whose values are known here: what is stored, the addresses of

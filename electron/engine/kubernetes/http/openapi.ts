@@ -1,5 +1,5 @@
 import type { ApiResource } from '../client.ts'
-import { sendBytes, sendJson, sendText, type Exchange } from './handler.ts'
+import { sendBytes, sendJson, sendText, type Exchange } from './exchange.ts'
 import { parseAccept } from './negotiate.ts'
 import { swaggerProtobuf } from './openapi-protobuf.ts'
 

@@ -4,7 +4,7 @@ import { own } from '../../own.ts'
 import { decodeUtf8, encodeUtf8 } from '../../text.ts'
 import { unavailable, type ProxyAnswer } from '../proxy-location.ts'
 import { notSimulated } from '../status.ts'
-import { type ApiRequest, type Header, NO_CACHE, sendStatus } from './handler.ts'
+import { NO_CACHE, sendStatus, type ApiRequest, type Header } from './exchange.ts'
 import type { Call } from './objects.ts'
 
 /** Of one connection only (httputil.ReverseProxy), or the API server's own business. */

@@ -4,7 +4,7 @@ import { impersonated, type User } from '../rbac/authorizer.ts'
 import { attributesOf, isLongRunning, type Asked } from '../requests/asked.ts'
 import type { OpenRequest, Requests } from '../requests/requests.ts'
 import { mediaType, parseBody } from './body.ts'
-import type { ApiRequest, ApiSink } from './handler.ts'
+import type { ApiRequest, ApiSink } from './exchange.ts'
 import type { RequestInfo } from './request-info.ts'
 
 /** A request over HTTP as the server's records have it. `user`: undefined for one whom nobody knows. */

@@ -1,7 +1,7 @@
 import type { ListOptions, WatchEvent } from '../client.ts'
 import { apiVersionOf } from '../kinds/kind.ts'
 import { withDescriptions } from '../openapi/column-descriptions.ts'
-import { NO_CACHE, warningHeaders } from './handler.ts'
+import { NO_CACHE, warningHeaders } from './exchange.ts'
 import { partial, tableDocument, typed } from './negotiate.ts'
 import type { Call } from './objects.ts'
 

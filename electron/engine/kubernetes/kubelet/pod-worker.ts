@@ -14,9 +14,8 @@ import type { PodSandbox } from './sandbox.ts'
 import { setUpSandbox } from './sandbox-setup.ts'
 import { killPod, type Killing } from './termination.ts'
 import { PodVolumes } from './volumes.ts'
+import { RELIST } from './relist.ts'
 
-/** Until the kubelet's relist notices that a container ended. */
-export const RELIST = 1_000
 /** Of volumes: volume/util exponentialbackoff. */
 const MOUNT_RETRY = { first: 500, most: 122_000 }
 /** After a look that ended with an error (a sandbox that cannot be made, a container in back-off) comes the next: backOffPeriod, with up to half of it besides. */

@@ -8,7 +8,7 @@ import type { Family, PrintOptions, RuleBody, RuleState, Statement } from './mod
 import { readNat } from './parse-nat.ts'
 import { readReject } from './parse-reject.ts'
 import { readSource } from './parse-source.ts'
-import { beginsSelector, readSelector } from './parse-selector.ts'
+import { beginsSelector, readSelectors } from './parse-selector.ts'
 import { autoMerged, readElements, readDuration, readVerdict } from './read-elements.ts'
 import { META, PAYLOAD, type Selector } from './selectors.ts'
 import { NftSet, type SetDefinition } from './set.ts'
@@ -216,17 +216,6 @@ function readSet(reader: RuleReader, where: 'meta' | 'ct', key: string): void {
   if (key !== 'mark') throw new NotSimulated(`nft's "${where} ${key} set"`)
   const type = META.get('mark')!.type
   reader.add(setMark(where, readSource(reader, type), (value) => type.print(value)))
-}
-
-export function readSelectors(reader: RuleReader): Selector[] {
-  const { cursor } = reader
-  const selectors: Selector[] = []
-  do {
-    const at = cursor.token.at
-    const selector = readSelector(cursor)
-    selectors.push(reader.require(selector, cursor.since(at)))
-  } while (cursor.skip('.'))
-  return selectors
 }
 
 function readMatch(reader: RuleReader): void {

@@ -1,6 +1,7 @@
 import { byName } from '../../own.ts'
 import type { Cursor } from './cursor.ts'
 import { NftError, NotSimulated } from './errors.ts'
+import type { RuleReader } from './parse-rule.ts'
 import { BARE_META, CT, fib, META, numgen, PAYLOAD, PAYLOAD_PROTOCOLS, type Selector } from './selectors.ts'
 
 const META_KEYS = 'length, protocol, priority, mark, iif, oif, iifname, oifname, iiftype, oiftype, skuid, skgid, nftrace, rtclassid, secmark, nfproto, l4proto, ibrname, obrname, pkttype, cpu, iifgroup, oifgroup, cgroup, random, ipsec, iifkind, oifkind, ibrpvid, ibrvproto, time, day, hour, sdif, sdifname'
@@ -103,4 +104,16 @@ function readFib(cursor: Cursor): Selector {
   if (!result) throw cursor.unexpected('oifname or type or oif')
   const present = result !== 'type' && ['exists', 'missing'].includes(cursor.is('!=') ? cursor.peek().text : cursor.token.text)
   return fib(flags, result as 'type' | 'oif' | 'oifname', present)
+}
+
+/** Selectors with dots between them: "ip saddr . tcp dport". */
+export function readSelectors(reader: RuleReader): Selector[] {
+  const { cursor } = reader
+  const selectors: Selector[] = []
+  do {
+    const at = cursor.token.at
+    const selector = readSelector(cursor)
+    selectors.push(reader.require(selector, cursor.since(at)))
+  } while (cursor.skip('.'))
+  return selectors
 }

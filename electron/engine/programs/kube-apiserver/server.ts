@@ -1,6 +1,7 @@
 import { ConnectionError, StatusError } from '../../kubernetes/client.ts'
 import { CLUSTER_CA } from '../../kubernetes/cluster-ca.ts'
-import { answerRequest, sendStatus, type ApiRequest, type ApiSink, type Exchange, type Header } from '../../kubernetes/http/handler.ts'
+import { answerRequest } from '../../kubernetes/http/handler.ts'
+import { sendStatus, type ApiRequest, type ApiSink, type Exchange, type Header } from '../../kubernetes/http/exchange.ts'
 import { askedOverHttp, RecordedSink } from '../../kubernetes/http/recorded.ts'
 import { requestInfo } from '../../kubernetes/http/request-info.ts'
 import { checkAssigned, checkExecTarget } from '../../kubernetes/node-agents.ts'

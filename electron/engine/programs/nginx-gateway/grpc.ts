@@ -1,4 +1,5 @@
-import { isPattern, type RouteKindName } from './routes.ts'
+import { isPattern } from './pattern.ts'
+import type { RouteKindName } from './routes.ts'
 import type { GrpcRoute, RouteMatch, RouteRule } from './types.ts'
 
 /** GRPCRoutes as nginx sees them: an HTTPRoute whose paths are "/service/method" (state/graph/grpcroute.go). */

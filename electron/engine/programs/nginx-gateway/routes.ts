@@ -3,6 +3,7 @@ import { linksOf, type LinkSurroundings, type ParentLink } from './attachment.ts
 import { mismatched, policyOf, type BackendTls } from './backend-tls.ts'
 import { routeFilter, routeIgnored, routePartial, routeReference, routeUnsupported, type Said } from './conditions.ts'
 import { grpcProblems, httpRulesOf, IGNORED } from './grpc.ts'
+import { isPattern } from './pattern.ts'
 import type { Listener } from './listeners.ts'
 import { GROUP, type BackendReference, type Gateway, type GrpcRoute, type HttpRoute, type NginxProxy, type ReferenceGrant, type RouteRule, type TlsRoute } from './types.ts'
 
@@ -132,14 +133,6 @@ function filterProblems(rule: RouteRule, path: string): { invalid: string[]; unr
     if (wrong.length === 0) unresolved.push(`${field}.extensionRef: Not found: ${JSON.stringify({ group: extensionRef.group, kind: extensionRef.kind, name: extensionRef.name })}`)
   }
   return { invalid, unresolved }
-}
-
-export function isPattern(text: string): boolean {
-  try {
-    return new RegExp(text) instanceof RegExp
-  } catch {
-    return false
-  }
 }
 
 function backendsOf(route: JudgedRoute, rule: RouteRule, path: string, surroundings: RouteSurroundings): Pick<JudgedRule, 'backends' | 'mirrors'> {

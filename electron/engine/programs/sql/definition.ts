@@ -81,3 +81,7 @@ function readColumn(cursor: TokenCursor, name: string, mysql: boolean, mariadb: 
     else return column
   }
 }
+
+export function isNumeric(type: string): boolean {
+  return /^(int|bigint|smallint|tinyint|mediumint|decimal|numeric|float|double|real)/.test(type)
+}

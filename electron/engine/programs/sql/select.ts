@@ -1,6 +1,7 @@
 import { SqlFailure, sqlError, SqlNotSimulated, type SqlResult } from './database.ts'
 import { compare, ExpressionReader, type Expression, type Row, type Value } from './expression.ts'
-import { isNumeric, type SqlSession } from './session.ts'
+import type { SqlSession } from './session.ts'
+import { isNumeric } from './definition.ts'
 import { TokenCursor, type Token } from './tokens.ts'
 
 const CLAUSES = ['FROM', 'WHERE', 'GROUP', 'ORDER', 'LIMIT', 'HAVING', 'OFFSET', 'UNION', 'FOR', 'INTO']

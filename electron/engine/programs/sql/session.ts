@@ -1,5 +1,5 @@
 import { SqlFailure, sqlError, SqlNotSimulated, type Databases, type SqlResult, type Table } from './database.ts'
-import { readDefinition } from './definition.ts'
+import { isNumeric, readDefinition } from './definition.ts'
 import { compare, ExpressionReader, truthOf, type Expression, type Row, type Scope, type Value } from './expression.ts'
 import { readSelect } from './select.ts'
 import { TokenCursor, tokensOf } from './tokens.ts'
@@ -302,6 +302,3 @@ export function done(affected: number, tag: string): SqlResult & { kind: 'done' 
   return { kind: 'done', affected, tag }
 }
 
-export function isNumeric(type: string): boolean {
-  return /^(int|bigint|smallint|tinyint|mediumint|decimal|numeric|float|double|real)/.test(type)
-}

@@ -112,3 +112,7 @@ export function numberWord(text: string, why: string, most = 0xffffffff): number
   if (!(value <= most)) throw wrong(text, why)
   return value
 }
+
+export function device(network: NetworkNamespace, name: string, more = ''): string {
+  return requireLink(network, name, `Cannot find device "${name}"\n${more}`)
+}

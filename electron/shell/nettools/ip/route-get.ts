@@ -1,8 +1,7 @@
 import { SystemError, isMulticastIp, isValidIp, type NetworkNamespace, type Route, type RouteFlow } from '../../../engine/cluster.ts'
-import { Answer, ipValue, nextWord, numberWord, Refusal, wrong, type Options } from './common.ts'
+import { Answer, device, ipValue, nextWord, numberWord, Refusal, wrong, type Options } from './common.ts'
 import { ipJson } from './json.ts'
 import { printRoutes } from './print.ts'
-import { device } from './route.ts'
 import { getRoute6 } from './route6.ts'
 import type { TableNames } from './tables.ts'
 

@@ -1,5 +1,5 @@
 import { SystemError, isValidIp, networkOf, tryParseCidr, type NetworkNamespace, type NextHop, type Process, type Route } from '../../../engine/cluster.ts'
-import { incomplete, ipValue, nextWord, numberWord, permit, prefixValue, Refusal, requireLink, verbOf, wholePrefix, wrong, type Options } from './common.ts'
+import { device, incomplete, ipValue, nextWord, numberWord, permit, prefixValue, Refusal, verbOf, wholePrefix, wrong, type Options } from './common.ts'
 import { HELP } from './help.ts'
 import { ipJson } from './json.ts'
 import { getRoute } from './route-get.ts'
@@ -154,10 +154,6 @@ function familyOf(destination: string): 4 | 6 | undefined {
 function gateway(text: string, family: 4 | 6 | undefined): string {
   if (!isValidIp(text) || (family !== undefined && text.includes(':') !== (family === 6))) throw new Refusal(`Error: ${family === 6 ? 'inet6' : 'inet'} address is expected rather than "${text}".\n`, 1)
   return text
-}
-
-export function device(network: NetworkNamespace, name: string, more = ''): string {
-  return requireLink(network, name, `Cannot find device "${name}"\n${more}`)
 }
 
 /** The words of `ip route show` and `flush`. */

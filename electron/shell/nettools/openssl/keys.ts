@@ -1,8 +1,7 @@
 import { decodeUtf8, encodeKey, makeKey, type Process, readCertificates, readKey, type Task, toPem } from '../../../engine/cluster.ts'
 import { verifyChain } from '../../../engine/programs/tls/x509.ts'
 import { isIssuedBy } from '../../../engine/programs/tls/signing-request.ts'
-import { notSimulated, OpensslError, readFile, readOptions, readPem, shownName } from './options.ts'
-import { loadKey, saveText } from './req.ts'
+import { loadKey, notSimulated, OpensslError, readFile, readOptions, readPem, saveText, shownName } from './options.ts'
 import { publicOf } from './sign.ts'
 
 /** openssl genrsa. */

@@ -1,4 +1,4 @@
-import { DerError, nameText, readCertificates, type Certificate, type NamePart, type Process } from '../../../engine/cluster.ts'
+import { DerError, nameText, readCertificates, readKey, type Certificate, type NamePart, type Process, type RsaKey, type Task } from '../../../engine/cluster.ts'
 import { own } from '../../../engine/own.ts'
 
 /** Ends a command: what it writes to stderr, and its exit code. */
@@ -48,4 +48,16 @@ export function readPem(process: Process, path: string): Certificate[] {
 /** "C = DE, O = Acme Inc, CN = shop.example.com" */
 export function shownName(name: readonly NamePart[]): string {
   return nameText(name.map(([type, value]): NamePart => [type, /[,+"\\<>;]/.test(value) ? `"${value.replace(/["\\]/g, '\\$&')}"` : value]), ' = ', ', ')
+}
+
+export function loadKey(process: Process, path: string): RsaKey {
+  const key = readKey(readFile(process, path))
+  if (!key) throw new OpensslError(`Could not read private key from ${path}`)
+  return key
+}
+
+export function* saveText(process: Process, path: string, text: string): Task {
+  const file = process.open(path, 'write')
+  for (const byte of [text]) yield* file.write(Uint8Array.from(byte, (c) => c.charCodeAt(0)))
+  file.release()
 }

@@ -1,7 +1,7 @@
-import { encodeKey, encodeUtf8, makeCertificate, makeKey, readKey, toPem, type NamePart, type Process, type RsaKey, type Task } from '../../../engine/cluster.ts'
+import { encodeKey, encodeUtf8, makeCertificate, makeKey, toPem, type NamePart, type Process, type RsaKey, type Task } from '../../../engine/cluster.ts'
 import { byName } from '../../../engine/own.ts'
 import { makeSigningRequest, provesItsKey } from '../../../engine/programs/tls/signing-request.ts'
-import { notSimulated, OpensslError, readFile, readOptions, readPem, shownName } from './options.ts'
+import { loadKey, notSimulated, OpensslError, readOptions, readPem, saveText, shownName } from './options.ts'
 import { describeRequest, readRequest } from './request.ts'
 
 const OPTIONS = { x509: false, newkey: true, key: true, keyout: true, out: true, days: true, subj: true, addext: true, nodes: false, noenc: false, sha256: false, batch: false, new: false, CA: true, CAkey: true, in: true, text: false, noout: false, subject: false, verify: false }
@@ -67,18 +67,6 @@ function* keyOf(process: Process, newkey: string | undefined, file: string | und
   yield* process.printError('podhop: a key for labs only: everybody knows what it is made of\n-----\n')
   yield* saveText(process, keyout ?? 'privkey.pem', toPem('PRIVATE KEY', encodeKey(key)))
   return key
-}
-
-export function loadKey(process: Process, path: string): RsaKey {
-  const key = readKey(readFile(process, path))
-  if (!key) throw new OpensslError(`Could not read private key from ${path}`)
-  return key
-}
-
-export function* saveText(process: Process, path: string, text: string): Task {
-  const file = process.open(path, 'write')
-  for (const byte of [text]) yield* file.write(Uint8Array.from(byte, (c) => c.charCodeAt(0)))
-  file.release()
 }
 
 /** "/C=DE/O=Acme/CN=shop.example.com" */

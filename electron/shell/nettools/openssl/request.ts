@@ -1,7 +1,7 @@
 import { decodeUtf8, DerError, type Process, type Task } from '../../../engine/cluster.ts'
 import { type SigningRequest, signingRequestOf } from '../../../engine/programs/tls/signing-request.ts'
 import { OpensslError, readFile, shownName } from './options.ts'
-import { ALGORITHMS, block, describeKey, extensions } from './x509.ts'
+import { ALGORITHMS, block, describeKey, extensions } from './describe.ts'
 
 /** The request of a file, or of what is typed. */
 export function* readRequest(process: Process, path: string | undefined): Task<SigningRequest> {

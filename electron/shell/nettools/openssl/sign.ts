@@ -4,8 +4,8 @@ import { der, readDer, readOne, TAG } from '../../../engine/programs/tls/der.ts'
 import { encodeAlternative, encodePublicKey, extension } from '../../../engine/programs/tls/make.ts'
 import { assemble, extendedUsageExtension, keyIdentifiers, keyUsageExtension, provesItsKey } from '../../../engine/programs/tls/signing-request.ts'
 import { type Certificate, OID } from '../../../engine/programs/tls/x509.ts'
-import { notSimulated, OpensslError, readFile, readPem, shownName } from './options.ts'
-import { alternativeNames, loadKey, saveText } from './req.ts'
+import { loadKey, notSimulated, OpensslError, readFile, readPem, saveText, shownName } from './options.ts'
+import { alternativeNames } from './req.ts'
 import { readRequest } from './request.ts'
 
 const DAY = 86_400_000

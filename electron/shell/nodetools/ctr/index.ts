@@ -1,8 +1,8 @@
 import type { Cluster, ContainerView, NodeView, Process, SandboxView, Task } from '../../../engine/cluster.ts'
 import { sortedGoJson } from '../../kubectl/json.ts'
-import { TabWriter } from '../../kubectl/printers/tabwriter.ts'
 import { containerInfo, containerLabels, podLabels, rfc3339, sandboxInfo } from '../crictl/objects.ts'
 import { GROUPS, groupHelp, nameOf, rootHelp } from './help.ts'
+import { CtrError, Runtime } from './runtime.ts'
 import { execTask, killTask, tasksOf } from './tasks.ts'
 
 const VERSION = 'v2.0.5'
@@ -10,44 +10,7 @@ const REVISION = 'fb4c30d4ede3531652d86197bf3fc9515e5276d9'
 const PAUSE = 'registry.k8s.io/pause:3.10'
 const INSTEAD = 'use ctr -n k8s.io containers ls|info, tasks ls|ps|exec|kill, images ls or namespaces ls, and crictl'
 
-/** What ctr says after "ctr: ". */
-export class CtrError extends Error {}
 class NotSimulated extends Error {}
-
-/** What a command of ctr works on: a node's containerd, seen in one of its namespaces. */
-export class Runtime {
-  readonly process: Process
-  readonly view: NodeView
-  readonly namespace: string
-
-  constructor(process: Process, view: NodeView, namespace: string) {
-    this.process = process
-    this.view = view
-    this.namespace = namespace
-  }
-
-  get sandboxes(): SandboxView[] {
-    return this.namespace === 'k8s.io' ? this.view.runtime.sandboxes().filter((s) => s.ready) : []
-  }
-
-  get containers(): ContainerView[] {
-    return this.namespace === 'k8s.io' ? this.view.runtime.containers() : []
-  }
-
-  /** By its whole id. Throws {@link CtrError}. */
-  find(id: string): ContainerView | SandboxView {
-    if (id === '') throw new CtrError('container id must be provided')
-    const found = [...this.containers, ...this.sandboxes].find((c) => c.id === id)
-    if (!found) throw new CtrError(`container "${id}" in namespace "${this.namespace}": not found`)
-    return found
-  }
-
-  table(options: ConstructorParameters<typeof TabWriter>[0], rows: string[][]): Task<void> {
-    const writer = new TabWriter(options)
-    for (const row of rows) writer.write(`${row.join('\t')}\n`)
-    return this.process.print(writer.flush())
-  }
-}
 
 /** ctr of containerd 2.0: what lies below crictl. Kubernetes' things are in the namespace k8s.io. */
 export function ctr(cluster: Cluster) {

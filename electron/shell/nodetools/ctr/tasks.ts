@@ -1,7 +1,7 @@
 import { isSystemError, type Machine, type Process, type Task } from '../../../engine/cluster.ts'
 import { parseSignal } from '../../language/signal-names.ts'
 import { runOn } from '../run-on.ts'
-import { CtrError, type Runtime } from './index.ts'
+import { CtrError, type Runtime } from './runtime.ts'
 
 /** What runs of a container or a sandbox: its first process, and those of its machine. */
 export interface RunningTask { id: string; pid: number; pids(): number[]; process: Process; machine: Machine }

@@ -16,7 +16,7 @@ import { fqdnMatches } from '../fqdn.ts'
 import { CommandError, notSimulated, refused, type Command, type CommandContext } from './command.ts'
 import { ovsFlows, POLICY_TYPES } from './ovsflows.ts'
 import { traceflow } from './traceflow.ts'
-import { uuid } from './vsctl.ts'
+import { uuid } from './database.ts'
 
 /** antctl(1) in the agent's container (pkg/antctl of Antrea v2.4). */
 

@@ -1,7 +1,7 @@
-import type { Datapath } from '../datapath.ts'
-import { BRIDGE } from '../datapath.ts'
-import { OVS_VERSION, quoted, uuid } from './vsctl.ts'
+import { BRIDGE, type Datapath } from '../datapath.ts'
 import { CommandError } from './command.ts'
+import { hex, sha256 } from '../../../sha256.ts'
+import { encodeUtf8 } from '../../../text.ts'
 
 /** The database of Open vSwitch as Antrea fills it: vswitchd/vswitch.ovsschema, pkg/ovs/ovsconfig of Antrea. */
 export type Value = string | number | boolean | readonly string[] | Readonly<Record<string, string | number>>
@@ -94,4 +94,17 @@ export function listText(rows: readonly DbRow[], columns: readonly string[] | un
     return isList(value) ? value.join(' ') : Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => `${k}=${v}`).join(' ')
   }
   return rows.map(({ columns: all }) => (columns ?? Object.keys(all)).map((c) => (bare ? `${text(all[c]!)}\n` : `${c.padEnd(20)}: ${text(all[c]!)}\n`)).join('')).join('\n')
+}
+
+export const OVS_VERSION = '3.5.0'
+
+/** The same thing has the same UUID. */
+export function uuid(text: string): string {
+  const digits = hex(sha256(encodeUtf8(text)))
+  return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-4${digits.slice(13, 16)}-8${digits.slice(17, 20)}-${digits.slice(20, 32)}`
+}
+
+/** Strings that look like identifiers stand without quotes. */
+export function quoted(text: string): string {
+  return /^[A-Za-z_][\w.-]*$/.test(text) ? text : JSON.stringify(text)
 }

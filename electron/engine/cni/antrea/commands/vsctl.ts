@@ -1,24 +1,9 @@
 import { byName, own } from '../../../own.ts'
-import { hex, sha256 } from '../../../sha256.ts'
-import { encodeUtf8 } from '../../../text.ts'
-import type { Datapath } from '../datapath.ts'
-import { BRIDGE } from '../datapath.ts'
+import { BRIDGE, type Datapath } from '../datapath.ts'
 import { CommandError, notSimulated, takeFlags, type Command } from './command.ts'
-import { columnNamed, isList, listText, rowsOf, tableNamed, valueText, type DbRow } from './database.ts'
+import { columnNamed, isList, listText, OVS_VERSION, quoted, rowsOf, tableNamed, uuid, valueText, type DbRow } from './database.ts'
 
 /** ovs-vsctl(8): the database of Open vSwitch, read. What Antrea knows of a Pod is with its Port, not with its Interface. */
-export const OVS_VERSION = '3.5.0'
-
-/** The same thing has the same UUID. */
-export function uuid(text: string): string {
-  const digits = hex(sha256(encodeUtf8(text)))
-  return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-4${digits.slice(13, 16)}-8${digits.slice(17, 20)}-${digits.slice(20, 32)}`
-}
-
-/** Strings that look like identifiers stand without quotes. */
-export function quoted(text: string): string {
-  return /^[A-Za-z_][\w.-]*$/.test(text) ? text : JSON.stringify(text)
-}
 
 function show({ bridge, context }: Datapath): string {
   let out = `${uuid(`open vswitch ${context.name}`)}\n    Bridge ${BRIDGE}\n        datapath_type: system\n`

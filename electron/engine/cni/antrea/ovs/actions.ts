@@ -3,7 +3,7 @@ import type { IpPacket } from '../../../network/types.ts'
 import type { TrackedConnection } from '../../../network/netfilter/conntrack/connection.ts'
 import { stateOf } from './conntrack-zones.ts'
 import type { Execution } from './execution.ts'
-import { CT, formatCtState, halves, setWideRegister } from './fields.ts'
+import { CT, formatCtState, halves, setWideRegister, subfield } from './fields.ts'
 import { splitTop, type Flow } from './flow.ts'
 import { compileLearn } from './learn.ts'
 
@@ -100,16 +100,6 @@ function setField(text: string): Action {
 function withConnection(x: Execution, change: (connection: TrackedConnection, packet: IpPacket) => void): void {
   const { payload } = x.key.frame
   if (payload.kind === 'ip' && payload.meta.connection) change(payload.meta.connection as TrackedConnection, payload)
-}
-
-export interface Subfield { field: string; from: number; to: number }
-
-/** "NXM_NX_REG4[16..18]" */
-export function subfield(text: string): Subfield {
-  const found = /^(\w+)\[(?:(\d+)(?:\.\.(\d+))?)?\]$/.exec(text)
-  if (!found) throw new Error(`${text}: syntax error`)
-  const [, field, from, to] = found
-  return { field: field!, from: Number(from ?? 0), to: Number(to ?? from ?? 31) }
 }
 
 function registerOf(field: string): number {

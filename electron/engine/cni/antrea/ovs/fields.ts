@@ -167,3 +167,13 @@ function ctLabel(text: string): Term[] {
 }
 
 export type { Mac }
+
+export interface Subfield { field: string; from: number; to: number }
+
+/** "NXM_NX_REG4[16..18]" */
+export function subfield(text: string): Subfield {
+  const found = /^(\w+)\[(?:(\d+)(?:\.\.(\d+))?)?\]$/.exec(text)
+  if (!found) throw new Error(`${text}: syntax error`)
+  const [, field, from, to] = found
+  return { field: field!, from: Number(from ?? 0), to: Number(to ?? from ?? 31) }
+}

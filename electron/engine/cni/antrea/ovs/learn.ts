@@ -1,7 +1,5 @@
 import type { Action } from './actions.ts'
-import { subfield } from './actions.ts'
-import type { FlowKey } from './fields.ts'
-import { wideRegister } from './fields.ts'
+import { subfield, wideRegister, type FlowKey } from './fields.ts'
 import { splitTop } from './flow.ts'
 import { ported } from '../../../network/packets.ts'
 

@@ -223,3 +223,15 @@ export class Review {
   }
 }
 
+/** Tells a review when its write is done or refused. */
+export function reviewed<T>(review: Review | undefined, work: () => T): T {
+  if (!review) return work()
+  try {
+    const result = work()
+    review.end()
+    return result
+  } catch (error) {
+    if (!(error instanceof Undecided)) review.end()
+    throw error
+  }
+}
