@@ -37,7 +37,7 @@ export function haveFlannelRules(netfilter: Netfilter, network: Cidr, subnet: Ci
 
 /** Writes both chains anew and the jumps to them where they are missing. */
 export function writeFlannelRules(netfilter: Netfilter, network: Cidr, subnet: Cidr): void {
-  if (netfilter.pristine) netfilter.defer({}, () => writeRules(netfilter, network, subnet), () => true)
+  if (netfilter.pristine) netfilter.defer({}, { work: () => writeRules(netfilter, network, subnet), isTheirs: () => true })
   else writeRules(netfilter, network, subnet)
 }
 

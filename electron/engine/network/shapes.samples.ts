@@ -4,7 +4,7 @@ import { Network } from './fabric.ts'
 import type { Layers, TcpLayer } from './layers.ts'
 import type { Namespace } from './namespace.ts'
 import { TcpStack } from './tcp/stack.ts'
-import type { Conntrack, Hook, IpPacket, Link, Netfilter, NetworkNamespace, PingSocket } from './types.ts'
+import type { Conntrack, DeferredWork, Hook, IpPacket, Link, Netfilter, NetworkNamespace, PingSocket } from './types.ts'
 
 /** Networks for tests, without rules: only what the story needs. */
 
@@ -28,7 +28,7 @@ export class PassThrough implements Netfilter {
     throw new Error('no nftables here')
   }
 
-  defer(_owner: object, work: () => void): void {
+  defer(_owner: object, { work }: DeferredWork): void {
     work()
   }
 

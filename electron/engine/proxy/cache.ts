@@ -1,4 +1,6 @@
 import { ConnectionError, type KubernetesClient, type Way } from '../kubernetes/client.ts'
+import { ported } from '../network/packets.ts'
+import type { IpPacket } from '../network/types.ts'
 import type { EndpointInfo } from './endpoints.ts'
 import type { ServicePortInfo } from './service-ports.ts'
 import { SharedServices, type Reader, type ServiceState, type Version } from './shared-services.ts'
@@ -75,6 +77,13 @@ export class ServiceCache implements ServiceState, Reader {
 
   at(version: Version): ServiceState {
     return this.#shared.at(version)
+  }
+
+  /** Whether the rules for Services may say something about a packet; `isEstablished`: its connection was answered before. */
+  concerns({ destination, payload }: IpPacket, isEstablished: () => boolean): boolean {
+    const port = ported(payload)?.destinationPort
+    if (port !== undefined && this.#shared.hasNodePort(port)) return true
+    return this.#shared.hasAddress(destination) && !isEstablished()
   }
 
   /** The Services that changed since it was asked last; they are seen as they are now. */

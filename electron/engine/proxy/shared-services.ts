@@ -1,5 +1,6 @@
 import type { KubernetesClient } from '../kubernetes/client.ts'
 import type { EndpointSlice, Service } from '../kubernetes/types.ts'
+import type { Ip } from '../network/types.ts'
 import { endpointsByPort, sameEndpoints, type EndpointInfo } from './endpoints.ts'
 import { sameServicePorts, servicePorts, type ServicePortInfo } from './service-ports.ts'
 
@@ -47,6 +48,9 @@ export class SharedServices implements ServiceState {
   readonly services = new Map<string, Ports>()
   totalEndpoints = 0
   healthChecks = 0
+  /** All that Services have, or ever had. */
+  readonly #addresses = new Set<Ip>()
+  readonly #nodePorts = new Set<number>()
   readonly #endpoints = new Map<string, Endpoints>()
   readonly #slices = new Map<string, Map<string, EndpointSlice>>()
   /** Services whose slices changed: what that makes of their endpoints is found out once for all changes. */
@@ -164,6 +168,16 @@ export class SharedServices implements ServiceState {
     return state
   }
 
+  /** Whether the address may be a Service's. */
+  hasAddress(address: Ip): boolean {
+    return this.#addresses.has(address)
+  }
+
+  /** Whether the port may be one that nodes answer at for a Service. */
+  hasNodePort(port: number): boolean {
+    return this.#nodePorts.has(port)
+  }
+
   // ---- what the watches bring ----------------------------------------------------------------------------------
 
   #tell(): void {
@@ -215,13 +229,23 @@ export class SharedServices implements ServiceState {
     if (before.ports === ports && before.endpoints === endpoints) return
     this.totalEndpoints += count(ports, endpoints) - count(before.ports, before.endpoints)
     this.healthChecks += isChecked(ports) - isChecked(before.ports)
-    if (ports) this.services.set(service, ports)
-    else this.services.delete(service)
+    if (ports) {
+      this.services.set(service, ports)
+      for (const port of ports) this.#remember(port)
+    } else this.services.delete(service)
     if (endpoints) this.#endpoints.set(service, endpoints)
     else this.#endpoints.delete(service)
     this.#news = true
     this.#log.push(before)
     if (this.#log.length >= this.#trimAt) this.#trim()
+  }
+
+  #remember({ clusterIP, externalIPs, loadBalancerIPs, nodePort, healthCheckNodePort }: ServicePortInfo): void {
+    this.#addresses.add(clusterIP)
+    for (const address of externalIPs) this.#addresses.add(address)
+    for (const address of loadBalancerIPs) this.#addresses.add(address)
+    if (nodePort !== 0) this.#nodePorts.add(nodePort)
+    if (healthCheckNodePort !== 0) this.#nodePorts.add(healthCheckNodePort)
   }
 
   #trim(): void {

@@ -14,7 +14,7 @@ export interface CommandScope {
   inRestore: boolean
   line: number
   tableName: TableName
-  /** The table to change or to show; at the prompt a fork that is committed when the command went well. `checked`: the chain that -C looks at. */
+  /** The table to change or to show; at the prompt a fork that is committed when the command went well. `checked`: the one chain that -C or -S looks at. */
   table(name: TableName, changes: boolean, checked?: string): Table
   hasSet(name: string): boolean
   /** From "[5:300]" before a line. */
@@ -70,7 +70,7 @@ export function applyCommand(words: readonly string[], scope: CommandScope): { c
   const { verb, chain } = command
   checkOptions(command, parser.flags)
   if (chain !== undefined && chain.length >= 29) throw new UsageError(`chain name \`${chain}' too long (must be under 29 chars)`)
-  const table = scope.table(tableName, !'LSC'.includes(verb) || command.zero === true, verb === 'C' ? chain : undefined)
+  const table = scope.table(tableName, !'LSC'.includes(verb) || command.zero === true, 'CS'.includes(verb) ? chain : undefined)
   try {
     const rules = 'ACDIR'.includes(command.verb) ? parser.finish() : []
     const counted = rules.some(isCounted)

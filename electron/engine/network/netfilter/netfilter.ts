@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts'
 import type { Random } from '../../random.ts'
 import { SparseMap } from '../../sparse.ts'
 import { ipLength } from '../packets.ts'
-import type { Hook, HookVerdict, IpPacket, Link, Netfilter, NetworkNamespace, StackHost } from '../types.ts'
+import type { DeferredWork, Hook, HookVerdict, IpPacket, Link, Netfilter, NetworkNamespace, StackHost } from '../types.ts'
 import { applyCommand, IncompatibleChain, MissingTable } from './apply.ts'
 import type { TrackedConnection } from './conntrack/connection.ts'
 import { formatConntrack } from './conntrack/format.ts'
@@ -19,6 +19,7 @@ import { IpvsPath } from '../ipvs/path.ts'
 import { NftPlan, runChain } from '../nftables/hooks.ts'
 import type { NftChain } from '../nftables/model.ts'
 import { Nftables } from '../nftables/nftables.ts'
+import { DeferredRules } from './deferred-rules.ts'
 import { RecentLists } from './matches/recent.ts'
 import { RuleRecorder } from './record.ts'
 import { needsTracking, setReferences } from './requirements.ts'
@@ -89,8 +90,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
   /** The same ones, as packets meet them. */
   #met: Met = NO_TABLES
   #generation = 0
-  /** Rules that are to be there before anybody looks: by whose they are, in the order in which those came. */
-  #deferred: Map<object, { work: () => void; isTheirs: (chain: string) => boolean }> | undefined
+  #deferred: DeferredRules | undefined
   /** Tracking begins with the first rule that needs it, as the kernel registers its hooks then. */
   #tracking = false
 
@@ -154,26 +154,26 @@ export class NetfilterTables implements Netfilter, RuleHost {
     return this.#generation === 0
   }
 
-  defer(owner: object, work: () => void, isTheirs: (chain: string) => boolean): void {
-    this.#deferred ??= new Map()
-    this.#deferred.set(owner, { work, isTheirs })
+  defer(owner: object, work: DeferredWork): void {
+    this.#deferred ??= new DeferredRules((name) => this.#peek(name), (packet) => this.conntrack.isEstablished(packet))
+    this.#deferred.set(owner, work)
   }
 
   #settle(): void {
-    const all = this.#deferred
+    const deferred = this.#deferred
     this.#deferred = undefined
-    for (const { work } of all?.values() ?? []) work()
+    deferred?.settle()
   }
 
-  #isDeferred(chain: string): boolean {
-    for (const { isTheirs } of this.#deferred?.values() ?? []) if (isTheirs(chain)) return true
-    return false
+  /** Who traces packets is told the numbers of rules. */
+  #mattersTo(packet: IpPacket): boolean {
+    return this.#tables.get('raw')?.exists === true || this.hasNftables || this.#deferred!.concern(packet)
   }
 
   // ---- packets -------------------------------------------------------------------------------------------------
 
   run(hook: Hook, packet: IpPacket, inInterface: Link | undefined, outInterface: Link | undefined): HookVerdict {
-    if (this.#deferred) this.#settle()
+    if (this.#deferred && this.#mattersTo(packet)) this.#settle()
     for (const step of (this.#beside ?? this).#nftables ? this.#planned(hook) : STEPS[hook]) {
       let verdict: HookVerdict = 'accept'
       if (typeof step === 'object') verdict = this.#chain(step, hook, packet, inInterface, outInterface)
@@ -360,7 +360,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
 
   /** For commands that change nothing. */
   #lookedAt(name: TableName, checked: string | undefined): Table {
-    return checked !== undefined && !this.#isDeferred(checked) ? this.#peek(name) : this.table(name)
+    return checked !== undefined && !this.#deferred?.isTheirs(checked) ? this.#peek(name) : this.table(name)
   }
 
   command(args: readonly string[], nameOf?: (address: string) => string | undefined): { code: number; stdout: string; stderr: string } {

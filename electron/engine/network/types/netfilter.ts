@@ -31,6 +31,24 @@ export interface ChainBlock {
   read?: object
 }
 
+/** Rules that somebody will write as soon as it matters. */
+export interface DeferredWork {
+  work(): void
+  isTheirs(chain: string): boolean
+  /**
+   * Whether the rules may do with a packet what those that are there do not; absent: with each. `isEstablished`: its connection was
+   * answered, so that the nat table has no say any more and what is for new connections does not fit.
+   */
+  concerns?(packet: IpPacket, isEstablished: (packet: IpPacket) => boolean): boolean
+  /**
+   * Rules that the work writes anew as they were, and that count other packets as well: of a chain all, or the last ones that
+   * jump to one chain. They count from now on, as if they had been written now.
+   */
+  readonly counted?: readonly CountedRules[]
+}
+
+export interface CountedRules { readonly table: 'filter' | 'nat'; readonly chain: string; readonly jump?: string }
+
 /**
  * Tables, chains and rules of one network namespace and of one family, with connection tracking and NAT. A network
  * namespace has two: `netfilter` is iptables, `netfilter6` is ip6tables. The rules are written in the same language; what
@@ -52,11 +70,11 @@ export interface Netfilter {
   /** Whether somebody has asked. */
   readonly hasNftables: boolean
   /**
-   * Whoever looks at the rules next, packet or person, has `work` done first, after that of owners who came earlier; a
-   * later `work` takes the place of its owner's earlier one. For agents whose rules nobody may ever look at. `generation` does not count it until it is done, and
-   * who only checks a rule of a chain that is not theirs (`iptables -C`) does not look.
+   * Whoever looks at the rules next, packet or person, has the work done first, after that of owners who came earlier; later
+   * work takes the place of its owner's earlier one. For agents whose rules nobody may ever look at. `generation` does not count
+   * it until it is done, and who only asks for the rules of a chain that is not theirs (`iptables -C`, `-S CHAIN`) does not look.
    */
-  defer(owner: object, work: () => void, isTheirs: (chain: string) => boolean): void
+  defer(owner: object, work: DeferredWork): void
   /** No rule was ever written; what is deferred cannot fail for what somebody else did. */
   readonly pristine: boolean
   readonly conntrack: Conntrack

@@ -57,7 +57,7 @@ export function ensureCanary(netfilter: Netfilter, chain: string): void {
 
 /** What the kubelet itself writes on a node: pkg/kubelet/kubelet_network_linux.go. */
 export function writeKubeletRules(netfilter: Netfilter): void {
-  if (netfilter.pristine) netfilter.defer({}, () => writeRules(netfilter), () => true)
+  if (netfilter.pristine) netfilter.defer({}, { work: () => writeRules(netfilter), isTheirs: () => true })
   else writeRules(netfilter)
 }
 

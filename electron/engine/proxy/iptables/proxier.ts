@@ -1,7 +1,7 @@
 import type { Agent, NodeContext } from '../../cni/types.ts'
 import { nodeIps } from '../../config.ts'
 import type { Node } from '../../kubernetes/types.ts'
-import type { Netfilter } from '../../network/types.ts'
+import type { CountedRules, Netfilter } from '../../network/types.ts'
 import { BoundedRunner } from '../bounded-runner.ts'
 import { ServiceCache } from '../cache.ts'
 import type { Version } from '../shared-services.ts'
@@ -20,6 +20,15 @@ const MIN_SYNC = 1000
 const SYNC = 30_000
 const FULL_SYNC = 3_600_000
 const BURST = 2
+
+/** What every sync writes anew, and packets fit that are for no Service. */
+const COUNTED: readonly CountedRules[] = [
+  { table: 'filter', chain: 'KUBE-FORWARD' },
+  { table: 'filter', chain: 'KUBE-FIREWALL' },
+  { table: 'nat', chain: 'KUBE-POSTROUTING' },
+  { table: 'nat', chain: 'KUBE-MARK-MASQ' },
+  { table: 'nat', chain: 'KUBE-SERVICES', jump: 'KUBE-NODEPORTS' },
+]
 
 /** source is "file.go:line", as klog prints it. */
 export type ProxyLog = (severity: 'I' | 'E', source: string, message: string) => void
@@ -152,7 +161,13 @@ export class IptablesProxier implements Agent {
     this.#deferred.push({ ...sync, full: all, from: first.from })
     this.#cache.keep(this.#deferred[0]!.full ? this.#deferred[0]!.to : this.#deferred[0]!.from)
     this.#written = this.#netfilter.generation
-    this.#netfilter.defer(this, () => this.#writeDeferred(), (chain) => this.#netfilter.pristine || chain.startsWith('KUBE-'))
+    const { pristine } = this.#netfilter
+    this.#netfilter.defer(this, {
+      work: () => this.#writeDeferred(),
+      isTheirs: (chain) => pristine || (chain.startsWith('KUBE-') && chain !== CANARY),
+      concerns: (packet, isEstablished) => pristine || this.#cache.concerns(packet, () => isEstablished(packet)),
+      counted: COUNTED,
+    })
   }
 
   #writeDeferred(): void {

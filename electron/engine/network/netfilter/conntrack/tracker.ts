@@ -151,6 +151,14 @@ export class ConnectionTracker implements Conntrack {
     return 'accept'
   }
 
+  /** Whether the packet is, or would be, of the state ESTABLISHED. */
+  isEstablished(packet: IpPacket): boolean {
+    if (packet.meta.state !== undefined) return packet.meta.state === 'ESTABLISHED'
+    const tuple = tupleOf(packet)
+    const found = tuple && this.#find(tuple)
+    return found !== undefined && (found.direction === 'reply' || found.connection.seenReply) && !this.#reopens(found, packet)
+  }
+
   /** The packet leaves, or reaches a process: its connection is real now. False when another one has its addresses. */
   confirm(packet: IpPacket): boolean {
     const connection = packet.meta.connection as TrackedConnection | undefined
