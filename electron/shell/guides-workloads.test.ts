@@ -76,3 +76,24 @@ describe('"Define Environment Variables for a Container"', () => {
     expect(type(lab, 'kubectl run b --image=bash:5 -- sleep 1d; sleep 3; kubectl exec b -- bash -c env | grep ^_=')).toContain('_=/usr/bin/env\n')
   })
 })
+
+describe('"Configure Liveness, Readiness and Startup Probes"', () => {
+  const etcd = (name: string, probe: object, more: string[] = []): object => ({
+    apiVersion: 'v1', kind: 'Pod', metadata: { name },
+    spec: { containers: [{ name: 'etcd', image: 'registry.k8s.io/etcd:3.5.1-0', command: ['/usr/local/bin/etcd', '--data-dir', '/var/lib/etcd', '--listen-client-urls', 'http://0.0.0.0:2379', '--advertise-client-urls', 'http://127.0.0.1:2379', '--log-level', 'debug', ...more], ports: [{ containerPort: 2379 }], livenessProbe: { initialDelaySeconds: 10, ...probe } }] },
+  })
+
+  it('etcd answers the gRPC probe; of another port it is said that it fails', () => {
+    const lab = house({})
+    type(lab, `${apply(etcd('etcd-with-grpc', { grpc: { port: 2379 } }))}${apply(etcd('astray', { grpc: { port: 2380 } }))}${apply(etcd('named', { grpc: { port: 2379, service: 'shop' } }))}sleep 60`)
+    expect(type(lab, 'kubectl get pod etcd-with-grpc --no-headers')).toMatch(/^etcd-with-grpc +1\/1 +Running +0 +60s\n$/)
+    expect(type(lab, 'kubectl describe pod etcd-with-grpc | grep -c Unhealthy')).toBe('0\n')
+    expect(type(lab, 'kubectl describe pod astray | grep Unhealthy')).toMatch(/Warning +Unhealthy .* Liveness probe failed: timeout: failed to connect service "10\.244\.\d\.\d+:2380" within 1s: context deadline exceeded\n$/)
+    expect(type(lab, 'kubectl describe pod named | grep Unhealthy')).toContain('health rpc probe failed: rpc error: code = NotFound desc = unknown service\n')
+    expect(type(lab, 'kubectl logs etcd-with-grpc')).toMatch(/"msg":"Running: ","args":\["\/usr\/local\/bin\/etcd",.*\n.*"msg":"ready to serve client requests"}\n.*"address":"\[::\]:2379"}\n$/)
+    expect(type(lab, 'curl -s $(kubectl get pod etcd-with-grpc -o jsonpath={.status.podIP}):2379/health || kubectl run c -i --rm --restart=Never --image=curlimages/curl -- sh -c "sleep 1; curl -s $(kubectl get pod etcd-with-grpc -o jsonpath={.status.podIP}):2379/health" 2>/dev/null')).toContain('{"health":"true","reason":""}')
+    expect(lab.run('kubectl exec etcd-with-grpc -- etcdctl get /')).toEqual({ code: 69, output: expect.stringMatching(/^podhop: not simulated: keys of an etcd that is not the cluster’s \(.*\)\ncommand terminated with exit code 69\n$/) })
+    type(lab, `${apply(etcd('odd', { grpc: { port: 2379 } }, ['--cors', '*']))}sleep 5`)
+    expect(type(lab, 'kubectl logs odd')).toBe('podhop: not simulated: etcd in a Pod of one’s own with --cors (without it)\n')
+  })
+})

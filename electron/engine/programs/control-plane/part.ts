@@ -3,6 +3,7 @@ import { Signal, sleep, type Task } from '../../machine/task.ts'
 import type { Process, Program } from '../../machine/types.ts'
 import { joinHostPort } from '../../network/address.ts'
 import type { MemoryFilesystem } from '../../machine/filesystem.ts'
+import { etcdAlone } from '../etcd/alone.ts'
 import { placesOf, serveEtcd } from '../etcd/server.ts'
 import { DATABASE, type Member } from '../../kubernetes/etcd/database.ts'
 import { auditing } from '../kube-apiserver/auditing.ts'
@@ -25,6 +26,7 @@ export function controlPlanePart(name: PartName, services: SystemServices): Prog
     const node = services.nodeOf(process)?.name
     const usual = node === undefined ? undefined : controlPlane?.commandOf(name, node)
     if (!controlPlane || node === undefined || !usual) {
+      if (name === 'etcd') return yield* etcdAlone(process, flagsOf(process.argv))
       yield* process.printError(`podhop: not simulated: ${name} outside a node's static Pods (use the Pods in kube-system)\n`)
       return 69
     }
