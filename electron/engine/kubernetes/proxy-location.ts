@@ -88,7 +88,8 @@ export function serviceLocation(get: { service: (name: string) => Service; endpo
     if (!mayBeAsked(ip)) throw badRequest(NOT_ALLOWED)
     return located(parts.scheme, ip, String(found.port))
   }
-  throw unavailable(`no endpoints available for service ${JSON.stringify(name)}`)
+  // where there are some, and none of this port or none that is ready, all of what was asked is named
+  throw unavailable(`no endpoints available for service ${JSON.stringify(subsets.length === 0 ? name : id)}`)
 }
 
 /** pkg/registry/core/node ResourceLocation. */

@@ -52,6 +52,8 @@ describe('kubectl proxy and plugins', () => {
     expect(lab.run('hop node control-plane -- curl -s http://127.0.0.1:10249/proxyMode').output).toBe('iptables')
     lab.run('kubectl create service clusterip empty --tcp=80')
     expect(raw(`${root}/services/empty/proxy/`)).toBe('Error from server (ServiceUnavailable): no endpoints available for service "empty"\n')
+    expect(raw(`${root}/services/https:empty:/proxy/`)).toBe('Error from server (ServiceUnavailable): no endpoints available for service "empty"\n')
+    expect(raw(`${root}/services/http:web:bogus/proxy/`)).toBe('Error from server (ServiceUnavailable): no endpoints available for service "http:web:bogus"\n')
   })
 
   it('lets only those through whose roles allow the subresource proxy', () => {
