@@ -10,6 +10,12 @@ test('labs stand by track, easy ones first', () => {
   ])
 })
 
+test('of equally hard labs the short ones come first', () => {
+  const [long, short] = Object.values(catalog)
+  const all = { a: { ...long!, id: 'a', level: 'beginner', minutes: 45 }, b: { ...short!, id: 'b', track: long!.track, level: 'beginner', minutes: 10 } } as const
+  expect(byTrack(all)[0]![1].map((l) => l.id)).toEqual(['b', 'a'])
+})
+
 test('labs that cannot be opened come after all others', () => {
   const [broken, ...others] = Object.values(catalog).sort((a, b) => Number(Boolean(b.error)) - Number(Boolean(a.error)))
   const all = Object.fromEntries([{ ...broken!, track: 'Labs with mistakes' }, ...others].map((card) => [card.id, card]))

@@ -2,12 +2,12 @@ import type { LabCard } from '../../electron/bridge/view.ts'
 
 const LEVELS = ['beginner', 'intermediate', 'advanced']
 
-/** Tracks in the host's order, each with its labs from easy to hard; what cannot be opened stands last. */
+/** Tracks in the host's order, each with its labs from easy to hard, of equal ones the short first; what cannot be opened stands last. */
 export function byTrack(catalog: Record<string, LabCard>): [track: string, labs: LabCard[]][] {
   const tracks = new Map<string, LabCard[]>()
   for (const card of Object.values(catalog)) tracks.set(card.track, [...(tracks.get(card.track) ?? []), card])
   const broken = ([, cards]: [string, LabCard[]]): number => Number(cards.every((card) => card.error))
-  return [...tracks].sort((a, b) => broken(a) - broken(b)).map(([track, cards]) => [track, cards.sort((a, b) => LEVELS.indexOf(a.level) - LEVELS.indexOf(b.level))])
+  return [...tracks].sort((a, b) => broken(a) - broken(b)).map(([track, cards]) => [track, cards.sort((a, b) => LEVELS.indexOf(a.level) - LEVELS.indexOf(b.level) || a.minutes - b.minutes)])
 }
 
 /** What the button on a card says. */
