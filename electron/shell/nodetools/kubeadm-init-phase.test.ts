@@ -57,10 +57,57 @@ it('mark-control-plane gives a node its role and its taint back', () => {
   expect(run(`${ON} kubeadm init phase mark-control-plane --node-name none`)).toEqual({ code: 1, output: `error: error execution phase mark-control-plane: error applying control-plane label and taints: nodes "none" not found\n${TAIL}` })
 })
 
+it('manifests that are lost are written anew, and the kubelet runs them', () => {
+  const { run } = house()
+  const on = (script: string): string => run(`${ON} sh -c '${script}'`).output
+  const before = on('cat /etc/kubernetes/manifests/kube-scheduler.yaml')
+  on('rm /etc/kubernetes/manifests/kube-scheduler.yaml /etc/kubernetes/manifests/kube-controller-manager.yaml; sleep 60')
+  expect(run("kubectl -n kube-system get pods -o name | grep -c 'scheduler\\|controller-manager'").output).toBe('0\n')
+  expect(on('kubeadm init phase control-plane scheduler')).toBe('[control-plane] Creating static Pod manifest for "kube-scheduler"\n')
+  expect(on('kubeadm init phase control-plane all')).toBe(`[control-plane] Using manifest folder "/etc/kubernetes/manifests"\n${['apiserver', 'controller-manager', 'scheduler'].map((part) => `[control-plane] Creating static Pod manifest for "kube-${part}"\n`).join('')}`)
+  expect(on('cat /etc/kubernetes/manifests/kube-scheduler.yaml')).toBe(before)
+  expect(on('kubeadm init phase etcd local; ls -l /etc/kubernetes/manifests | cut -c1-10')).toBe('[etcd] Creating static Pod manifest for local etcd in "/etc/kubernetes/manifests"\ntotal 16\n-rw-------\n-rw-------\n-rw-------\n-rw-------\n')
+  expect(run("sleep 60; kubectl -n kube-system get pods --no-headers | grep 'scheduler\\|controller-manager' | awk '{print $1, $2, $3}'").output).toBe('kube-controller-manager-control-plane 1/1 Running\nkube-scheduler-control-plane 1/1 Running\n')
+  expect(run(`${ON} kubeadm init phase control-plane kube-scheduler`)).toEqual({ code: 1, output: `error: invalid subcommand "kube-scheduler"\n${TAIL}` })
+})
+
+it('add-ons that somebody deleted come back with their rights, and keep what was made of them', () => {
+  const { run } = house()
+  run('kubectl -n kube-system delete deployment/coredns service/kube-dns serviceaccount/coredns daemonset/kube-proxy configmap/kube-proxy; kubectl delete clusterrole system:coredns; kubectl delete clusterrolebinding kubeadm:node-proxier system:coredns')
+  run(`kubectl -n kube-system patch configmap coredns --type merge -p '{"metadata":{"labels":{"mine":"yes"}}}'`)
+  expect(run(`${ON} kubeadm init phase addon all`).output).toBe('[addons] Applied essential addon: CoreDNS\n[addons] Applied essential addon: kube-proxy\n')
+  expect(run('kubectl -n kube-system rollout status deployment/coredns; kubectl -n kube-system rollout status daemonset/kube-proxy').output).toMatch(/deployment "coredns" successfully rolled out\n[^]*daemon set "kube-proxy" successfully rolled out\n$/)
+  expect(run("kubectl -n kube-system get service kube-dns -o jsonpath='{.spec.clusterIP}'; kubectl -n kube-system get configmap coredns -o jsonpath='{.metadata.labels.mine}'").output).toBe('10.96.0.10yes')
+  expect(run('kubectl run q --image=busybox --restart=Never --rm -i --quiet -- nslookup kubernetes.default.svc.cluster.local').output).toContain('Address: 10.96.0.1\n')
+  run('kubectl -n kube-system scale deployment coredns --replicas=3')
+  expect(run(`${ON} kubeadm init phase addon coredns; kubectl -n kube-system get deployment coredns -o jsonpath='{.spec.replicas}'`).output).toBe('[addons] Applied essential addon: CoreDNS\n3')
+})
+
+it('configurations are uploaded, and a token and what makes it work are made', () => {
+  const { run } = house()
+  run('kubectl -n kube-system delete configmap kubeadm-config kubelet-config; kubectl -n kube-public delete configmap cluster-info; kubectl delete clusterrolebinding kubeadm:kubelet-bootstrap')
+  expect(run(`${ON} kubeadm init phase upload-config all`).output).toBe('[upload-config] Storing the configuration used in ConfigMap "kubeadm-config" in the "kube-system" Namespace\n[kubelet] Creating a ConfigMap "kubelet-config" in namespace kube-system with the configuration for the kubelets in the cluster\n')
+  expect(run('kubectl -n kube-system get configmap kubeadm-config kubelet-config -o name').output).toBe('configmap/kubeadm-config\nconfigmap/kubelet-config\n')
+  const { output } = run(`${ON} kubeadm init phase bootstrap-token`)
+  const [, token = ''] = /Using token: (\S+)\n/.exec(output) ?? []
+  expect(output.split('\n').slice(1)).toEqual([
+    '[bootstrap-token] Configuring bootstrap tokens, cluster-info ConfigMap, RBAC Roles', '[bootstrap-token] Configured RBAC rules to allow Node Bootstrap tokens to get nodes',
+    '[bootstrap-token] Configured RBAC rules to allow Node Bootstrap tokens to post CSRs in order for nodes to get long term certificate credentials',
+    '[bootstrap-token] Configured RBAC rules to allow the csrapprover controller automatically approve CSRs from a Node Bootstrap Token',
+    '[bootstrap-token] Configured RBAC rules to allow certificate rotation for all node client certificates in the cluster',
+    '[bootstrap-token] Creating the "cluster-info" ConfigMap in the "kube-public" namespace', '',
+  ])
+  expect(run(`${ON} kubeadm token list`).output).toContain(`${token}   23h `)
+  // a worker that left comes back with it
+  run('hop node worker-1 -- kubeadm reset -f; kubectl delete node worker-1')
+  run(`hop node worker-1 -- kubeadm join 172.18.0.2:6443 --token ${token} --discovery-token-unsafe-skip-ca-verification`)
+  expect(run("sleep 30; kubectl get node worker-1 --no-headers | awk '{print $2}'").output).toBe('Ready\n')
+})
+
 it('says what it does not do', () => {
   const { run } = house()
   expect(run(`${ON} kubeadm init phase certs none`)).toEqual({ code: 1, output: `error: invalid subcommand "none"\n${TAIL}` })
-  for (const words of ['init', 'init phase etcd local', 'init phase certs all --dry-run', 'upgrade apply v1.34.0', 'config migrate']) {
+  for (const words of ['init', 'init phase kubelet-start', 'init phase certs all --dry-run', 'init phase addon all --pod-network-cidr 10.0.0.0/16', 'upgrade apply v1.34.0', 'config migrate']) {
     const { code, output } = run(`${ON} kubeadm ${words}`)
     expect([words, code, output.startsWith('podhop: not simulated: kubeadm ')]).toEqual([words, 69, true])
   }

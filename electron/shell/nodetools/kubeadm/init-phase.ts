@@ -1,5 +1,5 @@
 import type { Cluster, Node, Process, Task } from '../../../engine/cluster.ts'
-import { nodeIps, type NodeConfig } from '../../../engine/config.ts'
+import { nodeIps } from '../../../engine/config.ts'
 import { encodeBase64 } from '../../../engine/kubernetes/base64.ts'
 import { joinHostPort, isValidIp } from '../../../engine/network/address.ts'
 import { agentConfig } from '../../../engine/node/files.ts'
@@ -11,6 +11,7 @@ import { readCertificates, toPem } from '../../../engine/programs/tls/x509.ts'
 import { own } from '../../../engine/own.ts'
 import { encodeUtf8 } from '../../../engine/text.ts'
 import { FlagSet, flags } from '../../kubectl/flags.ts'
+import { addon, bootstrapToken, controlPlane, etcd, type Place, uploadConfig } from './cluster-phases.ts'
 import { ADMIN_CONF, KubeadmError, NotSimulated, openAdmin, requestError } from './client.ts'
 
 const FOLDER = '/etc/kubernetes'
@@ -20,10 +21,11 @@ const KEY_USAGE = 0xa0
 const AUTHORITIES = ['ca', 'front-proxy-ca', 'etcd/ca']
 const LABELS = ['node-role.kubernetes.io/control-plane', 'node.kubernetes.io/exclude-from-external-load-balancers']
 const TAINT = { key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' }
-const FLAGS = '--apiserver-cert-extra-sans slice=\n--node-name string=\n--kubeconfig string=/etc/kubernetes/admin.conf\n--config string=\n--cert-dir string=\n--kubeconfig-dir string=\n--dry-run bool\n--apiserver-advertise-address string=\n--apiserver-bind-port string=\n--control-plane-endpoint string=\n--kubernetes-version string=v1.33.1\n--service-cidr string=\n--service-dns-domain string=\n--feature-gates string='
-const AWAY = ['config', 'cert-dir', 'kubeconfig-dir', 'dry-run', 'apiserver-advertise-address', 'apiserver-bind-port', 'control-plane-endpoint', 'service-cidr', 'service-dns-domain', 'feature-gates']
-
-interface Place { process: Process; cluster: Cluster; node: NodeConfig; given: FlagSet }
+const FLAGS = '--apiserver-cert-extra-sans slice=\n--node-name string=\n--kubeconfig string=/etc/kubernetes/admin.conf\n--config string=\n--cert-dir string=\n--kubeconfig-dir string=\n--dry-run bool\n--skip-token-print bool\n--pod-network-cidr string=\n--image-repository string=\n--patches string=\n--apiserver-extra-args string=\n--controller-manager-extra-args string=\n--scheduler-extra-args string=\n--print-manifest bool\n--apiserver-advertise-address string=\n--apiserver-bind-port string=\n--control-plane-endpoint string=\n--kubernetes-version string=v1.33.1\n--service-cidr string=\n--service-dns-domain string=\n--feature-gates string='
+/** In kubeadm init's order. */
+const PHASES = ['certs', 'kubeconfig', 'etcd', 'control-plane', 'upload-config', 'mark-control-plane', 'bootstrap-token', 'addon']
+const WHOLE = ['mark-control-plane', 'bootstrap-token']
+const AWAY = ['pod-network-cidr', 'image-repository', 'patches', 'apiserver-extra-args', 'controller-manager-extra-args', 'scheduler-extra-args', 'print-manifest', 'config', 'cert-dir', 'kubeconfig-dir', 'dry-run', 'apiserver-advertise-address', 'apiserver-bind-port', 'control-plane-endpoint', 'service-cidr', 'service-dns-domain', 'feature-gates']
 
 /** kubeadm init phase, as far as it mends a control plane that stands: cmd/kubeadm/app/cmd/phases/init of v1.33. What is there is kept. */
 export function* initPhase(process: Process, cluster: Cluster, words: readonly string[]): Task<string> {
@@ -32,15 +34,29 @@ export function* initPhase(process: Process, cluster: Cluster, words: readonly s
   const [phase = '', part = '', ...more] = given.args
   const node = cluster.config.nodes.find(({ name, role }) => name === process.machine.hostname && role === 'control-plane')
   if (phase === '') throw new KubeadmError('missing subcommand; "phase" is not meant to be run on its own')
-  if (!['certs', 'kubeconfig', 'mark-control-plane'].includes(phase)) throw new NotSimulated(`kubeadm init phase ${phase} (certs, kubeconfig and mark-control-plane are)`)
+  if (!PHASES.includes(phase)) throw new NotSimulated(`kubeadm init phase ${phase} (certs, kubeconfig, etcd, control-plane, upload-config, mark-control-plane, bootstrap-token and addon are)`)
   if (!node) throw new NotSimulated(`kubeadm init phase ${phase} on a worker (use it on the control plane)`)
   const away = AWAY.find((name) => given.changed(name))
   if (away !== undefined) throw new NotSimulated(`kubeadm init phase --${away} (use it without: it finds what the cluster has)`)
-  if (more.length > 0 || (phase === 'mark-control-plane' && part !== '')) throw new KubeadmError(`unknown command ${JSON.stringify(more[0] ?? part)} for "kubeadm init phase ${phase}"`)
+  if (more.length > 0 || (WHOLE.includes(phase) && part !== '')) throw new KubeadmError(`unknown command ${JSON.stringify(more[0] ?? part)} for "kubeadm init phase ${phase}"`)
   const place = { process, cluster, node, given }
   if (phase === 'mark-control-plane') return yield* markControlPlane(place)
+  if (phase === 'bootstrap-token') return yield* bootstrapToken(place)
   if (part === '') throw new KubeadmError(`missing subcommand; ${JSON.stringify(phase)} is not meant to be run on its own`)
-  return phase === 'certs' ? certs(place, part) : kubeconfigs(place, part)
+  switch (phase) {
+    case 'certs':
+      return certs(place, part)
+    case 'kubeconfig':
+      return kubeconfigs(place, part)
+    case 'control-plane':
+      return controlPlane(place, part)
+    case 'etcd':
+      return etcd(place, part)
+    case 'addon':
+      return yield* addon(place, part)
+    default:
+      return yield* uploadConfig(place, part)
+  }
 }
 
 /** phases/certs: certlist.go has the order. */

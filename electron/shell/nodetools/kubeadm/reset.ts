@@ -48,7 +48,7 @@ function* confirmed(process: Process): Task<boolean> {
 }
 
 /** klog's "0105 08:00:00.000000". */
-export function klogTime({ clock }: Process): string {
+function klogTime({ clock }: Process): string {
   const at = new Date(clock.wall()).toISOString()
   return `${at.slice(5, 7)}${at.slice(8, 10)} ${at.slice(11, 23)}000`
 }
