@@ -196,6 +196,27 @@ test.describe('terminals', () => {
     await expect(page.getByTestId('terminal')).toHaveAttribute('data-terminal', 't2')
   })
 
+  test('tabs are walked with arrows and closed with Delete, and the Tab key comes to the chosen one only', async ({ page }) => {
+    await open(page)
+    for (let i = 2; i <= 3; i++) {
+      await page.getByRole('button', { name: 'Open a terminal' }).click()
+      await expect(page.getByRole('tab')).toHaveCount(i)
+    }
+    const tab = (name: string) => page.getByRole('tab', { name })
+    await tab('Terminal 3').focus()
+    await page.keyboard.press('ArrowRight')
+    await expect(tab('Terminal 1')).toBeFocused()
+    await expect(tab('Terminal 1')).toHaveAttribute('aria-selected', 'true')
+    expect(await page.getByRole('tab').evaluateAll((tabs) => tabs.map((t) => (t as HTMLElement).tabIndex))).toEqual([0, -1, -1])
+    await page.keyboard.press('End')
+    await page.keyboard.press('ArrowLeft')
+    await expect(tab('Terminal 2')).toBeFocused()
+    await expect(page.getByRole('tabpanel', { name: 'Terminal 2' })).toBeVisible()
+    await page.keyboard.press('Delete')
+    await expect(tab('Terminal 2')).toHaveCount(0)
+    await expect(page.getByTestId('terminal')).toHaveAttribute('data-terminal', 't3')
+  })
+
   test('F6 leaves the terminal and goes round the regions', async ({ page }) => {
     await open(page)
     await expect(page.getByTestId('terminal').locator('textarea')).toBeFocused()
@@ -217,72 +238,6 @@ test.describe('terminals', () => {
     await expect.poll(async () => (await sizes()).at(-1)?.columns).toBeGreaterThan(90)
     await page.setViewportSize({ width: 1024, height: 700 })
     await expect.poll(async () => (await sizes()).at(-1)?.columns).toBeLessThan(90)
-  })
-})
-
-test.describe('journeys', () => {
-  test('a journey plays to its end over the topology', async ({ page }) => {
-    await open(page)
-    await page.getByRole('button', { name: /^Journeys/ }).first().click()
-    await page.getByTestId('journey-1').click()
-    await expect(page.getByTestId('journey-hop-4')).toContainText('KUBE-SEP-6X7V2QZJXHQH5GJ3')
-    await page.getByTestId('journey-play').click()
-    await expect(page.getByTestId('journey')).toHaveAttribute('data-playing', 'true')
-    await expect(page.getByTestId('journey-position')).toHaveText('18 of 18 hops')
-    await expect(page.getByTestId('journey')).toHaveAttribute('data-playing', 'false')
-    await expect(page.getByTestId('topology').locator('svg .packet')).toHaveCount(1)
-  })
-
-  test('in a tunnel a packet is drawn and told inside of another one', async ({ page }) => {
-    await open(page)
-    await page.getByRole('button', { name: /^Journeys/ }).first().click()
-    await page.getByTestId('journey-1').click()
-    const packet = page.getByTestId('topology').locator('svg .packet')
-    await page.locator('[data-stage=encapsulate]').getByRole('button').first().click()
-    await expect(page.locator('[data-stage=encapsulate]')).toContainText(/put around it\s+UDP\s+172\.18\.0\.4:52114 → 172\.18\.0\.3:8472.*\s+inside now\s+TCP\s+10\.244\.2\.3:41822 → 10\.244\.1\.5:80/)
-    await page.locator('[data-stage=wire]').getByRole('button').first().click()
-    await expect(page.locator('[data-stage=wire]')).toContainText('in VXLAN')
-    await expect(page.getByTestId('hop-packet')).toContainText(/IPv4\s+172\.18\.0\.4 → 172\.18\.0\.3.*VXLAN\s+vni 1.*inside:\s*IPv4\s+10\.244\.2\.3 → 10\.244\.1\.5/s)
-    await expect(packet).toHaveText(/VXLAN\s*SYN/)
-    await page.locator('[data-stage=decapsulate]').getByRole('button').first().click()
-    await expect(packet).toHaveText(/^\s*SYN\s*$/)
-  })
-
-  test('a failure says why', async ({ page }) => {
-    await open(page)
-    await page.getByRole('button', { name: /^Journeys/ }).first().click()
-    await page.getByTestId('journey-2').click()
-    await expect(page.getByTestId('journey-verdict')).toContainText('unreachable')
-    await page.getByRole('button', { name: 'Why: drop-no-neighbour' }).click()
-    await expect(page.getByTestId('explanation')).toContainText('asks with ARP')
-  })
-
-  test('the last connection is followed when asked for', async ({ page }) => {
-    await open(page)
-    await page.getByRole('button', { name: /^Journeys/ }).first().click()
-    await page.getByLabel('Follow the last connection').check()
-    await expect(page.getByTestId('journey-verdict')).toContainText('unreachable')
-    await expect(page.getByTestId('journey-position')).toHaveText('5 of 5 hops')
-    await page.evaluate(() => window.fakeHost.repeatJourney())
-    await expect(page.getByTestId('journey-verdict')).toContainText('delivered')
-    await expect(page.getByTestId('journey')).toHaveAttribute('data-playing', 'true')
-  })
-
-  test('under reduced motion a hop is only lit up', async ({ page }) => {
-    await page.emulateMedia({ reducedMotion: 'reduce' })
-    await open(page)
-    await page.getByRole('button', { name: /^Journeys/ }).first().click()
-    await page.getByTestId('journey-1').click()
-    await page.getByTestId('journey-hop-1').getByRole('button').first().click()
-    const place = () => page.locator('svg .packet').getAttribute('transform')
-    const before = await place()
-    await page.getByRole('button', { name: 'Hop on' }).click()
-    await page.getByRole('button', { name: 'Hop on' }).click()
-    await expect(page.getByTestId('journey-hop-3')).toHaveAttribute('aria-current', 'step')
-    const after = await place()
-    expect(after).not.toBe(before)
-    await page.waitForTimeout(100)
-    expect(await place()).toBe(after)
   })
 })
 

@@ -43,6 +43,7 @@ export const shortcuts: Shortcut[] = [
 export const localShortcuts: [keys: string, does: string][] = [
   ['Ctrl+Shift+C, Ctrl+Shift+V', 'In the terminal: copy, paste'],
   ['Tab, Ctrl+R', 'In the terminal: complete, search the history'],
+  ['Arrow keys, Delete', "On a terminal's tab: choose another, close it"],
   ['Arrow keys, + − 0', 'In the topology: move, zoom in, zoom out, show everything'],
   ['Arrow keys, Enter', 'In the topology as a list: walk, inspect'],
   ['Arrow keys', 'On a divider: resize'],

@@ -1,5 +1,5 @@
 import DOMPurify from 'dompurify'
-import { Marked } from 'marked'
+import { Marked, type Token, type Tokens } from 'marked'
 
 /**
  * Lab texts and explanations are untrusted (packs): raw HTML is shown as text, nothing is fetched and nothing
@@ -22,8 +22,13 @@ const marked = new Marked({
 
 const TAGS = ['p', 'br', 'hr', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'ul', 'ol', 'li', 'strong', 'em', 'del', 'code', 'pre', 'blockquote', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'input']
 
-export function renderMarkdown(text: string): string {
-  return DOMPurify.sanitize(marked.parse(text) as string, {
+/** Its highest headings get the level `heading`, which is one below what they stand under: whoever reads by headings misses none. */
+export function renderMarkdown(text: string, heading = 3): string {
+  const tokens = marked.lexer(text)
+  const headings = tokens.filter((t: Token): t is Tokens.Heading => t.type === 'heading')
+  const highest = Math.min(...headings.map((h) => h.depth))
+  for (const h of headings) h.depth = Math.min(6, h.depth - highest + heading)
+  return DOMPurify.sanitize(marked.parser(tokens), {
     ALLOWED_TAGS: TAGS,
     ALLOWED_ATTR: ['class', 'start', 'align', 'type', 'checked', 'disabled'],
     ALLOW_DATA_ATTR: false,
