@@ -97,3 +97,41 @@ describe('"Configure Liveness, Readiness and Startup Probes"', () => {
     expect(type(lab, 'kubectl logs odd')).toBe('podhop: not simulated: etcd in a Pod of one’s own with --cors (without it)\n')
   })
 })
+
+describe('"Logging Architecture" and "Adopting Sidecar Containers"', () => {
+  const counter = {
+    apiVersion: 'v1', kind: 'Pod', metadata: { name: 'counter' },
+    spec: {
+      containers: [
+        { name: 'count', image: 'busybox:1.28', args: ['/bin/sh', '-c', 'i=0; while true; do echo "$i: $(date)" >> /var/log/1.log; echo "$(date) INFO $i" >> /var/log/2.log; i=$((i+1)); sleep 1; done'], volumeMounts: [{ name: 'varlog', mountPath: '/var/log' }] },
+        { name: 'count-log-1', image: 'busybox:1.28', args: ['/bin/sh', '-c', 'tail -n+1 -F /var/log/1.log'], volumeMounts: [{ name: 'varlog', mountPath: '/var/log' }] },
+        { name: 'count-log-2', image: 'debian', args: ['/bin/sh', '-c', 'tail -n+1 -F /logs/2.log'], volumeMounts: [{ name: 'varlog', mountPath: '/logs' }] },
+      ],
+      volumes: [{ name: 'varlog', emptyDir: {} }],
+    },
+  }
+
+  it('a container streams what another one writes into a volume of both, as it is written', () => {
+    const lab = house({})
+    type(lab, `${apply(counter)}sleep 20`)
+    expect(type(lab, 'kubectl logs counter count-log-1 | grep -v ^tail: | head -5')).toMatch(/^0: Mon Jan +5 08:00:0\d UTC 2026\n1: .*\n2: .*\n3: .*\n4: .*\n$/)
+    expect(type(lab, 'kubectl logs counter count-log-2 | grep -c INFO')).toMatch(/^(1[5-9]|20)\n$/)
+    // a file that is replaced is followed by its name
+    expect(type(lab, 'kubectl exec counter -c count -- mv /var/log/2.log /var/log/2.old; sleep 3; kubectl logs counter count-log-2 | grep ^tail:')).toMatch(/tail: '\/logs\/2\.log' has become inaccessible: No such file or directory\ntail: '\/logs\/2\.log' has appeared;  following new file\n$/)
+    expect(type(lab, 'kubectl logs counter count-log-2 | tail -1')).toMatch(/INFO 2\d\n$/)
+  })
+
+  it('a sidecar that comes first waits for the file', () => {
+    const lab = house({})
+    const shipper = {
+      apiVersion: 'v1', kind: 'Pod', metadata: { name: 'myapp' },
+      spec: {
+        containers: [{ name: 'myapp', image: 'alpine:latest', command: ['sh', '-c', 'while true; do echo "logging" >> /opt/logs.txt; sleep 1; done'], volumeMounts: [{ name: 'data', mountPath: '/opt' }] }],
+        initContainers: [{ name: 'logshipper', image: 'alpine:latest', restartPolicy: 'Always', command: ['sh', '-c', 'tail -F /opt/logs.txt'], volumeMounts: [{ name: 'data', mountPath: '/opt' }] }],
+        volumes: [{ name: 'data', emptyDir: {} }],
+      },
+    }
+    type(lab, `${apply(shipper)}sleep 10`)
+    expect(type(lab, 'kubectl logs myapp -c logshipper | head -4')).toBe("tail: can't open '/opt/logs.txt': No such file or directory\ntail: /opt/logs.txt has appeared; following end of new file\nlogging\nlogging\n")
+  })
+})

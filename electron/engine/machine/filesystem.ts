@@ -263,9 +263,14 @@ export class MemoryFilesystem implements Filesystem {
     this.changed(place.path)
   }
 
+  /** A change below a mount of one's own may be told twice: here, and where it is mounted from. */
   onChange(listener: (path: string) => void): () => void {
     this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    const unwatch = this.#mounts?.watch(listener)
+    return () => {
+      this.#listeners.delete(listener)
+      unwatch?.()
+    }
   }
 
   /** Tells who listens here, and to what is mounted there. */

@@ -55,4 +55,14 @@ export class Mounts {
   tell(path: string): void {
     for (const { at, from, source } of this.#mounts) if (path.startsWith(`${at}/`)) from.changed(`${source}${path.slice(at.length)}`)
   }
+
+  /** Calls the listener with the paths here of what changes in what is mounted, whoever changes it there. */
+  watch(listener: (path: string) => void): () => void {
+    const stops = this.#mounts.map(({ at, from, source }) => from.onChange((path) => {
+      if (path === source || path.startsWith(`${source}/`)) listener(`${at}${path.slice(source.length)}`)
+    }))
+    return () => {
+      for (const stop of stops) stop()
+    }
+  }
 }

@@ -79,9 +79,10 @@ tool('tail', { flags: 'qvfFz', values: 'ncs', long: { ...LONG, follow: 'f?', ret
   if (run.options.has('f', 'F') && run.options.operands.length > 0) yield* follow(run)
 })
 
-/** Prints what is appended, for ever; a file that was replaced or cut off is read from its beginning. */
+/** Prints what is appended, for ever; with -F also what comes in a file's place, from its beginning, and says so. */
 function* follow(run: Run): Task<void> {
   const { fs } = run.process
+  const byName = run.options.has('F')
   const files = run.options.operands.map((name) => ({ name, path: run.process.resolve(name), size: 0, inode: -1 }))
   for (const file of files) {
     if (!fs.exists(file.path)) continue
@@ -89,8 +90,8 @@ function* follow(run: Run): Task<void> {
     file.size = stat.size
     file.inode = stat.inode
   }
-  if (files.every((f) => f.inode < 0) && !run.options.has('F')) {
-    yield* run.warn('no files remaining')
+  if (files.every((f) => f.inode < 0) && !byName) {
+    yield* run.warn(run.isBusybox ? 'no files' : 'no files remaining')
     return
   }
   const changed: Suspension = (wake) => fs.onChange((path) => {
@@ -98,11 +99,21 @@ function* follow(run: Run): Task<void> {
   })
   for (;;) {
     for (const file of files) {
-      if (!fs.exists(file.path)) continue
-      const stat = fs.stat(file.path)
-      if (stat.inode !== file.inode || stat.size < file.size) file.size = 0
-      file.inode = stat.inode
-      if (stat.size === file.size) continue
+      const inode = fs.exists(file.path) ? fs.stat(file.path).inode : -1
+      if (inode !== file.inode) {
+        // the file that was opened is followed alone, and nobody can write to it by this name any more
+        if (!byName) continue
+        yield* run.warn(movedTo(run, file.name, file.inode, inode))
+        file.size = 0
+        file.inode = inode
+      }
+      if (inode < 0) continue
+      const { size } = fs.stat(file.path)
+      if (size < file.size) {
+        if (!run.isBusybox) yield* run.warn(`${file.name}: file truncated`)
+        file.size = 0
+      }
+      if (size === file.size) continue
       const content = fs.readFile(file.path)
       const from = file.size
       file.size = content.length
@@ -110,4 +121,11 @@ function* follow(run: Run): Task<void> {
     }
     yield anyOf(changed)
   }
+}
+
+/** What is said of a name that is another file now; -1: none. */
+function movedTo({ isBusybox }: Run, name: string, before: number, now: number): string {
+  if (now < 0) return isBusybox ? `${name} has been renamed or deleted: No such file or directory` : `${quote(name)} has become inaccessible: No such file or directory`
+  const what = before < 0 ? 'appeared' : 'been replaced'
+  return isBusybox ? `${name} has ${what}; following end of new file` : `${quote(name)} has ${what};  following new file`
 }
