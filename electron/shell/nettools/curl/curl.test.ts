@@ -16,6 +16,17 @@ describe('curl', () => {
     expect(output).toContain('* Re-using existing connection #0 with host 172.18.0.3\n')
   })
 
+  // as curl 7.88.1 with a nameserver that says nothing
+  it('waits for a name no longer than it was told to', () => {
+    run(`kubectl run asker --image=curlimages/curl --overrides='{"spec":{"dnsPolicy":"None","dnsConfig":{"nameservers":["172.18.0.99"]}}}' -- sleep infinity; kubectl wait --for=condition=Ready pod/asker`)
+    const ask = (options: string): string => run(`kubectl exec asker -- curl -sS ${options} http://web`).output
+    expect(run('kubectl exec asker -- curl -sS -m 2 http://web').output).toBe('curl: (28) Resolving timed out after 2000 milliseconds\ncommand terminated with exit code 28\n')
+    expect(ask('--connect-timeout 1')).toContain('curl: (28) Resolving timed out after 1000 milliseconds\n')
+    expect(ask('-m 1 --connect-timeout 3')).toContain('curl: (28) Resolving timed out after 1000 milliseconds\n')
+    expect(ask('')).toContain('curl: (6) Could not resolve host: web\n')
+    run('kubectl delete pod asker --grace-period=1')
+  })
+
   it('says what -w does not know, and reads its format from a file', () => {
     expect(run(`curl -s -o /dev/null -w '%{foo}|%{scheme} %{http_version} %{method} %{exitcode} %{num_redirects} %{size_upload}\\n' ${url}`).output).toBe("curl: unknown --write-out variable: 'foo'\n|HTTP 1.1 GET 0 0 0\n")
     expect(run(`printf 'code %%{http_code}\\n' > format; curl -s -o /dev/null -w @format ${url}`).output).toBe('code 200\n')

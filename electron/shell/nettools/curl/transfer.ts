@@ -1,5 +1,5 @@
-import { canonicalIp, encodeUtf8, isValidIp, resolveHost, writeRequest, type DigestParameters, type Headers, type Http2Client, type Process, type Task } from '../../../engine/cluster.ts'
-import { TcpStream, type SocketError } from '../stream.ts'
+import { anyOf, canonicalIp, encodeUtf8, isValidIp, resolveHost, Signal, writeRequest, type DigestParameters, type Headers, type Http2Client, type Process, type Task } from '../../../engine/cluster.ts'
+import { pause, TcpStream, type SocketError } from '../stream.ts'
 import { beginHttp2, exchangeHttp2, type Http2Exchange } from './http2.ts'
 import type { Meter } from './meter.ts'
 import type { CurlOptions } from './options.ts'
@@ -120,7 +120,14 @@ export function* transfer(asked: Asked, pool: ConnectionPool): Task<Result | Cur
   const known = pool.names.get(`${to.host}:${to.port}`)
   if (known) yield* note(`Hostname ${to.host} was found in DNS cache`)
   yield* meter.begin()
-  const addresses = known ?? (yield* lookUp(process, options, to, note))
+  const patience = Math.min(options.connectTimeout ?? 300_000, deadline - clock.now)
+  const addresses = known ?? (yield* lookUpWithin(patience, process, options, to, note))
+  if (addresses === 'late') {
+    const text = `Resolving timed out after ${Math.floor(clock.now - start)} milliseconds`
+    yield* note(text)
+    yield* note(`Closing connection ${number}`)
+    return { code: 28, text }
+  }
   if (!addresses && canonicalIp(to.host) !== undefined) {
     const text = "Couldn't connect to server"
     yield* note(`Closing connection ${number}`)
@@ -135,7 +142,6 @@ export function* transfer(asked: Asked, pool: ConnectionPool): Task<Result | Cur
   pool.names.set(`${to.host}:${to.port}`, addresses)
   result.timeNameLookup = clock.now - start
   result.newConnections++
-  const patience = Math.min(options.connectTimeout ?? 300_000, deadline - clock.now)
   let address = ''
   let opened: TcpStream | (SocketError & { gaveUp?: boolean }) = { code: 'ETIMEDOUT', message: '' }
   for (const [i, next] of addresses.entries()) {
@@ -298,6 +304,24 @@ function* connectTo(options: CurlOptions, { host, port }: CurlUrl, note: (text: 
 /** As 7.88.1 prints the host behind --connect-to. */
 function shownHost(url: CurlUrl, to: { host: string }): string {
   return to.host === url.host ? url.host : '(nil)'
+}
+
+/** The resolver has a thread of its own, for which curl waits no longer than `patience` ms. */
+function* lookUpWithin(patience: number, process: Process, options: CurlOptions, url: Pick<CurlUrl, 'host' | 'port'>, note: (text: string) => Task): Task<readonly string[] | undefined | 'late'> {
+  if (options.connectTimeout === undefined && options.maxTime === undefined) return yield* lookUp(process, options, url, note)
+  const end = process.clock.now + patience
+  const done = new Signal()
+  const thread = process.spawnThread(
+    (function* () {
+      const found = yield* lookUp(process, options, url, note)
+      done.notify()
+      return found
+    })(),
+  )
+  while (!thread.outcome && process.clock.now < end) yield anyOf(done.wait, pause(process, end - process.clock.now))
+  if (thread.outcome?.kind === 'returned') return thread.outcome.value
+  thread.kill()
+  return 'late'
 }
 
 /** In the order in which they are tried. */
