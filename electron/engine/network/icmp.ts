@@ -1,10 +1,10 @@
 import { icmpName } from '../journey/header.ts'
-import { hasFailed } from '../journey/recorder.ts'
 import { SparseMap } from '../sparse.ts'
 import type { Journey } from '../journey/types.ts'
 import { SystemError } from '../machine/errors.ts'
 import type { ErrorCode } from '../machine/errors.ts'
 import { isMulticastIp } from './address.ts'
+import { tellEchoAnswered, tellEchoIgnored, tellEchoReply } from './echo-hops.ts'
 import type { Namespace } from './namespace.ts'
 import { copyPacket, ipLength, metaOf, NO_DATA, transportLength } from './packets.ts'
 import type { IcmpMessage, Ip, IpPacket, PingSocket, SocketOwner } from './types.ts'
@@ -96,22 +96,8 @@ export class Icmp {
 
   #echo(packet: IpPacket, message: IcmpMessage, unicast: boolean): void {
     const ns = this.#ns
-    const { recorder } = ns
-    if (ns.settings.flag('net.ipv4.icmp_echo_ignore_all') || (!unicast && ns.settings.flag('net.ipv4.icmp_echo_ignore_broadcasts'))) {
-      recorder.fail(ns, packet, 'dropped', 'drop-echo-ignored', {
-        stage: 'drop', text: `${ns.name} is set to ignore echo requests.`, before: recorder.header(packet), explanation: 'drop-echo-ignored',
-      })
-      return
-    }
-    const trail = packet.meta.trail
-    if (trail && (trail.record || hasFailed(trail.journey))) {
-      recorder.deliver(ns, packet, {
-        stage: 'deliver',
-        text: `The kernel of ${ns.name} gets the echo request and answers it itself; no program is involved.`,
-        before: recorder.header(packet),
-        explanation: 'deliver-echo',
-      })
-    }
+    if (ns.settings.flag('net.ipv4.icmp_echo_ignore_all') || (!unicast && ns.settings.flag('net.ipv4.icmp_echo_ignore_broadcasts'))) return tellEchoIgnored(ns, packet)
+    tellEchoAnswered(ns, packet)
     const reply: IpPacket = {
       kind: 'ip',
       version: 4,
@@ -124,14 +110,7 @@ export class Icmp {
       payload: { kind: 'icmp', type: 0, code: 0, id: message.id, sequence: message.sequence, data: message.data },
       meta: metaOf(),
     }
-    if (trail && recorder.begin(ns, reply, { answers: trail.journey }).record) {
-      recorder.hop(ns, reply, {
-        stage: 'send',
-        text: `The kernel of ${ns.name} sends the echo reply to ${reply.destination}.`,
-        before: recorder.header(reply),
-        explanation: 'deliver-echo',
-      })
-    }
+    tellEchoReply(ns, packet, reply)
     ns.ip.output(reply)
   }
 

@@ -1,7 +1,7 @@
 import { icmp6Name } from '../journey/header.ts'
-import { hasFailed } from '../journey/recorder.ts'
 import type { ErrorCode } from '../machine/errors.ts'
 import { isLinkLocalIp6, isMulticastIp } from './address.ts'
+import { tellEchoAnswered, tellEchoIgnored, tellEchoReply } from './echo-hops.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
 import { receiveNeighbourMessage } from './neighbour-discovery.ts'
@@ -88,22 +88,8 @@ export class Icmp6 {
 
   #echo(packet: IpPacket, message: IcmpMessage, link: BaseLink, unicast: boolean): void {
     const ns = this.#ns
-    const { recorder } = ns
-    if (ns.settings.flag('net.ipv6.icmp.echo_ignore_all')) {
-      recorder.fail(ns, packet, 'dropped', 'drop-echo-ignored', {
-        stage: 'drop', text: `${ns.name} is set to ignore echo requests.`, before: recorder.header(packet), explanation: 'drop-echo-ignored',
-      })
-      return
-    }
-    const trail = packet.meta.trail
-    if (trail && (trail.record || hasFailed(trail.journey))) {
-      recorder.deliver(ns, packet, {
-        stage: 'deliver',
-        text: `The kernel of ${ns.name} gets the echo request and answers it itself; no program is involved.`,
-        before: recorder.header(packet),
-        explanation: 'deliver-echo',
-      })
-    }
+    if (ns.settings.flag('net.ipv6.icmp.echo_ignore_all')) return tellEchoIgnored(ns, packet)
+    tellEchoAnswered(ns, packet)
     const reply: IpPacket = {
       kind: 'ip',
       version: 6,
@@ -117,14 +103,7 @@ export class Icmp6 {
       meta: { mark: 0, boundTo: isLinkLocalIp6(packet.source) && link.kind !== 'loopback' ? link.name : undefined },
     }
     if (reply.source === '::') reply.source = ns.sourceFor(packet.source) ?? '::'
-    if (trail && recorder.begin(ns, reply, { answers: trail.journey }).record) {
-      recorder.hop(ns, reply, {
-        stage: 'send',
-        text: `The kernel of ${ns.name} sends the echo reply to ${reply.destination}.`,
-        before: recorder.header(reply),
-        explanation: 'deliver-echo',
-      })
-    }
+    tellEchoReply(ns, packet, reply)
     ns.ip6.output(reply)
   }
 

@@ -1,4 +1,3 @@
-import type { Verdict } from '../journey/types.ts'
 import type { ErrorCode } from '../machine/errors.ts'
 import { SparseMap } from '../sparse.ts'
 import { isLoopbackIp, isMulticastIp } from './address.ts'
@@ -9,7 +8,7 @@ import { receiveIpip } from './ipip.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
 import { ipLength, isGroupMac, tunnels } from './packets.ts'
-import { leadsHere, leadsTo, passedOn, staysHere } from './route-hops.ts'
+import { passedOn, routeProblem, staysHere, tellDropped, tellRoute } from './route-hops.ts'
 import type { RouteEntry } from './fib.ts'
 import { steeredRoute, type Steering } from './steering.ts'
 import type { Frame, Ip, IpPacket } from './types.ts'
@@ -64,7 +63,7 @@ export class IpLayer {
     const { routes, recorder } = this.#ns
     const martian = this.#martian(packet, link)
     if (martian) {
-      return this.#fail(packet, link, 'dropped', 'drop-martian', martian)
+      return tellDropped(this.#ns, packet, link, 'drop-martian', martian)
     }
     const entry = routes.route(packet, link)
     const type = entry?.route.type
@@ -134,15 +133,15 @@ export class IpLayer {
     if (!link.conf.forwarding) {
       ns.counters.ip.inAddrErrors++
       // A machine outside with a single link is no router: packets end up at the internet's that no route of ours kept.
-      if (ns.kind === 'outside' && ns.links.size === 2) return this.#fail(packet, link, 'dropped', 'drop-outside', `The packet has left the cluster, and nobody in the outside world has ${packet.destination}: it is lost there.`)
-      return this.#fail(packet, link, 'dropped', 'drop-forwarding-off', `${packet.destination} is not an address of ${ns.name}, and it does not forward (net.ipv4.ip_forward is 0).`)
+      if (ns.kind === 'outside' && ns.links.size === 2) return tellDropped(this.#ns, packet, link, 'drop-outside', `The packet has left the cluster, and nobody in the outside world has ${packet.destination}: it is lost there.`)
+      return tellDropped(this.#ns, packet, link, 'drop-forwarding-off', `${packet.destination} is not an address of ${ns.name}, and it does not forward (net.ipv4.ip_forward is 0).`)
     }
     const out = this.#usable(packet, entry, link)
     if (!out) return
-    if (recorder.recording(packet) && !ns.steer) this.#recordRoute(packet, out, link.name)
+    if (recorder.recording(packet) && !ns.steer) tellRoute(this.#ns, packet, out, link.name)
     if (packet.ttl <= 1) {
       ns.counters.ip.inHdrErrors++
-      this.#fail(packet, link, 'dropped', 'drop-ttl-exceeded', `The TTL is used up: ${ns.name} drops the packet and tells ${packet.source}.`)
+      tellDropped(this.#ns, packet, link, 'drop-ttl-exceeded', `The TTL is used up: ${ns.name} drops the packet and tells ${packet.source}.`)
       return ns.sendIcmpError(packet, 11, 0)
     }
     const mtu = mtuOf(out, out.link!)
@@ -163,7 +162,7 @@ export class IpLayer {
 
   #steered(packet: IpPacket, link: BaseLink, steering: Steering): RouteEntry | 'dropped' {
     if (!('drop' in steering)) return steeredRoute(this.#ns, packet, link, steering)
-    this.#fail(packet, link, 'dropped', steering.drop, steering.text)
+    tellDropped(this.#ns, packet, link, steering.drop, steering.text)
     return 'dropped'
   }
 
@@ -174,25 +173,25 @@ export class IpLayer {
     const ns = this.#ns
     const { routes, recorder } = ns
     const found = routes.route(packet)
-    const problem = this.#problem(found)
+    const problem = routeProblem(found)
     if (!found || problem) {
       this.#noRoute(packet, found)
       return problem ?? 'ENETUNREACH'
     }
     let entry = found
     if (packet.source === '' || packet.source === '0.0.0.0') packet.source = routes.sourceFor(entry, packet.destination) ?? '0.0.0.0'
-    if (recorder.recording(packet)) this.#recordRoute(packet, entry)
+    if (recorder.recording(packet)) tellRoute(this.#ns, packet, entry)
     const { destination, source } = packet
     const mark = packet.meta.mark
     if (ns.netfilter.run('output', packet, undefined, this.#device(entry)) !== 'accept') return 'EPERM'
     if (packet.destination !== destination || packet.source !== source || packet.meta.mark !== mark) {
       const again = routes.route(packet)
-      const after = this.#problem(again)
+      const after = routeProblem(again)
       if (!again || after) {
         this.#noRoute(packet, again)
         return after ?? 'ENETUNREACH'
       }
-      if (again !== entry && recorder.recording(packet)) this.#recordRoute(packet, again)
+      if (again !== entry && recorder.recording(packet)) tellRoute(this.#ns, packet, again)
       entry = again
     }
     return this.#postroute(packet, entry)
@@ -265,19 +264,9 @@ export class IpLayer {
 
   // ---- what goes wrong ----------------------------------------------------------------------------------------
 
-  /** What a program that sends along this route gets; undefined when it can be used. */
-  #problem(entry: RouteEntry | undefined): ErrorCode | undefined {
-    switch (entry?.route.type) {
-      case 'blackhole': return 'EINVAL'
-      case 'unreachable': return 'EHOSTUNREACH'
-      case 'prohibit': return 'EACCES'
-      default: return entry?.link ? undefined : 'ENETUNREACH'
-    }
-  }
-
   /** The route of a packet to forward; without one the sender is told as the kernel tells it (ip_error). */
   #usable(packet: IpPacket, entry: RouteEntry | undefined, link: BaseLink): RouteEntry | undefined {
-    const problem = this.#problem(entry)
+    const problem = routeProblem(entry)
     if (!problem) return entry
     this.#noRoute(packet, entry, link)
     if (problem !== 'EINVAL') this.#ns.sendIcmpError(packet, 3, problem === 'EHOSTUNREACH' ? 1 : problem === 'EACCES' ? 13 : 0)
@@ -306,21 +295,7 @@ export class IpLayer {
 
   /** `mtu`: that of the link, or what the route says of it. */
   #tooBig(packet: IpPacket, link: BaseLink, mtu: number): void {
-    this.#fail(packet, link, 'dropped', 'drop-mtu', `The packet has ${ipLength(packet)} bytes and must not be cut (DF), but ${mtu < link.mtu ? 'the route' : link.name} takes ${mtu}.`)
-  }
-
-  #fail(packet: IpPacket, link: BaseLink, verdict: Verdict, reason: string, text: string): void {
-    const { recorder } = this.#ns
-    if (!packet.meta.trail) return
-    recorder.fail(this.#ns, packet, verdict, reason, { stage: 'drop', interface: link.name, text, before: recorder.header(packet), explanation: reason })
-  }
-
-  #recordRoute(packet: IpPacket, entry: RouteEntry, from?: string): void {
-    const { recorder, routes } = this.#ns
-    const { via, type } = entry.route
-    const before = recorder.header(packet)
-    if (type === 'local') recorder.note(this.#ns, packet, from, before, undefined, leadsHere, entry.table, routes.line(entry))
-    else recorder.note(this.#ns, packet, from, before, undefined, leadsTo, entry.table, routes.line(entry), via, entry.link!.name)
+    tellDropped(this.#ns, packet, link, 'drop-mtu', `The packet has ${ipLength(packet)} bytes and must not be cut (DF), but ${mtu < link.mtu ? 'the route' : link.name} takes ${mtu}.`)
   }
 }
 

@@ -1,4 +1,3 @@
-import type { Verdict } from '../journey/types.ts'
 import type { ErrorCode } from '../machine/errors.ts'
 import { isLinkLocalIp6, isMulticastIp, networkOf, solicitedNode } from './address.ts'
 import type { LinuxBridge } from './bridge.ts'
@@ -7,7 +6,7 @@ import { Icmp6 } from './icmp6.ts'
 import type { BaseLink } from './link.ts'
 import type { Namespace } from './namespace.ts'
 import { ipLength } from './packets.ts'
-import { leadsHere, leadsTo, passedOn, staysHere } from './route-hops.ts'
+import { passedOn, routeProblem, staysHere, tellDropped, tellRoute } from './route-hops.ts'
 import type { RouteEntry } from './fib.ts'
 import { steeredRoute } from './steering.ts'
 import type { Ip, IpPacket, LinkAddress } from './types.ts'
@@ -50,7 +49,7 @@ export class Ip6Layer {
     const { source, destination } = packet
     const loopback = source === '::1' || destination === '::1'
     if (isMulticastIp(source) || (loopback && link.kind !== 'loopback')) {
-      return this.#fail(packet, link, 'dropped', 'drop-martian', loopback ? `A packet from ${source} to ${destination} came in on ${link.name}: ::1 may only be seen on lo.` : `${source} cannot be the source of a packet.`)
+      return tellDropped(this.#ns, packet, link, 'drop-martian', loopback ? `A packet from ${source} to ${destination} came in on ${link.name}: ::1 may only be seen on lo.` : `${source} cannot be the source of a packet.`)
     }
     if (isMulticastIp(destination)) {
       if (this.#listensTo(destination, link)) this.#deliver(packet, link, false)
@@ -66,7 +65,7 @@ export class Ip6Layer {
     }
     if (group) return
     const steering = this.#ns.steer?.(packet)
-    if (steering && 'drop' in steering) return this.#fail(packet, link, 'dropped', steering.drop, steering.text)
+    if (steering && 'drop' in steering) return tellDropped(this.#ns, packet, link, steering.drop, steering.text)
     this.#forward(packet, link, steering ? steeredRoute(this.#ns, packet, link, steering) : entry)
   }
 
@@ -103,20 +102,20 @@ export class Ip6Layer {
     const ns = this.#ns
     const { recorder } = ns
     if (!ns.settings.flag6('forwarding')) {
-      if (ns.kind === 'outside' && ns.links.size === 2) return this.#fail(packet, link, 'dropped', 'drop-outside', `The packet has left the cluster, and nobody in the outside world has ${packet.destination}: it is lost there.`)
+      if (ns.kind === 'outside' && ns.links.size === 2) return tellDropped(this.#ns, packet, link, 'drop-outside', `The packet has left the cluster, and nobody in the outside world has ${packet.destination}: it is lost there.`)
       // who has no way for it says so whether it forwards or not: the route that is none answers (ip6_pkt_discard), not ip6_forward
       if (!this.#usable(packet, entry, link)) return
-      return this.#fail(packet, link, 'dropped', 'drop-forwarding-off', `${packet.destination} is not an address of ${ns.name}, and it does not forward IPv6 (net.ipv6.conf.all.forwarding is 0).`)
+      return tellDropped(this.#ns, packet, link, 'drop-forwarding-off', `${packet.destination} is not an address of ${ns.name}, and it does not forward IPv6 (net.ipv6.conf.all.forwarding is 0).`)
     }
     const out = this.#usable(packet, entry, link)
     if (!out) return
-    if (recorder.recording(packet) && !ns.steer) this.#recordRoute(packet, out, link.name)
+    if (recorder.recording(packet) && !ns.steer) tellRoute(this.#ns, packet, out, link.name)
     if (packet.ttl <= 1) {
-      this.#fail(packet, link, 'dropped', 'drop-ttl-exceeded', `The hop limit is used up: ${ns.name} drops the packet and tells ${packet.source}.`)
+      tellDropped(this.#ns, packet, link, 'drop-ttl-exceeded', `The hop limit is used up: ${ns.name} drops the packet and tells ${packet.source}.`)
       return ns.sendIcmpError(packet, 3, 0)
     }
     if (isLinkLocalIp6(packet.source)) {
-      this.#fail(packet, link, 'dropped', 'drop-link-local', `${packet.source} means nothing beyond its own link: ${ns.name} does not pass the packet on.`)
+      tellDropped(this.#ns, packet, link, 'drop-link-local', `${packet.source} means nothing beyond its own link: ${ns.name} does not pass the packet on.`)
       return ns.sendIcmpError(packet, 1, 2)
     }
     const device = this.#device(out)
@@ -140,7 +139,7 @@ export class Ip6Layer {
     const ns = this.#ns
     const { routes, recorder } = ns
     const found = routes.v6.route(packet)
-    const problem = this.#problem(found)
+    const problem = routeProblem(found)
     if (!found || problem) {
       this.#noRoute(packet, found)
       return problem ?? 'ENETUNREACH'
@@ -151,18 +150,18 @@ export class Ip6Layer {
       packet.source = source
     }
     let entry = found
-    if (recorder.recording(packet)) this.#recordRoute(packet, entry)
+    if (recorder.recording(packet)) tellRoute(this.#ns, packet, entry)
     const { destination, source } = packet
     const mark = packet.meta.mark
     if (ns.netfilter6.run('output', packet, undefined, this.#device(entry)) !== 'accept') return 'EPERM'
     if (packet.destination !== destination || packet.source !== source || packet.meta.mark !== mark) {
       const again = routes.v6.route(packet)
-      const after = this.#problem(again)
+      const after = routeProblem(again)
       if (!again || after) {
         this.#noRoute(packet, again)
         return after ?? 'ENETUNREACH'
       }
-      if (again !== entry && recorder.recording(packet)) this.#recordRoute(packet, again)
+      if (again !== entry && recorder.recording(packet)) tellRoute(this.#ns, packet, again)
       entry = again
     }
     return this.#postroute(packet, entry)
@@ -239,17 +238,8 @@ export class Ip6Layer {
 
   // ---- what goes wrong ----------------------------------------------------------------------------------------
 
-  #problem(entry: RouteEntry | undefined): ErrorCode | undefined {
-    switch (entry?.route.type) {
-      case 'blackhole': return 'EINVAL'
-      case 'unreachable': return 'EHOSTUNREACH'
-      case 'prohibit': return 'EACCES'
-      default: return entry?.link ? undefined : 'ENETUNREACH'
-    }
-  }
-
   #usable(packet: IpPacket, entry: RouteEntry | undefined, link: BaseLink): RouteEntry | undefined {
-    const problem = this.#problem(entry)
+    const problem = routeProblem(entry)
     if (!problem) return entry
     this.#noRoute(packet, entry, link)
     if (problem !== 'EINVAL') this.#ns.sendIcmpError(packet, 1, problem === 'EACCES' ? 1 : 0)
@@ -276,20 +266,6 @@ export class Ip6Layer {
   }
 
   #tooBig(packet: IpPacket, link: BaseLink): void {
-    this.#fail(packet, link, 'dropped', 'drop-mtu', `The packet has ${ipLength(packet)} bytes, but ${link.name} takes ${link.mtu}, and IPv6 packets are not cut on their way.`)
-  }
-
-  #fail(packet: IpPacket, link: BaseLink, verdict: Verdict, reason: string, text: string): void {
-    const { recorder } = this.#ns
-    if (!packet.meta.trail) return
-    recorder.fail(this.#ns, packet, verdict, reason, { stage: 'drop', interface: link.name, text, before: recorder.header(packet), explanation: reason })
-  }
-
-  #recordRoute(packet: IpPacket, entry: RouteEntry, from?: string): void {
-    const { recorder, routes } = this.#ns
-    const { via, type } = entry.route
-    const before = recorder.header(packet)
-    if (type === 'local') recorder.note(this.#ns, packet, from, before, undefined, leadsHere, entry.table, routes.line(entry))
-    else recorder.note(this.#ns, packet, from, before, undefined, leadsTo, entry.table, routes.line(entry), via, entry.link!.name)
+    tellDropped(this.#ns, packet, link, 'drop-mtu', `The packet has ${ipLength(packet)} bytes, but ${link.name} takes ${link.mtu}, and IPv6 packets are not cut on their way.`)
   }
 }

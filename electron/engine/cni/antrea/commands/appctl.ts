@@ -4,7 +4,8 @@ import { Execution } from '../ovs/execution.ts'
 import { CT } from '../ovs/fields.ts'
 import type { OvsBridge } from '../ovs/bridge.ts'
 import { BRIDGE } from '../datapath.ts'
-import { CommandError, notSimulated, takeFlags, type Command } from './command.ts'
+import { CommandError, notSimulated } from '../../command-error.ts'
+import { takeFlags, type Command } from './command.ts'
 
 /** ovs-appctl(8): ofproto/trace runs an imaginary packet through the real tables; nothing of it is counted or sent. */
 export const appctl: Command = ({ datapath: { bridge } }, args) => {

@@ -5,19 +5,7 @@ import type { SystemServices } from '../../../programs/types.ts'
 import type { AntreaAgent } from '../agent.ts'
 import { agentOf } from '../agent.ts'
 import { datapathOf, type Datapath } from '../datapath.ts'
-
-/** Ends a command with its message on stderr. */
-export class CommandError extends Error {
-  readonly code: number
-  constructor(message: string, code = 1) {
-    super(message)
-    this.code = code
-  }
-}
-
-export function notSimulated(what: string, instead: string): CommandError {
-  return new CommandError(`podhop: not simulated: ${what} (${instead})`, 69)
-}
+import { CommandError, notSimulated } from '../../command-error.ts'
 
 const SERVER_WORDS = { 'Not Found': 'the server could not find the requested resource', 'Bad Request': '', 'Service Unavailable': '' } as const
 

@@ -1,5 +1,5 @@
 import { BRIDGE, type Datapath } from '../datapath.ts'
-import { CommandError } from './command.ts'
+import { CommandError } from '../../command-error.ts'
 import { hex, sha256 } from '../../../sha256.ts'
 import { encodeUtf8 } from '../../../text.ts'
 

@@ -2,7 +2,8 @@ import type { Group, OvsBridge } from '../ovs/bridge.ts'
 import { splitTop, type Flow } from '../ovs/flow.ts'
 import type { FlowTable } from '../ovs/table.ts'
 import { BRIDGE } from '../datapath.ts'
-import { CommandError, notSimulated, takeFlags, type Command, type CommandContext } from './command.ts'
+import { CommandError, notSimulated } from '../../command-error.ts'
+import { takeFlags, type Command, type CommandContext } from './command.ts'
 
 /** ovs-ofctl(8): flows, groups and ports of the bridge; flows can be added and taken away, as a teacher would. */
 

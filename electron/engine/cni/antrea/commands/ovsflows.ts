@@ -2,7 +2,8 @@ import { byName, own } from '../../../own.ts'
 import type { AntreaAgent } from '../agent.ts'
 import type { ControlPlanePolicy } from '../control-plane.ts'
 import type { FlowSpec } from '../ovs/bridge.ts'
-import { CommandError, refused } from './command.ts'
+import { CommandError } from '../../command-error.ts'
+import { refused } from './command.ts'
 import { flowRow, groupRow } from './ofctl.ts'
 
 /** `antctl get ovsflows` (pkg/agent/apiserver/handlers/ovsflows/handler.go of Antrea v2.4). */

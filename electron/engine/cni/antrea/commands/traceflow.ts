@@ -5,7 +5,8 @@ import type { Process } from '../../../machine/types.ts'
 import { canonicalIp } from '../../../network/address.ts'
 import { TRACEFLOWS } from '../crds.ts'
 import type { Observation, Traceflow } from '../traceflow.ts'
-import { CommandError, notSimulated, takeFlags } from './command.ts'
+import { CommandError, notSimulated } from '../../command-error.ts'
+import { takeFlags } from './command.ts'
 
 /** antctl traceflow (pkg/antctl/raw/traceflow of Antrea v2.4): makes a Traceflow, waits for its end, prints it and deletes it. */
 const PROTOCOLS: ReadonlyMap<string, number> = new Map([['icmp', 1], ['tcp', 6], ['udp', 17]])

@@ -1,6 +1,7 @@
 import { byName, own } from '../../../own.ts'
 import { BRIDGE, type Datapath } from '../datapath.ts'
-import { CommandError, notSimulated, takeFlags, type Command } from './command.ts'
+import { CommandError, notSimulated } from '../../command-error.ts'
+import { takeFlags, type Command } from './command.ts'
 import { columnNamed, isList, listText, OVS_VERSION, quoted, rowsOf, tableNamed, uuid, valueText, type DbRow } from './database.ts'
 
 /** ovs-vsctl(8): the database of Open vSwitch, read. What Antrea knows of a Pod is with its Port, not with its Interface. */

@@ -1,6 +1,7 @@
 import { peersTable, readRouteQuery, routesTable } from '../bgp/tables.ts'
 import { helpOf } from './help.ts'
-import { CommandError, notSimulated, type Command } from './context.ts'
+import { CommandError, notSimulated } from '../../command-error.ts'
+import type { Command } from './context.ts'
 
 /** `cilium-dbg bgp peers` and `routes` (cilium-dbg/cmd/bgp_*.go of cilium/cilium v1.17). */
 export const bgp: Command = ({ agent, datapath }, [verb, ...args]) => {

@@ -8,7 +8,8 @@ import type { Datapath } from '../datapath.ts'
 import type { PolicyRow } from '../policy-map.ts'
 import { endpointsOf } from './endpoint.ts'
 import { LB_TABLES, loadBalancing } from './load-balancing.ts'
-import { columns, CommandError, notSimulated, words, type Command, type CommandContext } from './context.ts'
+import { CommandError, notSimulated } from '../../command-error.ts'
+import { columns, words, type Command, type CommandContext } from './context.ts'
 
 /** `cilium-dbg bpf …`: the maps as they are (cilium-dbg/cmd/bpf_*.go of v1.17). */
 export const bpf: Command = (context, args) => {

@@ -1,22 +1,10 @@
 import type { Process } from '../../../machine/types.ts'
 import type { CiliumAgent } from '../agent.ts'
 import type { Datapath } from '../datapath.ts'
+import { notSimulated } from '../../command-error.ts'
 
 export interface CommandContext { agent: CiliumAgent; datapath: Datapath; process: Process }
 export type Command = (context: CommandContext, args: readonly string[]) => string
-
-/** Ends the command with its message on stderr. */
-export class CommandError extends Error {
-  readonly code: number
-  constructor(message: string, code = 1) {
-    super(message)
-    this.code = code
-  }
-}
-
-export function notSimulated(what: string, instead: string): CommandError {
-  return new CommandError(`podhop: not simulated: ${what} (${instead})`, 69)
-}
 
 /** Options in front and behind: "-o json" and flags; the rest are words. */
 export function words(args: readonly string[], flags: readonly string[], command: string): { words: string[]; flags: Set<string>; values: Map<string, string> } {

@@ -5,7 +5,8 @@ import { labelLines } from '../identity.ts'
 import type { Endpoint } from '../maps.ts'
 import { addressing } from '../objects.ts'
 import { helpOf } from './help.ts'
-import { columns, CommandError, notSimulated, words, type Command } from './context.ts'
+import { CommandError, notSimulated } from '../../command-error.ts'
+import { columns, words, type Command } from './context.ts'
 
 /** `cilium-dbg endpoint …` (cilium-dbg/cmd/endpoint_*.go of cilium/cilium v1.17): the node's Pods and the node itself. */
 export const endpoints: Command = ({ datapath }, args) => {

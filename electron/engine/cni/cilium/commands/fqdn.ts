@@ -1,5 +1,6 @@
 import { fqdnMatches } from '../fqdn.ts'
-import { columns, CommandError, notSimulated, words, type Command } from './context.ts'
+import { CommandError, notSimulated } from '../../command-error.ts'
+import { columns, words, type Command } from './context.ts'
 
 /** `cilium-dbg fqdn`: what the DNS proxy has learned (cilium-dbg/cmd/fqdn.go of v1.17). */
 export const fqdn: Command = ({ datapath }, args) => {

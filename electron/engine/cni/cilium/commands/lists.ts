@@ -5,7 +5,8 @@ import { helpOf } from './help.ts'
 import { cachedSelectors } from './selectors.ts'
 import type { CiliumNetworkPolicy } from '../policy-rules.ts'
 import type { KubeObject, LabelSelector } from '../../../kubernetes/types.ts'
-import { columns, CommandError, notSimulated, words, type Command } from './context.ts'
+import { CommandError, notSimulated } from '../../command-error.ts'
+import { columns, words, type Command } from './context.ts'
 
 /** What the agent knows, as lists (cilium-dbg/cmd/{identity,service,node,policy}_*.go of v1.17). */
 function verb(args: readonly string[], command: string, known: readonly string[], flags: readonly string[] = []): { verb: string; rest: string[]; json: boolean; flags: ReadonlySet<string>; values: ReadonlyMap<string, string> } {

@@ -1,6 +1,7 @@
 import { joinHostPort } from '../../../network/address.ts'
 import { anyAddress } from '../lb-map.ts'
-import { columns, CommandError, notSimulated, words, type Command, type CommandContext } from './context.ts'
+import { CommandError, notSimulated } from '../../command-error.ts'
+import { columns, words, type Command, type CommandContext } from './context.ts'
 import { endpointsOf } from './endpoint.ts'
 import { loadBalancing } from './load-balancing.ts'
 

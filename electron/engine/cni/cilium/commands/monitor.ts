@@ -1,7 +1,7 @@
 import { Signal, type Task } from '../../../machine/task.ts'
 import type { Process } from '../../../machine/types.ts'
 import type { Datapath, MonitorEvent } from '../datapath.ts'
-import { CommandError, notSimulated } from './context.ts'
+import { CommandError, notSimulated } from '../../command-error.ts'
 
 const KINDS: ReadonlyMap<string, MonitorEvent['kind']> = new Map([['drop', 'drop'], ['trace', 'trace'], ['policy-verdict', 'verdict'], ['l7', 'l7']])
 /** pkg/monitor/api: what there is besides. */
