@@ -4,8 +4,8 @@ import { cidrContains, cidrsOverlap, ipNumber, ipVersion, isIpv4, isIpv6, networ
 import type { DeclaredImage } from './programs/declared/types.ts'
 
 /** The cluster file (design 5.3), checked and completed. */
-export const PROXY_MODES = ['iptables', 'nftables', 'ipvs'] as const
-export const INGRESS_CONTROLLERS = ['none', 'nginx', 'traefik', 'haproxy'] as const
+const PROXY_MODES = ['iptables', 'nftables', 'ipvs'] as const
+const INGRESS_CONTROLLERS = ['none', 'nginx', 'traefik', 'haproxy'] as const
 
 export interface NodeConfig {
   name: string
@@ -71,7 +71,7 @@ const SIMULATED = { cni: ['bridge', 'flannel', 'kube-router', 'calico', 'cilium'
 type Families = ClusterConfig['ipFamilies']
 
 /** The families that a cluster can have, the primary one first. */
-export const IP_FAMILIES: readonly Families[] = [['IPv4'], ['IPv4', 'IPv6'], ['IPv6', 'IPv4'], ['IPv6']]
+const IP_FAMILIES: readonly Families[] = [['IPv4'], ['IPv4', 'IPv6'], ['IPv6', 'IPv4'], ['IPv6']]
 
 /** What keeps a plugin from IPv6: the real one's own words or limits. */
 const WITHOUT_IPV6: Readonly<Partial<Record<CniName, { dual: string; only: string | undefined }>>> = {

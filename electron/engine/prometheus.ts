@@ -106,7 +106,7 @@ export function labelText(labels: Labels): string {
 }
 
 /** As Go's strconv.AppendFloat(…, 'g', -1, 64) writes it: "16000", "1e+06", "1.7592264021e+09", "2.5e-05". */
-export function sampleValue(value: number): string {
+function sampleValue(value: number): string {
   if (!Number.isFinite(value)) return value > 0 ? '+Inf' : value < 0 ? '-Inf' : 'NaN'
   const size = Math.abs(value)
   return size >= 1e6 || (size !== 0 && size < 1e-4) ? value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2') : String(value)

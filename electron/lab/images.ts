@@ -6,7 +6,7 @@ import { IMAGE_TOOLS, isKnownRepository, parseReference, type DeclaredImage } fr
  * reference. Texts may have {{hostname}}, {{ip}} and {{env:NAME}}; answers and log lines of ports also {{client}},
  * {{body}}, and for http {{path}}, {{method}}, {{query:NAME}} and {{header:NAME}}. Times are seconds.
  */
-export const IMAGE_LIMITS = { images: 20, ports: 20, responses: 50, files: 50, text: 65_536 }
+const IMAGE_LIMITS = { images: 20, ports: 20, responses: 50, files: 50, text: 65_536 }
 
 const text = z.string().max(IMAGE_LIMITS.text, `is longer than ${IMAGE_LIMITS.text} characters`)
 const line = text.regex(/^[^\r\n]*$/, 'expected one line')

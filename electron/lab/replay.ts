@@ -70,7 +70,7 @@ function tryWrong(lab: Lab, solutions: readonly Transcript[], wrong: Transcript)
 }
 
 /** Types transcripts into terminals of a lab's cluster, in virtual time. */
-export class ReplayedStudent {
+class ReplayedStudent {
   readonly cluster: Cluster
   readonly run: LabRun
   #lab: Lab
@@ -167,7 +167,7 @@ export class ReplayedStudent {
 
 const ESCAPES = /\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|\x1b[=>]/g
 
-export function plainText(output: string): string {
+function plainText(output: string): string {
   return output.replace(/\r\x1b\[\d+C/g, '').replace(ESCAPES, '').replace(/\r+\n/g, '\n')
 }
 

@@ -58,7 +58,7 @@ export function readText(name: string): string {
   }
 }
 
-export function readClusterFile(name: string): object {
+function readClusterFile(name: string): object {
   const text = readText(name)
   parseClusterConfig(text, name)
   return (parseYaml(text) as object | null) ?? {}

@@ -2,7 +2,7 @@ import type { ClusterConfig } from '../config.ts'
 import type { Filesystem } from '../machine/types.ts'
 
 /** The plugins' executables on a node: where the container runtime looks for them (containernetworking/cni libcni). */
-export const CNI_BIN = '/opt/cni/bin'
+const CNI_BIN = '/opt/cni/bin'
 
 /** What the package kubernetes-cni brings along, as far as configurations of the plugins name it. */
 const COMMON = ['bridge', 'host-local', 'loopback', 'portmap']

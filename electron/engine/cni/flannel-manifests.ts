@@ -1,7 +1,7 @@
 import type { ClusterConfig } from '../config.ts'
 
 /** The objects of flannel's own kube-flannel.yml (without the init containers: flanneld itself installs the configuration). */
-export const FLANNEL_VERSION = 'v0.26.7'
+const FLANNEL_VERSION = 'v0.26.7'
 
 export const CNI_CONF = {
   name: 'cbr0',

@@ -5,7 +5,7 @@ const KUBE_PROXY_MARK = '0x4000/0x4000'
 const MASQ = '-m comment --comment "flanneld masq"'
 const FORWARD = '-m comment --comment "flanneld forward"'
 
-export function flannelRules(network: Cidr, subnet: Cidr): { nat: string[]; filter: string[] } {
+function flannelRules(network: Cidr, subnet: Cidr): { nat: string[]; filter: string[] } {
   const multicast = network.includes(':') ? 'ff00::/8' : '224.0.0.0/4'
   return {
     nat: [

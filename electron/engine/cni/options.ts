@@ -1,5 +1,5 @@
 /** The network plugins of the cluster file (design 5.3), and what each of them can be told there. */
-export const CNI_PLUGINS = ['bridge', 'flannel', 'calico', 'cilium', 'weave', 'kube-router', 'antrea', 'aws-vpc'] as const
+const CNI_PLUGINS = ['bridge', 'flannel', 'calico', 'cilium', 'weave', 'kube-router', 'antrea', 'aws-vpc'] as const
 export type CniName = (typeof CNI_PLUGINS)[number]
 
 /** A plugin's options: each with its values, the default first. They are what its own configuration calls them, in its own ConfigMap or pool. */

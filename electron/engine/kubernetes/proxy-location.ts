@@ -57,7 +57,7 @@ function mayBeAsked(ip: string): boolean {
 const NOT_ALLOWED = 'address not allowed'
 
 /** pkg/registry/core/pod ResourceLocation: the first container's first port, unless one is given. */
-export function podLocation(get: (name: string) => Pod, id: string): ProxyLocation {
+function podLocation(get: (name: string) => Pod, id: string): ProxyLocation {
   const parts = split(id)
   if (!parts) throw badRequest(`invalid pod request ${JSON.stringify(id)}`)
   const pod = get(parts.name)
@@ -68,7 +68,7 @@ export function podLocation(get: (name: string) => Pod, id: string): ProxyLocati
 }
 
 /** pkg/registry/core/service/storage ResourceLocation: a ready endpoint of the port, any of them, and not the cluster IP. */
-export function serviceLocation(get: { service: (name: string) => Service; endpoints: (name: string) => Endpoints }, random: Random, id: string): ProxyLocation {
+function serviceLocation(get: { service: (name: string) => Service; endpoints: (name: string) => Endpoints }, random: Random, id: string): ProxyLocation {
   const parts = split(id)
   if (!parts) throw badRequest(`invalid service request ${JSON.stringify(id)}`)
   const { name } = parts
@@ -93,7 +93,7 @@ export function serviceLocation(get: { service: (name: string) => Service; endpo
 }
 
 /** pkg/registry/core/node ResourceLocation. */
-export function nodeLocation(get: (name: string) => Node, id: string): ProxyLocation {
+function nodeLocation(get: (name: string) => Node, id: string): ProxyLocation {
   const parts = split(id)
   if (!parts) throw badRequest(`invalid node request ${JSON.stringify(id)}`)
   const node = get(parts.name)

@@ -1,5 +1,5 @@
 /** errno names and strerror's texts (errno(3), glibc). */
-export const ERROR_TEXTS = {
+const ERROR_TEXTS = {
   EPERM: 'Operation not permitted',
   ENOENT: 'No such file or directory',
   ESRCH: 'No such process',

@@ -5,7 +5,7 @@ import { Signal, type Task } from './task.ts'
 import type { OpenFile } from './types.ts'
 
 /** pipe(7): since Linux 2.6.11. */
-export const PIPE_CAPACITY = 65_536
+const PIPE_CAPACITY = 65_536
 
 class PipeBuffer {
   chunks: Uint8Array[] = []

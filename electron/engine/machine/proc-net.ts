@@ -5,7 +5,7 @@ import { netstat, snmp } from './proc-snmp.ts'
 /** /proc/net and /sys/class/net of a network namespace, in the kernel's formats (net/ipv4/fib_trie.c, arp.c, tcp_ipv4.c, net/core/net-procfs.c). */
 
 /** An IPv4 address as the kernel of a little-endian machine prints its 32 bits. */
-export function hex4(ip: string): string {
+function hex4(ip: string): string {
   return ip.split('.').reverse().map((part) => Number(part).toString(16).padStart(2, '0')).join('').toUpperCase()
 }
 

@@ -34,7 +34,7 @@ const LATER_INODES = 4026532200
 interface NamespaceOptions { name: string; kind: NetworkNamespace['kind']; machine?: string; ipv6?: boolean; loUp?: boolean }
 
 /** A network namespace that may be made later. Every Pod has one that nobody may ever look into. */
-export class Reservation {
+class Reservation {
   readonly #network: Network
   readonly #id: number
   readonly #seed: number

@@ -67,7 +67,7 @@ function wireguardLength(message: NonNullable<UdpDatagram['wireguard']>): number
 }
 
 /** RFC 9260 3.2 and 3.3: the chunk's own length, which does not count its padding. */
-export function chunkLength(chunk: SctpChunk): number {
+function chunkLength(chunk: SctpChunk): number {
   switch (chunk.type) {
     case 'init':
     case 'init-ack': return 20 + (chunk.cookie ? 4 + chunk.cookie.length : 0)

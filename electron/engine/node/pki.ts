@@ -83,7 +83,7 @@ export function pkiLeaves(config: ClusterConfig, node: NodeConfig): PkiLeaf[] {
   ]
 }
 
-export const FOR_SERVERS = '1.3.6.1.5.5.7.3.1'
+const FOR_SERVERS = '1.3.6.1.5.5.7.3.1'
 export const FOR_CLIENTS = '1.3.6.1.5.5.7.3.2'
 /** Digital signature and key encipherment. */
 const KEY_USAGE = 0xa0

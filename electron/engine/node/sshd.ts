@@ -4,7 +4,7 @@ import { SshTransport } from '../programs/ssh/transport.ts'
 import { SSH, SshWriter, type SshReader } from '../programs/ssh/wire.ts'
 import { SshSession } from './ssh-session.ts'
 
-export const SSH_PORT = 22
+const SSH_PORT = 22
 export const SSHD_PID = 458
 export const SSH_IDENTIFICATION = 'SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u6'
 /** LoginGraceTime of sshd_config(5), ms: who has not said who he is by then is hung up on. */

@@ -120,7 +120,7 @@ function matchesPeer(view: PolicyView, peer: PolicyPeer, end: PolicyEndpoint, { 
 }
 
 /** `target` is the Pod that has the port: named ports are its own. */
-export function matchesPorts(rule: PolicyRule, target: PolicyPod | undefined, port: number, protocol: PolicyProtocol | 'ICMP', options: DecideOptions = {}): boolean {
+function matchesPorts(rule: PolicyRule, target: PolicyPod | undefined, port: number, protocol: PolicyProtocol | 'ICMP', options: DecideOptions = {}): boolean {
   return rule.ports === undefined || rule.ports.some((p) => matchesPort(p, target, port, protocol, options))
 }
 

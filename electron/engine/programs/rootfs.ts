@@ -7,7 +7,7 @@ const IMAGE_TIME = Date.UTC(2025, 3, 16, 12, 1, 11)
 const layers = new Map<string, MemoryFilesystem>()
 
 /** Puts an image's files into a filesystem that may already have some. */
-export function installImage(fs: Filesystem, image: Image): void {
+function installImage(fs: Filesystem, image: Image): void {
   // merged /usr: the links of /bin and its like come before what lies behind them
   for (const [path, target] of Object.entries(image.symlinks)) {
     if (target !== `usr${path}` || fs.exists(path)) continue

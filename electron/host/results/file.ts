@@ -29,7 +29,7 @@ const labSchema = z.object({
   forgotten: z.number().int().min(0).optional(),
   session: z.string().optional(),
 })
-export const resultsSchema = z.object({
+const resultsSchema = z.object({
   podhop: z.literal('results'),
   format: z.literal(1),
   student: z.string().min(1).max(200),

@@ -29,7 +29,7 @@ function broken(line: string, width: number, column: number): string[] {
 }
 
 /** Where the text of a line begins: behind its list mark, in the last column of a table, or where it is indented to. */
-export function textColumn(line: string): number {
+function textColumn(line: string): number {
   const mark = /^ *(?:[-*]|\d+\.) +/.exec(line)
   if (mark) return mark[0].length
   const gaps = [...line.matchAll(/\S {2,}(?=\S)/g)]

@@ -10,7 +10,7 @@ import { at, type JsonObject } from './objects.ts'
 import { type Info, keyOf } from './resources.ts'
 
 /** apply --server-side: one request, and what kubectl does so that objects it applied itself before go on well. */
-export const SERVER_MANAGER = 'kubectl'
+const SERVER_MANAGER = 'kubectl'
 const LAST_APPLIED_MANAGER = 'kubectl-last-applied'
 const LAST_APPLIED_FIELD = ['f:metadata', 'f:annotations', `f:${LAST_APPLIED}`]
 
@@ -103,7 +103,7 @@ function* keepAnnotation(k: Kubectl, info: Info, object: JsonObject, options: Wr
 }
 
 /** client-go's csaupgrade; undefined when there is nothing to do. */
-export function upgradedEntries(entries: readonly ManagedEntry[], manager: string): readonly ManagedEntry[] | undefined {
+function upgradedEntries(entries: readonly ManagedEntry[], manager: string): readonly ManagedEntry[] | undefined {
   const before = entries.filter((entry) => entry.operation === 'Update' && has(entry.fieldsV1, LAST_APPLIED_FIELD))
   const names = [...new Set(before.map((entry) => entry.manager))]
   let out = [...entries]

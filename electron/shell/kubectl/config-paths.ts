@@ -3,10 +3,10 @@ import type { FlagSet } from './flags.ts'
 import { isObject, type JsonObject, list, map, text } from './objects.ts'
 
 /** The fields of a kubeconfig (client-go's clientcmd/api/v1), in the order of their Go types. */
-export const CLUSTER_FIELDS = ['server', 'tls-server-name', 'insecure-skip-tls-verify', 'certificate-authority', 'certificate-authority-data', 'proxy-url', 'disable-compression', 'extensions']
-export const USER_FIELDS = ['client-certificate', 'client-certificate-data', 'client-key', 'client-key-data', 'token', 'tokenFile', 'as', 'as-uid', 'as-groups', 'as-user-extra', 'username', 'password', 'auth-provider', 'exec', 'extensions']
+const CLUSTER_FIELDS = ['server', 'tls-server-name', 'insecure-skip-tls-verify', 'certificate-authority', 'certificate-authority-data', 'proxy-url', 'disable-compression', 'extensions']
+const USER_FIELDS = ['client-certificate', 'client-certificate-data', 'client-key', 'client-key-data', 'token', 'tokenFile', 'as', 'as-uid', 'as-groups', 'as-user-extra', 'username', 'password', 'auth-provider', 'exec', 'extensions']
 const EXEC_FIELDS = ['command', 'args', 'env', 'apiVersion', 'installHint', 'provideClusterInfo', 'interactiveMode']
-export const CONTEXT_FIELDS = ['cluster', 'user', 'namespace', 'extensions']
+const CONTEXT_FIELDS = ['cluster', 'user', 'namespace', 'extensions']
 
 /** Each list of a kubeconfig: what an entry calls its content, and that content's fields. */
 export const ENTRIES = byName({

@@ -138,7 +138,7 @@ function emptyConfig(): JsonObject {
 
 interface NamedFile { name: string; path: string }
 
-export function kubeconfigFiles(process: Process, flags: FlagSet): { files: NamedFile[]; explicit: boolean } {
+function kubeconfigFiles(process: Process, flags: FlagSet): { files: NamedFile[]; explicit: boolean } {
   const file = (name: string): NamedFile => ({ name, path: process.resolve(name) })
   const named = flags.string('kubeconfig')
   if (named) return { files: [file(named)], explicit: true }

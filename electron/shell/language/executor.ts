@@ -13,7 +13,7 @@ import type { Shell } from './shell.ts'
 import { SimpleCommands } from './simple.ts'
 
 /** Functions that call themselves deeper than this are stopped (bash would run out of stack far later). */
-export const MAX_NESTING = 300
+const MAX_NESTING = 300
 
 /** Runs what the parser made. `last`: nothing follows in this process, so a program may take its place. */
 export class Executor {

@@ -40,7 +40,7 @@ export function patternSource(pattern: string, options: PatternOptions = {}): st
 
 const cache = new Map<string, RegExp>()
 
-export function patternRegExp(pattern: string, options: PatternOptions = {}): RegExp {
+function patternRegExp(pattern: string, options: PatternOptions = {}): RegExp {
   const key = `${options.extended ? 1 : 0}${options.ignoreCase ? 1 : 0}${options.pathname ? 1 : 0}${pattern}`
   let found = cache.get(key)
   if (!found) {

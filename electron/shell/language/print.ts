@@ -14,7 +14,7 @@ export function printCommand(command: Command): string {
   return printer.text.replace(/\n$/, '')
 }
 
-export function printCondition(condition: Condition): string {
+function printCondition(condition: Condition): string {
   switch (condition.kind) {
     case 'not':
       return `! ${printCondition(condition.operand)}`

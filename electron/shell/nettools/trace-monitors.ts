@@ -2,7 +2,7 @@ import { capable, nftTraceText, Signal, xtablesTraceText, type Process, type Tas
 import { getopt } from './getopt.ts'
 
 /** Prints what `text` makes of each step of packets' ways through the rules, until it is interrupted. */
-export function* followPackets(process: Process, text: (step: TraceStep) => string | undefined): Task<number> {
+function* followPackets(process: Process, text: (step: TraceStep) => string | undefined): Task<number> {
   const lines: string[] = []
   const signal = new Signal()
   let ended = false

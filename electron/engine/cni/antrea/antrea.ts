@@ -6,7 +6,7 @@ import { datapathOf, POD_INTERFACE } from './datapath.ts'
 import { antreaManifests } from './manifests.ts'
 
 /** Antrea v2.4 as a network plugin: antrea-cni asks the agent over its socket (pkg/cni of antrea-io/antrea). */
-export const CNI_FILE = '/etc/cni/net.d/10-antrea.conflist'
+const CNI_FILE = '/etc/cni/net.d/10-antrea.conflist'
 
 export const antreaPlugin: CniPlugin = {
   name: 'antrea',

@@ -26,7 +26,7 @@ export interface ExternalIPPool extends KubeObject {
 }
 
 /** Where the agent keeps the addresses that it has assigned (pkg/agent/ipassigner). */
-export const EGRESS_DEVICE = 'antrea-egress0'
+const EGRESS_DEVICE = 'antrea-egress0'
 const LAST_MARK = 255
 
 type Log = (source: string, message: string) => void

@@ -34,7 +34,7 @@ export function addRule(network: NetworkNamespace, rule: Parameters<Namespace['r
   if (!rules.list().some((r) => keys.every((key) => r[key] === rule[key]))) rules.add(rule)
 }
 
-export function removeRules(network: NetworkNamespace, which: (rule: PolicyRule) => boolean): void {
+function removeRules(network: NetworkNamespace, which: (rule: PolicyRule) => boolean): void {
   const { rules } = (network as Namespace).routes
   for (const rule of rules.list()) if (rule.protocol !== 'kernel' && which(rule)) rules.remove(rule)
 }

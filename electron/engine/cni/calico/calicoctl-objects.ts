@@ -25,7 +25,7 @@ const text = (value: unknown, otherwise = ''): string => (value === undefined ||
 const POLICY = { policy: true, columns: ['NAME', 'TIER'], wide: ['NAME', 'TIER', 'ORDER', 'SELECTOR'], row: (s: Record<string, unknown>) => ({ TIER: text(s['tier'], 'default'), ORDER: text(s['order'], '<no value>'), SELECTOR: text(s['selector']) }) }
 const NAMED = { columns: ['NAME'], wide: ['NAME'], row: () => ({}) }
 
-export const CALICO_KINDS: readonly CalicoKind[] = [
+const CALICO_KINDS: readonly CalicoKind[] = [
   {
     kind: 'ClusterInformation', plural: 'clusterinformations', words: ['clusterinfo', 'clusterinfos'], columns: ['NAME', 'CLUSTERGUID', 'CLUSTERTYPE', 'CALICOVERSION', 'DATASTOREREADY'], wide: ['NAME', 'CLUSTERGUID', 'CLUSTERTYPE', 'CALICOVERSION', 'DATASTOREREADY'],
     row: (s) => ({ CLUSTERGUID: text(s['clusterGUID']), CLUSTERTYPE: text(s['clusterType']), CALICOVERSION: text(s['calicoVersion']), DATASTOREREADY: text(s['datastoreReady'], '<nil>') }),

@@ -47,7 +47,7 @@ function fragments({ match, action, comments = [] }: Rule): string {
   return [...notes, match, action].filter((f) => f !== undefined && f !== '').join(' ')
 }
 
-export function ruleHashes({ name, rules }: Chain): string[] {
+function ruleHashes({ name, rules }: Chain): string[] {
   let hash = sha224(encodeUtf8(name))
   return rules.map((rule) => {
     const text = fragments(rule)

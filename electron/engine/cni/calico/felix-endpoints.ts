@@ -19,7 +19,7 @@ export function policyChain(side: Side, tier: string, policy: string): string {
   return limitedName(side === 'ingress' ? 'cali-pi-' : 'cali-po-', `${tier}/${policy}`)
 }
 
-export function profileChain(side: Side, profile: string): string {
+function profileChain(side: Side, profile: string): string {
   return limitedName(side === 'ingress' ? 'cali-pri-' : 'cali-pro-', profile)
 }
 

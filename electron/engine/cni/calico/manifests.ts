@@ -4,9 +4,9 @@ import { calicoDefinitions } from './crds.ts'
 import { CALICO_GROUP, CALICO_VERSION } from './names.ts'
 
 /** The objects of Calico's own calico.yaml (manifests/calico.yaml), with the cluster file's encapsulation chosen as its documentation says. */
-export const CNI_IMAGE = `docker.io/calico/cni:${CALICO_VERSION}`
-export const NODE_IMAGE = `docker.io/calico/node:${CALICO_VERSION}`
-export const CONTROLLERS_IMAGE = `docker.io/calico/kube-controllers:${CALICO_VERSION}`
+const CNI_IMAGE = `docker.io/calico/cni:${CALICO_VERSION}`
+const NODE_IMAGE = `docker.io/calico/node:${CALICO_VERSION}`
+const CONTROLLERS_IMAGE = `docker.io/calico/kube-controllers:${CALICO_VERSION}`
 
 /** As it is in calico.yaml; with IPv6 as the documentation has it changed (networking/ipam/ipv6). */
 function networkConfig({ ipFamilies }: ClusterConfig): string {
@@ -44,7 +44,7 @@ const NETWORK_CONFIG = `{
 }`
 
 /** What the encapsulation means for the default pool, and whether routes come from BGP or from Felix. */
-export function modesOf(config: ClusterConfig): { ipip: string; vxlan: string; backend: 'bird' | 'vxlan' } {
+function modesOf(config: ClusterConfig): { ipip: string; vxlan: string; backend: 'bird' | 'vxlan' } {
   switch (config.cniOptions['encapsulation']) {
     case 'VXLAN': return { ipip: 'Never', vxlan: 'Always', backend: 'vxlan' }
     case 'VXLANCrossSubnet': return { ipip: 'Never', vxlan: 'CrossSubnet', backend: 'vxlan' }

@@ -13,7 +13,7 @@ export interface ServiceCidrs { clusterIps: readonly Cidr[]; externalIps: readon
 /** As far as it is read here. */
 export interface Endpoints extends KubeObject { subsets?: { addresses?: { ip: string; nodeName?: string }[] }[] }
 
-export const NO_SERVICES: ServiceCidrs = { clusterIps: [], externalIps: [], loadBalancerIps: [] }
+const NO_SERVICES: ServiceCidrs = { clusterIps: [], externalIps: [], loadBalancerIps: [] }
 const EXCLUDED = 'node.kubernetes.io/exclude-from-external-load-balancers'
 
 /** What a BGPConfiguration says; what is no range is left out. */

@@ -176,7 +176,7 @@ export function toProxy(dp: Datapath, packet: IpPacket, link: Link, port: number
   return 'stolen'
 }
 
-export function timeExceeded(dp: Datapath, packet: IpPacket, link: Link): LinkVerdict {
+function timeExceeded(dp: Datapath, packet: IpPacket, link: Link): LinkVerdict {
   const verdict = dp.drop(packet, link, 'TTL exceeded', `The TTL of the packet is used up on ${dp.network.name}.`, { explanation: 'drop-ttl-exceeded' })
   dp.network.sendIcmpError(packet, packet.version === 4 ? 11 : 3, 0)
   return verdict

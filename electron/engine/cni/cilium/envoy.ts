@@ -201,7 +201,7 @@ function fits(pattern: string | undefined, text: string): boolean {
   return patterns.get(pattern)?.test(text) ?? false
 }
 
-export function httpAllows(rule: HttpRule, head: RequestHead): boolean {
+function httpAllows(rule: HttpRule, head: RequestHead): boolean {
   const path = head.target.replace(/^https?:\/\/[^/]*/, '').split(/[?#]/)[0]!
   const host = headerOf(head.headers, 'host') ?? ''
   if (!fits(rule.method, head.method) || !fits(rule.path, path) || !fits(rule.host, host)) return false

@@ -123,7 +123,7 @@ function fibRedirectElsewhere(dp: Datapath, frame: Frame, packet: IpPacket, link
 }
 
 /** The proxy speaks with the Pod's address; the answers are to come back to it, not to the Pod. */
-export function rememberProxied(dp: Datapath, packet: IpPacket): void {
+function rememberProxied(dp: Datapath, packet: IpPacket): void {
   const tuple = tupleOf(packet)
   const { payload } = packet
   if (!tuple || (payload.kind !== 'tcp' && payload.kind !== 'udp') || dp.conntrack.get('in', reversed(tuple)) || dp.conntrack.get('out', reversed(tuple))) return

@@ -211,7 +211,7 @@ function translateSource(dp: Datapath, packet: IpPacket, link: Link, tuple: Tupl
   if (before) dp.hop(packet, { stage: 'snat', interface: link.name, before, after: true, decidedBy: natText(address, nat.port, tuple), text, explanation })
 }
 
-export function natText(address: Ip, port: number, { source, sourcePort, destination, destinationPort, protocol }: Tuple): string {
+function natText(address: Ip, port: number, { source, sourcePort, destination, destinationPort, protocol }: Tuple): string {
   return `${protocolText(protocol)} OUT ${joinHostPort(source, sourcePort)} -> ${joinHostPort(destination, destinationPort)} XLATE_SRC ${joinHostPort(address, port)}`
 }
 

@@ -231,7 +231,7 @@ function ciliumPort({ port, protocol = 'ANY', endPort }: { port: string; protoco
   return { protocol: proto, from: Number(port), to: endPort ?? Number(port), text }
 }
 
-export function httpText(rule: HttpRule): string {
+function httpText(rule: HttpRule): string {
   const parts = [rule.method, rule.host && `host ${rule.host}`, rule.path, ...(rule.headers ?? []), ...(rule.headerMatches ?? []).map((h) => h.name)].filter(Boolean)
   return parts.length > 0 ? parts.join(' ') : 'any request'
 }

@@ -6,7 +6,7 @@ import type { BgpPeer, BgpSpeaker } from '../bgp/speaker.ts'
 import { speakerOf } from './routing.ts'
 
 /** gobgp, which reads kube-router's own GoBGP over gRPC at port 50051 (osrg/gobgp v3.37, cmd/gobgp). What changes it is not simulated. */
-export class GobgpError extends Error {
+class GobgpError extends Error {
   readonly code: number
   constructor(message: string, code = 1) {
     super(message)

@@ -37,7 +37,7 @@ export function syncAppArmor(pod: Pod, warn?: (text: string) => void): void {
 
 const same = (a: Profile, b: Profile | undefined): boolean => a.type === b?.type && a.localhostProfile === b.localhostProfile
 
-export function annotationOf(profile: Profile | undefined): string | undefined {
+function annotationOf(profile: Profile | undefined): string | undefined {
   switch (profile?.type) {
     case 'Unconfined': return 'unconfined'
     case 'RuntimeDefault': return 'runtime/default'

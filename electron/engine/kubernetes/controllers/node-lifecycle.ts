@@ -12,7 +12,7 @@ import { WorkQueue } from './workqueue.ts'
 
 /** --node-monitor-period, and --node-monitor-grace-period when the command line has none (ms). */
 const MONITOR_PERIOD = 5_000
-export const DEFAULT_GRACE = 50_000
+const DEFAULT_GRACE = 50_000
 /** --node-startup-grace-period: for a node whose kubelet never said a word (ms). */
 const STARTUP_GRACE = 60_000
 /** What nobody but a kubelet can say; NetworkUnavailable is the plugin's. */

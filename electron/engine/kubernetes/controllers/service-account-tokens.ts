@@ -8,8 +8,8 @@ import type { Informer } from './informer.ts'
 import { ignoringGone } from './ownership.ts'
 import { WorkQueue } from './workqueue.ts'
 
-export const TOKEN_SECRET = 'kubernetes.io/service-account-token'
-export const ACCOUNT_NAME = 'kubernetes.io/service-account.name'
+const TOKEN_SECRET = 'kubernetes.io/service-account-token'
+const ACCOUNT_NAME = 'kubernetes.io/service-account.name'
 const ACCOUNT_UID = 'kubernetes.io/service-account.uid'
 
 /** Fills the Secrets that somebody made for a ServiceAccount's token, and takes them away with it: pkg/controller/serviceaccount/tokens_controller.go. */

@@ -6,7 +6,7 @@ import { keyOf, type Informer } from './informer.ts'
 import type { WorkQueue } from './workqueue.ts'
 
 const selectors = new WeakMap<object, ReturnType<typeof selectorFromSet>>()
-export function serviceSelects(service: Service, pod: Pod): boolean {
+function serviceSelects(service: Service, pod: Pod): boolean {
   const set = service.spec.selector
   if (!set || Object.keys(set).length === 0) return false
   let selector = selectors.get(set)

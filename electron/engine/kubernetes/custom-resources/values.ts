@@ -186,7 +186,7 @@ function checkObject(value: JsonObject, old: JsonObject | undefined, schema: Jso
 }
 
 /** Go's %#v of a JSON value, where ErrorBody does not print it plainly. */
-export function goValue(value: unknown): GoValue | string | number | boolean | null {
+function goValue(value: unknown): GoValue | string | number | boolean | null {
   if (typeof value === 'object' && value !== null) return new GoValue(goSyntax(value))
   return value as string | number | boolean | null
 }

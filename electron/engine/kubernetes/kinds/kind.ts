@@ -132,7 +132,7 @@ export function asServed(kind: Pick<Kind, 'storedVersion' | 'resource' | 'serve'
   return kind.serve?.(object) ?? { ...object, apiVersion }
 }
 
-export const ALL_VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'] as const
+const ALL_VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'] as const
 
 /** A row of discovery from the few things in which kinds differ. */
 export function apiResource(

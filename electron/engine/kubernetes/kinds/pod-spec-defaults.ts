@@ -33,7 +33,7 @@ function setContainerDefaults(container: Container): void {
 }
 
 /** The tag of an image reference; "latest" when it has neither tag nor digest. */
-export function imageTag(image: string): string {
+function imageTag(image: string): string {
   const name = image.slice(image.lastIndexOf('/') + 1)
   if (name.includes('@')) return ''
   const colon = name.indexOf(':')

@@ -145,7 +145,7 @@ export class ContainerLog {
 }
 
 /** RFC 3339 with nanoseconds, without trailing zeros, as Go's RFC3339Nano. */
-export function nanoTime(wall: number): string {
+function nanoTime(wall: number): string {
   const nanos = Math.floor((wall % 1000) * 1e6)
   const fraction = String(nanos).padStart(9, '0').replace(/0+$/, '')
   return `${new Date(Math.floor(wall / 1000) * 1000).toISOString().slice(0, 19)}${fraction ? `.${fraction}` : ''}Z`

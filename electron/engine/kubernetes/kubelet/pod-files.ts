@@ -5,7 +5,7 @@ import type { PodHost } from './host.ts'
 import type { PodWorker } from './pod-worker.ts'
 
 /** The files that the kubelet writes for a container: pkg/kubelet/kubelet_pods.go, pkg/kubelet/network/dns. */
-export const CLUSTER_DOMAIN = 'cluster.local'
+const CLUSTER_DOMAIN = 'cluster.local'
 
 const LONGEST_HOSTNAME = 63
 

@@ -60,7 +60,7 @@ export function walkOf(value: unknown, shape: Shape): 'map' | 'list' | 'leaf' {
 /** "f:name" for each name that there is; kinds and labels have few. */
 const elements = new Map<string, string>()
 
-export function fieldElement(name: string): string {
+function fieldElement(name: string): string {
   let element = elements.get(name)
   if (element === undefined) {
     if (elements.size > 20_000) elements.clear()

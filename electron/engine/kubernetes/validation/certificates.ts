@@ -9,7 +9,7 @@ import type { CertificateSigningRequest } from '../types.ts'
 import { dns1123Label, dns1123Subdomain } from './names.ts'
 
 /** CertificateSigningRequests: pkg/apis/certificates/validation (v1.33). */
-export const KEY_USAGES: readonly string[] = [
+const KEY_USAGES: readonly string[] = [
   'any', 'cert sign', 'client auth', 'code signing', 'content commitment', 'crl sign', 'data encipherment', 'decipher only', 'digital signature', 'email protection', 'encipher only', 'ipsec end system', 'ipsec tunnel', 'ipsec user', 'key agreement', 'key encipherment', 'microsoft sgc', 'netscape sgc', 'ocsp signing', 's/mime', 'server auth', 'signing', 'timestamping',
 ].sort(compareStrings)
 

@@ -11,7 +11,6 @@ const LABEL_VALUE = `(${QUALIFIED})?`
 const LABEL_1123 = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
 const SUBDOMAIN_1123 = `${LABEL_1123}(\\.${LABEL_1123})*`
 const LABEL_1035 = '[a-z]([-a-z0-9]*[a-z0-9])?'
-const C_IDENTIFIER = '[A-Za-z_][A-Za-z0-9_]*'
 const CONFIG_KEY = '[-._a-zA-Z0-9]+'
 const HTTP_HEADER = '[-A-Za-z0-9]+'
 const PERCENT = '[0-9]+%'
@@ -29,11 +28,11 @@ function matches(pattern: string, value: string): boolean {
 }
 
 /** The explanation of a failed pattern. */
-export function patternError(message: string, pattern: string, ...examples: string[]): string {
+function patternError(message: string, pattern: string, ...examples: string[]): string {
   if (examples.length === 0) return `${message} (regex used for validation is '${pattern}')`
   return `${message} (e.g. ${examples.map((e) => `'${e}', `).join(' or ')}regex used for validation is '${pattern}')`
 }
-export function maximumError(length: number): string {
+function maximumError(length: number): string {
   return `must be no more than ${length} characters`
 }
 export function rangeError(low: number, high: number): string {
@@ -77,14 +76,6 @@ export const labelValue = rule(
   'MyValue',
   'my_value',
   '12345',
-)
-export const cIdentifier = rule(
-  C_IDENTIFIER,
-  Infinity,
-  "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'",
-  'my_name',
-  'MY_NAME',
-  'MyName',
 )
 export const httpHeaderName = rule(
   HTTP_HEADER,

@@ -66,7 +66,7 @@ function validateIpBlock({ cidr, except = [] }: networking.IPBlock, path: string
 }
 
 /** IsValidCIDRForLegacyField: leading zeros and host bits are allowed. */
-export function validCidr(text: string, path: string, errors: FieldErrors): ReturnType<typeof tryParseCidr> {
+function validCidr(text: string, path: string, errors: FieldErrors): ReturnType<typeof tryParseCidr> {
   const prefix = text.includes('/') ? tryParseCidr(withoutLeadingZeros(text)) : undefined
   if (!prefix) errors.invalid(path, text, CIDR_ERROR)
   return prefix

@@ -41,7 +41,7 @@ export function validatePodSpec(spec: core.PodSpec, path: string, errors: FieldE
   if (spec.os) oneOf(spec.os.name, ['linux', 'windows'], `${path}.os.name`, errors)
 }
 
-export function validateDeadline(value: number | undefined, path: string, errors: FieldErrors): void {
+function validateDeadline(value: number | undefined, path: string, errors: FieldErrors): void {
   if (value !== undefined && (value < 1 || value > 2147483647)) errors.invalid(path, value, rangeError(1, 2147483647))
 }
 

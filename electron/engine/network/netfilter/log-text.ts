@@ -14,7 +14,7 @@ export function logPacket(namespace: NetworkNamespace, logged: Logged): void {
 }
 
 /** As net/netfilter/nf_log_syslog.c of Linux 6.1 writes it. */
-export function logText({ packet, inLink, outLink, prefix, flags }: Logged): string {
+function logText({ packet, inLink, outLink, prefix, flags }: Logged): string {
   const { physIn, physOut, mark } = packet.meta
   const bridged = inLink?.kind === 'bridge' && inLink.namespace.sysctl(packet.version === 4 ? 'net.bridge.bridge-nf-call-iptables' : 'net.bridge.bridge-nf-call-ip6tables') === '1'
   const phys = bridged ? `${physIn === undefined ? '' : `PHYSIN=${physIn} `}${physOut === undefined ? '' : `PHYSOUT=${physOut} `}` : ''

@@ -7,7 +7,7 @@ import type { Nftables } from './nftables.ts'
 import { NftRecorder } from './record.ts'
 
 /** Priorities of what else runs at a hook: iptables' tables, connection tracking, IPVS (include/uapi/linux/netfilter_ipv4.h). */
-export function stepPriority(step: string, hook: Hook): number {
+function stepPriority(step: string, hook: Hook): number {
   switch (step) {
     case 'raw': return -300
     case 'track': return -200

@@ -59,7 +59,7 @@ export function verdictJson(verdict: Verdict): Json {
 
 const seconds = (ms: number): number => Math.floor(ms / 1000)
 
-export function elementJson(set: NftSet, element: Element, options: PrintOptions, now: number): Json {
+function elementJson(set: NftSet, element: Element, options: PrintOptions, now: number): Json {
   const { key, data, counter, timeout } = set.definition
   const value = concatenated(element.key.map((span, i) => spanJson(span, key[i]!)))
   const more: Record<string, Json> = {}

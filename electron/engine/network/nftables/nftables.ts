@@ -16,9 +16,6 @@ export interface NftOptions extends PrintOptions {
 
 export interface NftResult { code: number; stdout: string; stderr: string }
 
-/** Base chains of a hook, in the kernel's order. */
-export interface Hooked { readonly chains: readonly NftChain[] }
-
 /** The nftables of one network namespace: tables of the families ip, ip6 and inet. */
 export class Nftables implements Ruleset {
   readonly tables = new Map<string, NftTable>()

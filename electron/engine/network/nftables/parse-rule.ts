@@ -128,7 +128,7 @@ export class RuleReader {
   }
 }
 
-export function concatName(types: readonly DataType[]): string {
+function concatName(types: readonly DataType[]): string {
   return types.map((t) => t.name).join(' . ')
 }
 

@@ -23,11 +23,6 @@ export interface Selector {
   readonly turns?: { mode: 'random' | 'inc'; modulus: number; offset: number }
 }
 
-export function addressValue(ip: Ip): Value | undefined {
-  const v4 = ipv4Number(ip)
-  return Number.isNaN(v4) ? ipv6Number(ip) : v4
-}
-
 type Get = Selector['get']
 
 function simple(text: string, type: DataType, get: Get, more: Partial<Selector> = {}): Selector {

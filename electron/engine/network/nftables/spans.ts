@@ -15,7 +15,7 @@ function plus(value: Value, size: Value): Value {
 }
 
 /** All values with the same first `length` bits. */
-export function prefixSpan(value: Value, length: number, bits: number): Span {
+function prefixSpan(value: Value, length: number, bits: number): Span {
   const host = bits - length
   const from = shift(shift(value, host, false), host, true)
   const size = typeof value === 'bigint' ? (1n << BigInt(host)) - 1n : 2 ** host - 1

@@ -14,7 +14,7 @@ import type { Selector } from './selectors.ts'
 import type { NftSet, Span } from './set.ts'
 import { printFlags, printSpan } from './spans.ts'
 
-export const freshState = (): RuleState => ({ packets: 0, bytes: 0, value: 0, at: 0 })
+const freshState = (): RuleState => ({ packets: 0, bytes: 0, value: 0, at: 0 })
 
 /** A set that a rule names, or its own. */
 export type SetReference = { readonly named: string } | { readonly anonymous: NftSet }
@@ -23,15 +23,15 @@ export function setOf(reference: SetReference, evaluation: Evaluation): NftSet |
   return 'named' in reference ? evaluation.table.sets.get(reference.named) : reference.anonymous
 }
 
-export function printReference(reference: SetReference, options: PrintOptions): string {
+function printReference(reference: SetReference, options: PrintOptions): string {
   return 'named' in reference ? `@${reference.named}` : printAnonymous(reference.anonymous, options)
 }
 
-export function referenceJson(reference: SetReference): Json {
+function referenceJson(reference: SetReference): Json {
   return 'named' in reference ? `@${reference.named}` : anonymousJson(reference.anonymous)
 }
 
-export function referenceFacts(reference: SetReference): Pick<Statement, 'sets' | 'anonymous' | 'chains'> {
+function referenceFacts(reference: SetReference): Pick<Statement, 'sets' | 'anonymous' | 'chains'> {
   if ('named' in reference) return { sets: [reference.named] }
   const chains = [...reference.anonymous.unsorted()].flatMap(({ verdict }) => (verdict && 'chain' in verdict ? [verdict.chain] : []))
   return { anonymous: reference.anonymous, chains }

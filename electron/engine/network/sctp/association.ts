@@ -31,7 +31,7 @@ const RETRIES = 10
 /** What Linux offers: net.core.rmem_default / 2 of a socket's buffer, ten streams out, any number in. */
 export const WINDOW = 106_496
 export const STREAMS_OUT = 10
-export const STREAMS_IN = 65_535
+const STREAMS_IN = 65_535
 
 export interface AssociationOptions {
   localAddress: Ip

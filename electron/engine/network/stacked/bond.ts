@@ -7,7 +7,7 @@ import { another, Uppers, type Port } from './uppers.ts'
 
 interface Slave { link: BaseLink; permanent: Mac; mii: boolean; failures: number }
 
-export const BOND_DEFAULTS: BondOptions = { mode: 'balance-rr', miimon: 0, updelay: 0, downdelay: 0, primary: undefined }
+const BOND_DEFAULTS: BondOptions = { mode: 'balance-rr', miimon: 0, updelay: 0, downdelay: 0, primary: undefined }
 
 /**
  * Several links as one (drivers/net/bonding). `active-backup` uses one and takes another when it fails, `balance-rr` one after the other,

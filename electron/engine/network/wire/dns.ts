@@ -62,7 +62,7 @@ export function decodeDns(bytes: Uint8Array): DnsMessage {
 }
 
 /** The labels of a name in presentation form as bytes; `\.` and `\DDD` are RFC 1035 section 5.1's escapes. */
-export function nameLabels(name: string): Uint8Array[] {
+function nameLabels(name: string): Uint8Array[] {
   if (name === '.' || name === '') return []
   const labels: Uint8Array[] = []
   let label: number[] = []

@@ -30,7 +30,7 @@ export interface Server {
 
 export interface Counts { sessions: number; most: number; sent: number; received: number; answers: number[]; retries: number; redispatches: number; connectErrors: number; responseErrors: number; checksFailed: number; downs: number; queued: number }
 
-export function newCounts(): Counts {
+function newCounts(): Counts {
   return { sessions: 0, most: 0, sent: 0, received: 0, answers: [0, 0, 0, 0, 0, 0], retries: 0, redispatches: 0, connectErrors: 0, responseErrors: 0, checksFailed: 0, downs: 0, queued: 0 }
 }
 

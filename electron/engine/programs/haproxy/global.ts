@@ -24,7 +24,7 @@ const TIMEOUTS: readonly [short: string, keyword: string, ms: number | undefined
   ['timeout-server-fin', 'server-fin', undefined], ['timeout-tunnel', 'tunnel', 3_600_000], ['timeout-http-keep-alive', 'http-keep-alive', 60_000],
 ]
 /** Short names of log-format that requests are told by; and what they say in tests of a format. */
-export const LOG_NAMES: ReadonlySet<string> = new Set(['ci', 'cp', 'tr', 't', 'ft', 'f', 'b', 's', 'TR', 'Tw', 'Tc', 'Tr', 'Ta', 'Tt', 'ST', 'B', 'CC', 'CS', 'tsc', 'ac', 'fc', 'bc', 'sc', 'rc', 'sq', 'bq', 'hr', 'hs', 'HM', 'HP', 'HQ', 'HU', 'HV', 'r', 'fi', 'fp', 'si', 'sp'])
+const LOG_NAMES: ReadonlySet<string> = new Set(['ci', 'cp', 'tr', 't', 'ft', 'f', 'b', 's', 'TR', 'Tw', 'Tc', 'Tr', 'Ta', 'Tt', 'ST', 'B', 'CC', 'CS', 'tsc', 'ac', 'fc', 'bc', 'sc', 'rc', 'sq', 'bq', 'hr', 'hs', 'HM', 'HP', 'HQ', 'HU', 'HV', 'r', 'fi', 'fp', 'si', 'sp'])
 
 export function globalSettings(of: Get, tell: (level: 'WARNING' | 'ERROR', text: string, source?: string) => void): GlobalSettings {
   const said = new Map(TIMEOUTS.map(([short, keyword, ms]) => [keyword, time(of, short, (_, text) => tell('ERROR', text, 'controller/global.go:150')) ?? ms] as const))

@@ -24,7 +24,7 @@ import type { Statistics } from './statistics.ts'
 /** HAProxy 3.1 as the controller configures it: "retries 3": tries in all. */
 const TRIES = 4
 const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade', 'host', 'content-length'])
-export const LOCAL_BACKEND = 'haproxy-controller_default-local-service_http'
+const LOCAL_BACKEND = 'haproxy-controller_default-local-service_http'
 
 interface Surroundings {
   configuration(): Configuration

@@ -20,7 +20,7 @@ const SHA = {
 } as const
 
 /** SHA-crypt (akkadia.org/drepper/SHA-crypt.txt). */
-export function hashSha(kind: 5 | 6, password: string, saltText: string, rounds?: number): string {
+function hashSha(kind: 5 | 6, password: string, saltText: string, rounds?: number): string {
   const { hash, size, groups, last } = SHA[kind]
   const [word, salt] = [encodeUtf8(password), encodeUtf8(saltText)]
   const stretched = (digest: Uint8Array, length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => digest[i % size]!)

@@ -29,7 +29,7 @@ export function basicCredentials(header: string | undefined): { user: string; pa
 export const DIGITS = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
 /** Apache's MD5 with a thousand rounds (apr_md5_encode). */
-export function hashApr1(password: string, saltText: string): string {
+function hashApr1(password: string, saltText: string): string {
   return hashMd5('$apr1$', password, saltText).slice(`$apr1$${saltText}$`.length)
 }
 

@@ -76,7 +76,7 @@ function gathered(parts: readonly FormPart[]): Values {
   return out
 }
 
-export function isForm(request: HttpRequest): boolean {
+function isForm(request: HttpRequest): boolean {
   return (headerOf(request.headers, 'content-type') ?? '').startsWith('application/x-www-form-urlencoded')
 }
 

@@ -13,7 +13,7 @@ export interface Repository {
 export type ImageContent = Partial<Omit<Image, 'reference' | 'id' | 'digest'>> & { size: number }
 
 export const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-export const ROOT_USER = { uid: 0, gid: 0, name: 'root' }
+const ROOT_USER = { uid: 0, gid: 0, name: 'root' }
 
 export function buildImage(repository: string, reference: string, tag: string, content: ImageContent): Image {
   const digestOf = (what: string): string => hex(sha256(encodeUtf8(`${what} of ${repository}:${tag}`)))

@@ -29,7 +29,7 @@ const CANARY = 'nginx.ingress.kubernetes.io/canary'
 const INTERNAL_ERROR = 80
 
 /** Why an Ingress may not be; undefined: it may. */
-export function checkIngress(ingress: Ingress, { ingresses, foreign, defaults = {} }: Checked, log: Log): string | undefined {
+function checkIngress(ingress: Ingress, { ingresses, foreign, defaults = {} }: Checked, log: Log): string | undefined {
   const { metadata, spec } = ingress
   if (metadata.deletionTimestamp) return undefined
   const why = foreign(ingress)

@@ -111,7 +111,7 @@ const HARMLESS = new Set([
   'auth-keepalive', 'auth-keepalive-requests', 'auth-keepalive-timeout', 'auth-keepalive-share-vars',
 ])
 /** Groups whose annotations are of critical risk: the whole Ingress is refused while snippets are not allowed. */
-export const SNIPPETS: Readonly<Record<string, string>> = { 'configuration-snippet': 'ConfigurationSnippet', 'server-snippet': 'ServerSnippet', 'stream-snippet': 'StreamSnippet', 'auth-snippet': 'ExternalAuth', 'modsecurity-snippet': 'ModSecurity' }
+const SNIPPETS: Readonly<Record<string, string>> = { 'configuration-snippet': 'ConfigurationSnippet', 'server-snippet': 'ServerSnippet', 'stream-snippet': 'StreamSnippet', 'auth-snippet': 'ExternalAuth', 'modsecurity-snippet': 'ModSecurity' }
 
 const DEFAULT_BODY = 1024 * 1024
 

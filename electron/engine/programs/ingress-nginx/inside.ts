@@ -12,7 +12,7 @@ import type { Affinity } from './annotations.ts'
 import { DEFAULT_BACKEND, type Configuration } from './configuration.ts'
 
 /** What is looked at from inside the controller's Pod: the server at 127.0.0.1:10246, /dbg (cmd/dbg), and nginx itself. */
-export const STATUS_PORT = 10_246
+const STATUS_PORT = 10_246
 const CONF = '/etc/nginx/nginx.conf'
 
 /** `service`: of a name, for what /configuration/backends tells. */

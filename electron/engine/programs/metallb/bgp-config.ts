@@ -99,7 +99,7 @@ function parseCommunity(text: string): string | undefined {
   return text
 }
 
-export function communityOf(text: string, aliases: ReadonlyMap<string, string>): string {
+function communityOf(text: string, aliases: ReadonlyMap<string, string>): string {
   const known = aliases.get(text) ?? parseCommunity(text)
   if (known === undefined) throw new Error(`invalid community format: ${text}\ninvalid community "${text}" in BGP advertisement`)
   return known

@@ -6,7 +6,7 @@ import { decodeUtf8, encodeUtf8 } from '../../text.ts'
  * Which speakers are alive (hashicorp/memberlist as internal/speakerlist sets it up): each asks the others in turn over UDP, and
  * who keeps silent is suspected, then dead. Gossip about what others have found is left out: each speaker finds out itself.
  */
-export const MEMBER_PORT = 7946
+const MEMBER_PORT = 7946
 /** DefaultLANConfig, ms: the time between two questions, that for an answer, and how long a suspect may still speak up (SuspicionMult). */
 const PROBE = { interval: 1_000, timeout: 500, suspicion: 4_000 }
 

@@ -58,7 +58,7 @@ function window(documents: Document[], skip: Bson | undefined, limit: Bson | und
   return documents.slice(from, most === 0 ? undefined : from + most)
 }
 
-export function cursorReply(context: CommandContext, documents: Document[], namespace: string, batchSize: Bson | undefined): Document {
+function cursorReply(context: CommandContext, documents: Document[], namespace: string, batchSize: Bson | undefined): Document {
   const size = toNumber(batchSize) ?? FIRST_BATCH
   const rest = documents.slice(size)
   return ok(['cursor', doc(['firstBatch', documents.slice(0, size)], ['id', rest.length > 0 ? context.keep(rest, namespace) : 0n], ['ns', namespace])])

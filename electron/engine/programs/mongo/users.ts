@@ -44,7 +44,7 @@ function rolesOf(value: Bson | undefined, database: string): Role[] {
   })
 }
 
-export function rolesIn(user: Document): Role[] {
+function rolesIn(user: Document): Role[] {
   return (user.get('roles') as Document[]).map((r) => ({ role: String(r.get('role')), db: String(r.get('db')) }))
 }
 

@@ -33,7 +33,7 @@ function serverOf(process: Process): MysqlServerInfo {
   return { process, version: `5.5.5-${versionOf(process)}-MariaDB-ubu2404`, plugin: 'mysql_native_password', databases: databasesOf(process, 'MARIADB'), accounts: accountsOf(process, 'MARIADB'), clients: new Map() }
 }
 
-export function* runMariadb(process: Process, server = serverOf(process)): Task<number> {
+function* runMariadb(process: Process, server = serverOf(process)): Task<number> {
   // the entrypoint ends with exec
   const own = ['mariadbd', 'mysqld']
   ;(process as { argv: readonly string[] }).argv = own.includes(process.argv[1] ?? '') ? process.argv.slice(1) : process.argv

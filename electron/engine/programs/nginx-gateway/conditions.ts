@@ -59,7 +59,7 @@ export const policyReference = (reason: 'InvalidCACertificateRef' | 'InvalidKind
 export const NO_CA = no('Accepted', 'NoValidCACertificate', 'No valid CACertificateRef found')
 
 /** Of each type the last one said, in the order of their last mention (DeduplicateConditions). */
-export function deduplicated(conditions: readonly Said[]): Said[] {
+function deduplicated(conditions: readonly Said[]): Said[] {
   const last = new Map<string, Said>()
   for (const condition of conditions) {
     last.delete(condition.type)

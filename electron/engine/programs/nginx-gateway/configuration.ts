@@ -120,7 +120,7 @@ function passthroughOf(listeners: readonly Listener[], attachments: readonly Att
 }
 
 /** Parts of a hundred with two decimals, rounded down; the last has what is left (nginx/config/split_clients.go). */
-export function sharesOf(weights: readonly number[]): number[] {
+function sharesOf(weights: readonly number[]): number[] {
   const total = weights.reduce((sum, w) => sum + w, 0)
   if (total === 0) return weights.map(() => 0)
   const shares = weights.slice(0, -1).map((w) => Math.floor((w * 100 * 100) / total))

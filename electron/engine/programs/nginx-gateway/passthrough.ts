@@ -107,7 +107,7 @@ export class TlsPassage {
 }
 
 /** map … hostnames: the name itself, the longest wildcard, the default. */
-export function destinationOf(names: readonly Passthrough[], name: string): Passthrough['to'] {
+function destinationOf(names: readonly Passthrough[], name: string): Passthrough['to'] {
   const of = (host: string): Passthrough['to'] | undefined => names.find((n) => n.host === host)?.to
   const wanted = name.toLowerCase()
   if (wanted !== '') {

@@ -17,7 +17,7 @@ export interface Account {
   temporary: readonly string[]
 }
 
-export const PID_FILE = '/run/nginx.pid'
+const PID_FILE = '/run/nginx.pid'
 const CACHE = '/var/cache/nginx'
 const TEMPORARY = [['client_body_temp_path', 'client_temp'], ['proxy_temp_path', 'proxy_temp'], ['fastcgi_temp_path', 'fastcgi_temp'], ['uwsgi_temp_path', 'uwsgi_temp'], ['scgi_temp_path', 'scgi_temp']] as const
 const NUMBERS = { EACCES: 13, EROFS: 30 } as const

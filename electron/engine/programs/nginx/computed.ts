@@ -62,7 +62,7 @@ export function readSplit(d: Directive): { name: string; source: string; compute
 }
 
 /** ngx_murmur_hash2 */
-export function murmur2(data: Uint8Array): number {
+function murmur2(data: Uint8Array): number {
   const M = 0x5bd1_e995
   let h = data.length
   let i = 0

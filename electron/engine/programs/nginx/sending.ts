@@ -95,7 +95,7 @@ function varied(headers: Headers): Headers {
 }
 
 /** ngx_http_gzip_accept_encoding: gzip itself has to be named, and "q=0" takes it back. */
-export function takesGzip(accepted: string): boolean {
+function takesGzip(accepted: string): boolean {
   return accepted.split(',').some((part) => {
     const [name = '', ...parameters] = part.split(';').map((word) => word.trim().toLowerCase())
     return name === 'gzip' && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter))

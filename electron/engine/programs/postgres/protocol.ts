@@ -9,7 +9,7 @@ export function int32(n: number): Uint8Array {
   return Uint8Array.of((n >>> 24) & 255, (n >>> 16) & 255, (n >>> 8) & 255, n & 255)
 }
 
-export function int16(n: number): Uint8Array {
+function int16(n: number): Uint8Array {
   return Uint8Array.of((n >> 8) & 255, n & 255)
 }
 
@@ -28,7 +28,7 @@ export function at32(bytes: Uint8Array, at: number): number {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getInt32(at)
 }
 
-export function at16(bytes: Uint8Array, at: number): number {
+function at16(bytes: Uint8Array, at: number): number {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getInt16(at)
 }
 

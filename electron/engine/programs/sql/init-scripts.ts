@@ -4,7 +4,7 @@ import type { SqlSession } from './session.ts'
 import { splitStatements } from './tokens.ts'
 
 /** /docker-entrypoint-initdb.d of the database images: what is read when the data directory is empty (docker_process_init_files). */
-export const INIT_DIRECTORY = '/docker-entrypoint-initdb.d'
+const INIT_DIRECTORY = '/docker-entrypoint-initdb.d'
 
 export interface InitFile { path: string; kind: 'sql' | 'shell' | 'packed' | 'other' }
 

@@ -37,7 +37,7 @@ export function encodePublicKey({ n }: Pick<RsaKey, 'n'>): Uint8Array {
   return der(TAG.sequence, RSA_ALGORITHM, derBits(der(TAG.sequence, derInteger(n), derInteger(E))))
 }
 
-export const RSA_ALGORITHM = der(TAG.sequence, derOid(OID.rsa), der(TAG.nothing))
+const RSA_ALGORITHM = der(TAG.sequence, derOid(OID.rsa), der(TAG.nothing))
 export const SIGNED_WITH = der(TAG.sequence, derOid(OID.sha256WithRsa), der(TAG.nothing))
 /** DigestInfo of SHA-256. */
 const DIGEST = Uint8Array.of(0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20)

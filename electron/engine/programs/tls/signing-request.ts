@@ -34,7 +34,7 @@ export function makeSigningRequest({ subject, key, alternativeNames: names = [],
 }
 
 /** Throws DerError. */
-export function readSigningRequest(bytes: Uint8Array): SigningRequest {
+function readSigningRequest(bytes: Uint8Array): SigningRequest {
   const [info, algorithm, signature] = readDer(readOne(bytes, TAG.sequence).content) as [DerElement?, DerElement?, DerElement?]
   if (info?.tag !== TAG.sequence || algorithm?.tag !== TAG.sequence || signature?.tag !== TAG.bits) throw new DerError('malformed certificate request')
   const [, subject, key, attributes] = readDer(info.content)

@@ -11,7 +11,7 @@ import { endpointChain } from './names.ts'
 const MASQUERADES: readonly string[] = ['KUBE-MARK-MASQ']
 
 /** KUBE-SEP-…: one endpoint of a Service's port. */
-export class EndpointChain implements ChainBlock {
+class EndpointChain implements ChainBlock {
   readonly chain: string
   read?: object
   readonly #endpoint: EndpointInfo

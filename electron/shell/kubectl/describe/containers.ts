@@ -70,7 +70,7 @@ function resources(d: Description, title: string, quantities: unknown): void {
   for (const [name, quantity] of entries) d.field(name, quantity, 3)
 }
 
-export function describeProbe(probe: Probe): string {
+function describeProbe(probe: Probe): string {
   const attributes = `delay=${probe.initialDelaySeconds ?? 0}s timeout=${probe.timeoutSeconds ?? 1}s period=${probe.periodSeconds ?? 10}s #success=${probe.successThreshold ?? 1} #failure=${probe.failureThreshold ?? 3}`
   if (probe.exec) return `exec ${goFormat(probe.exec.command ?? [])} ${attributes}`
   if (probe.httpGet) {

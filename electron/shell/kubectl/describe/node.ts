@@ -38,7 +38,7 @@ export function describeNode(d: Description, node: Node): void {
   d.events(node, { alsoUid: metadata.name })
 }
 
-export function nodeRoles(node: KubeObject): string {
+function nodeRoles(node: KubeObject): string {
   const roles = new Set<string>()
   for (const [key, value] of Object.entries(node.metadata.labels ?? {})) {
     if (key.startsWith('node-role.kubernetes.io/') && key.length > 24) roles.add(key.slice(24))

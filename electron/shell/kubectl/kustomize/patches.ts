@@ -106,7 +106,7 @@ function matches(pattern: string | undefined, value: string): boolean {
   }
 }
 
-export function isTarget(resource: Resource, target: Selector): boolean {
+function isTarget(resource: Resource, target: Selector): boolean {
   const { id, original } = resource
   const { group, version } = groupVersion(text(resource.object['apiVersion']))
   return (

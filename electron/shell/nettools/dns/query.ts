@@ -140,14 +140,6 @@ export function resolverConfig(process: Process): ReturnType<typeof parseResolvC
   }
 }
 
-/** The names to try for one that a person typed: resolv.conf(5), search and ndots. */
-export function searchNames(name: string, config: { search: readonly string[]; ndots: number }): string[] {
-  if (name.endsWith('.')) return [name]
-  const dots = name.split('.').length - 1
-  const searched = config.search.map((domain) => `${name}.${domain}`)
-  return dots >= config.ndots ? [name, ...searched] : [...searched, name]
-}
-
 /** "10.96.0.10" → "10.0.96.10.in-addr.arpa."; undefined for what is no address. */
 export function reverseName(address: string): string | undefined {
   return isValidIp(address) ? reverseNameOf(address) : undefined

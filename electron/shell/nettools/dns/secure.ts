@@ -21,7 +21,7 @@ const CA_FILE = '/etc/ssl/certs/ca-certificates.crt'
 const MIME = 'application/dns-message'
 
 /** What dig has before it asks: whom it trusts and what it shows; a text is why it cannot begin. */
-export function tlsContext(process: Process, transport: SecureTransport): { roots: readonly Certificate[] | undefined; certificates: readonly Certificate[] } | string {
+function tlsContext(process: Process, transport: SecureTransport): { roots: readonly Certificate[] | undefined; certificates: readonly Certificate[] } | string {
   const { ca, certFile, keyFile } = transport
   if ((certFile === undefined) !== (keyFile === undefined)) return 'both TLS client certificate and key file must be specified a the same time'
   let certificates: readonly Certificate[] = []

@@ -11,7 +11,7 @@ import { UdpReceiver, UdpSender } from './udp-flow.ts'
 /** The numbers that its sockets get: between them are the files that it maps its blocks from. */
 const SOCKETS = [5, 7, 9]
 /** What the two ends say to each other before the first datagram of a stream (iperf_api.h). */
-export const UDP_HELLO = encodeUtf8('9876')
+const UDP_HELLO = encodeUtf8('9876')
 export const UDP_ANSWER = encodeUtf8('6789')
 /** ms that a client waits for that answer. */
 const UDP_PATIENCE = 30_000

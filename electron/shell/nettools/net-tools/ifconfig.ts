@@ -165,7 +165,7 @@ function* change(process: Process, name: string, words: string[]): Task {
 }
 
 /** Before there were prefixes: the class of a network (RFC 791). */
-export function classLength(ip: string): number {
+function classLength(ip: string): number {
   const first = Number(ip.split('.')[0])
   return first < 128 ? 8 : first < 192 ? 16 : first < 224 ? 24 : 32
 }

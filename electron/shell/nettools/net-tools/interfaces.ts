@@ -8,7 +8,7 @@ const FLAGS: readonly [name: string, bit: number, letter: string][] = [
 ]
 
 /** IFF_ names as the ioctl gives them. */
-export function interfaceFlags(link: Link): string[] {
+function interfaceFlags(link: Link): string[] {
   const names = new Set(flagNames(link))
   if (link.up && link.carrier) names.add('RUNNING')
   return FLAGS.map(([name]) => name).filter((name) => names.has(name))

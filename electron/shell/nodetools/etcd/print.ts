@@ -54,7 +54,7 @@ export function keyValueFields(kv: EtcdKeyValue, prefix = ''): string {
 }
 
 /** A line for the key and one for the value, which may be any bytes. */
-export function keyValueSimple(kv: EtcdKeyValue, { hexed, valueOnly = false }: { hexed: boolean; valueOnly?: boolean }): Uint8Array {
+function keyValueSimple(kv: EtcdKeyValue, { hexed, valueOnly = false }: { hexed: boolean; valueOnly?: boolean }): Uint8Array {
   const shown = (bytes: Uint8Array): Uint8Array => (hexed ? encodeUtf8([...bytes].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')) : bytes)
   const newline = encodeUtf8('\n')
   return concatBytes([...(valueOnly ? [] : [shown(encodeUtf8(kv.key)), newline]), shown(bytesOf(kv)), newline])

@@ -8,7 +8,7 @@ import { encodeUtf8 } from '../../../text.ts'
 import { CLUSTER_NAME } from '../identity.ts'
 
 /** What Helm makes with hubble.relay.enabled (install/kubernetes/cilium/templates/{hubble,hubble-relay} of v1.17): certificates, hubble-peer, hubble-relay. */
-export const RELAY_IMAGE = 'quay.io/cilium/hubble-relay:v1.17.4'
+const RELAY_IMAGE = 'quay.io/cilium/hubble-relay:v1.17.4'
 const NAMESPACE = 'kube-system'
 const PART = { 'app.kubernetes.io/part-of': 'cilium' }
 const LABELS = { 'k8s-app': 'hubble-relay', 'app.kubernetes.io/name': 'hubble-relay', ...PART }
