@@ -9,9 +9,11 @@ const META: OpenApiSchema = { type: 'object', properties: { name: { type: 'strin
 /**
  * What CEL knows of an object by its schema: SchemaDeclType of apiserver/pkg/cel/common. Undefined: a schema without a type, as a
  * Quantity's, is not exposed, nor is a list or map of them. Structs are named by the way to them: "Deployment1.spec.template".
+ * `root`: whether it is a whole object's.
  */
-export function schemaType(schema: OpenApiSchema, name: string, resolve: ResolveSchema): CelType | undefined {
-  return typeOfSchema(withMeta(dereferenced(schema, resolve)), name, resolve)
+export function schemaType(schema: OpenApiSchema, name: string, resolve: ResolveSchema, root = true): CelType | undefined {
+  const whole = dereferenced(schema, resolve)
+  return typeOfSchema(root ? withMeta(whole) : embedded(whole), name, resolve)
 }
 
 function typeOfSchema(given: OpenApiSchema, name: string, resolve: ResolveSchema): CelType | undefined {

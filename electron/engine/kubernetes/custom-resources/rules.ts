@@ -15,8 +15,6 @@ export interface Rule { rule?: string; message?: string; messageExpression?: str
 let language: KubernetesCel | undefined
 const compiled = new Map<string, ParseResult | string>()
 
-const SYNTAX = 'Syntax error: '
-
 /** A rule ready to run, or why it is none. */
 function compile(text: string): ParseResult | string {
   const known = compiled.get(text)
@@ -27,17 +25,11 @@ function compile(text: string): ParseResult | string {
     const check = parsed.check()
     result = check.valid ? parsed : (check.error?.message ?? 'unknown').split('\n')[0]!
   } catch (error) {
-    result = `${SYNTAX}${(error as Error).message.split('\n')[0]!}`
+    result = (error as Error).message.split('\n')[0]!
   }
   if (compiled.size > 5_000) compiled.clear()
   compiled.set(text, result)
   return result
-}
-
-/** Why a rule is not even CEL. */
-export function syntaxError(rule: string): string | undefined {
-  const result = compile(rule)
-  return typeof result === 'string' && result.startsWith(SYNTAX) ? result : undefined
 }
 
 /** The rules of a schema that are written in a part of CEL that is not simulated. */

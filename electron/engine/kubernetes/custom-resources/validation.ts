@@ -4,7 +4,7 @@ import { deepEqual, isObject, quote } from '../json.ts'
 import { dns1035Label, dns1123Subdomain } from '../validation/names.ts'
 import { type CustomResourceDefinition, type DefinitionNames, type DefinitionSpec, type DefinitionVersion, isTrue, type PrinterColumn } from './definition.ts'
 import { copyOf, prune } from './pruning.ts'
-import { syntaxError } from './rules.ts'
+import { wrongRule } from './rule-types.ts'
 import type { JsonSchema } from './schema.ts'
 import { validateStructural } from './structural.ts'
 import { validateValue } from './values.ts'
@@ -118,19 +118,20 @@ function validateSchema(schema: JsonSchema | undefined, path: string, version: D
   validateRuleTexts(schema, path, errors)
 }
 
-function validateRuleTexts(schema: JsonSchema, path: string, errors: FieldErrors): void {
-  ;(schema['x-kubernetes-validations'] ?? []).forEach(({ rule = '', message = '' }, i) => {
+function validateRuleTexts(schema: JsonSchema, path: string, errors: FieldErrors, root = true): void {
+  ;(schema['x-kubernetes-validations'] ?? []).forEach((each, i) => {
+    const { rule = '', message = '' } = each
     const at = `${path}.x-kubernetes-validations[${i}]`
     if (!rule.trim()) return errors.required(`${at}.rule`, 'rule is not specified')
     if (message && !message.trim()) errors.invalid(`${at}.message`, message, 'message must be non-empty if specified')
     else if (/[\n\r]/.test(message.trim())) errors.invalid(`${at}.message`, message, 'message must not contain line breaks')
     else if (/[\n\r]/.test(rule.trim()) && !message.trim()) errors.required(`${at}.message`, 'message must be specified if rule contains line breaks')
-    const wrong = syntaxError(rule)
-    if (wrong) errors.invalid(`${at}.rule`, new GoValue(`apiextensions.ValidationRule{Rule:${quote(rule)}, Message:${quote(message)}, MessageExpression:"", Reason:(*apiextensions.FieldValueErrorReason)(nil), FieldPath:"", OptionalOldSelf:(*bool)(nil)}`), `compilation failed: ERROR: <input>:1:1: ${wrong}`)
+    const wrong = wrongRule(each, schema, root)
+    if (wrong !== undefined) errors.invalid(`${at}.rule`, new GoValue(`apiextensions.ValidationRule{Rule:${quote(rule)}, Message:${quote(message)}, MessageExpression:"", Reason:(*apiextensions.FieldValueErrorReason)(nil), FieldPath:"", OptionalOldSelf:(*bool)(nil)}`), wrong)
   })
-  for (const [name, child] of Object.entries(schema.properties ?? {})) validateRuleTexts(child, `${path}.properties[${name}]`, errors)
-  if (schema.items && !Array.isArray(schema.items)) validateRuleTexts(schema.items, `${path}.items`, errors)
-  if (typeof schema.additionalProperties === 'object') validateRuleTexts(schema.additionalProperties, `${path}.additionalProperties`, errors)
+  for (const [name, child] of Object.entries(schema.properties ?? {})) validateRuleTexts(child, `${path}.properties[${name}]`, errors, false)
+  if (schema.items && !Array.isArray(schema.items)) validateRuleTexts(schema.items, `${path}.items`, errors, false)
+  if (typeof schema.additionalProperties === 'object') validateRuleTexts(schema.additionalProperties, `${path}.additionalProperties`, errors, false)
 }
 
 /** Defaults must be what the schema allows, and nothing that it does not know. */
