@@ -83,9 +83,12 @@ describe('kubectl drain', () => {
   it('changes nothing in a dry run', () => {
     const b = lab()
     pod(b, 'web')
+    const spec = (): string => b.run('kubectl get node worker-1 -o jsonpath={.spec}').stdout
+    const before = spec()
     expect(b.run('kubectl drain worker-1 --force --dry-run=client 2>/dev/null').stdout).toBe('node/worker-1 cordoned (dry run)\nevicting pod default/web (dry run)\nnode/worker-1 drained (dry run)\n')
     expect(b.run('kubectl drain worker-1 --force --dry-run=server 2>/dev/null').stdout).toBe('node/worker-1 cordoned (server dry run)\nevicting pod default/web (server dry run)\nnode/worker-1 drained (server dry run)\n')
-    expect(b.run('kubectl get node worker-1 -o jsonpath={.spec}').stdout).toBe('{}')
+    expect(spec()).toBe(before)
+    expect(b.run('kubectl get pod web -o name').stdout).toBe('pod/web\n')
     expect(b.run('kubectl drain').stderr).toBe("error: USAGE: drain NODE [flags]\nSee 'kubectl drain -h' for help and examples\n")
     expect(b.run('kubectl drain nowhere').stderr).toBe('Error from server (NotFound): nodes "nowhere" not found\n')
     expect(b.run("kubectl drain worker-1 --pod-selector 'a b'").stderr).toBe('error: --pod-selector=<pod_selector> must be a valid label selector\n')
