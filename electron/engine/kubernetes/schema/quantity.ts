@@ -73,6 +73,11 @@ function canonicalOf(text: string): string | undefined {
   return `${sign}${value}${DECIMAL[i]}`
 }
 
+/** The exact value in thousand-millionths; 0 for what is no quantity. */
+export function nanoValue(text: string): bigint {
+  return parse(text)?.nano ?? 0n
+}
+
 /** The value in thousandths, for comparisons and sums (cpu in millicores, memory times 1000). */
 export function milliValue(text: string): number {
   const parsed = parse(text)

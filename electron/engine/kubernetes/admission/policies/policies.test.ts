@@ -51,6 +51,19 @@ describe('a ValidatingAdmissionPolicy', () => {
     expect(refusal(() => api.patch('deployments', 'default', 'web', 'application/merge-patch+json', { spec: { replicas: 8 } }))).toBeUndefined()
   })
 
+  it('keeps new ServiceCIDRs within those that are allowed, as the page about them has it', () => {
+    policy({
+      matchConstraints: { resourceRules: [{ apiGroups: ['networking.k8s.io'], apiVersions: ['v1', 'v1beta1'], operations: ['CREATE', 'UPDATE'], resources: ['servicecidrs'] }] },
+      matchConditions: [{ name: 'exclude-default-servicecidr', expression: "object.metadata.name != 'kubernetes'" }],
+      variables: [{ name: 'allowed', expression: "['10.96.0.0/16', '2001:db8::/64']" }],
+      validations: [{ expression: 'object.spec.cidrs.all(newCIDR, variables.allowed.exists(allowedCIDR, cidr(allowedCIDR).containsCIDR(newCIDR)))', message: 'out of the allowed ranges' }],
+    })
+    bind()
+    const make = (name: string, ...cidrs: string[]): string | undefined => refusal(() => api.create('servicecidrs', undefined, { metadata: { name }, spec: { cidrs } }))
+    expect(make('inside', '10.96.4.0/24', '2001:db8::4:0/112')).toBeUndefined()
+    expect(make('outside', '10.200.0.0/24')).toBe(`422 Invalid servicecidrs.networking.k8s.io "outside" is forbidden: ${BY}out of the allowed ranges`)
+  })
+
   it('sees the scale where deployments/scale is meant', () => {
     policy({ matchConstraints: { resourceRules: [{ ...RULE, resources: ['deployments/scale'] }] }, validations: [{ expression: 'object.kind == "Scale" && object.spec.replicas < 3', message: 'two at most' }] })
     bind()
