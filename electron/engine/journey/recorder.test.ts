@@ -120,6 +120,15 @@ describe('journeys', () => {
     expect([journey!.verdict, journey!.hops.at(-1)!.stage]).not.toContain('drop')
   })
 
+  it('tell once that nobody answered for an address, however many packets waited for it', () => {
+    const { network, a } = pair()
+    a.sockets.connect({ address: '10.0.0.99', port: 80 }, {})
+    a.clock.runFor(3_500)
+    const [journey] = network.journeys.recent
+    expect(journey!.packets).toBeGreaterThan(1)
+    expect([journey!.verdict, journey!.hops.filter((h) => h.stage === 'drop').length]).toEqual(['unreachable', 1])
+  })
+
   it('keep the destination that DNAT chose, whatever became of the packet', () => {
     const { network, a } = pair()
     spyOn(a, (hook, packet) => {

@@ -108,8 +108,8 @@ export class JourneyRecorder implements Recorder {
       reason = hop.explanation = verdict === 'rejected' ? 'reject-policy' : 'drop-policy'
     }
     this.#write(trail, place, hop)
-    // The first one saw more: of those that follow, conntrack knows already where they go.
-    if ((trail as CopiedTrail).again && journey.verdict === verdict && journey.reason === reason && journey.way(trail.direction).endsAs(trail.way)) return this.log.changed(journey)
+    // The first one saw more: of those that follow, conntrack knows already where they go, and some wait behind it.
+    if (((trail as CopiedTrail).again || !trail.record) && journey.verdict === verdict && journey.reason === reason && journey.way(trail.direction).endsAs(trail.way)) return this.log.changed(journey)
     // A lost answer does not hide why the question was answered so.
     if (trail.direction === 'reply' && hasFailed(journey)) return this.#keep(trail)
     if ((trail as CopiedTrail).copied && journey.verdict === 'delivered') {

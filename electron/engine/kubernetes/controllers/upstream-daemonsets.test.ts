@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import type { DaemonSet, Node, Pod } from '../types.ts'
 import { DaemonSetController } from './daemonset.ts'
-import { Bench, container } from './upstream.samples.ts'
+import { Bench, container, READY } from './upstream.samples.ts'
 
 /** What pkg/controller/daemon/update_test.go and daemon_controller_test.go check, told again with its neighbours. */
 const TAINT = 'node-role.kubernetes.io/control-plane'
 
 class Daemons extends Bench {
   nodes(count: number, tainted: readonly number[] = []): void {
-    for (let i = 0; i < count; i++) this.client.create<Node>('nodes', undefined, { apiVersion: 'v1', kind: 'Node', metadata: { name: `node-${i}` }, spec: tainted.includes(i) ? { taints: [{ key: TAINT, effect: 'NoSchedule' }] } : {} })
+    for (let i = 0; i < count; i++) this.client.create<Node>('nodes', undefined, { apiVersion: 'v1', kind: 'Node', metadata: { name: `node-${i}` }, spec: tainted.includes(i) ? { taints: [{ key: TAINT, effect: 'NoSchedule' }] } : {}, status: READY })
   }
 
   set(rollingUpdate: object, more: { tolerations?: object[]; minReadySeconds?: number } = {}): void {
@@ -122,7 +122,7 @@ describe('rolling updates', () => {
     bench.set({ maxSurge: 1, maxUnavailable: 0 })
     bench.ready()
     bench.client.patch('nodes', undefined, 'node-0', 'application/merge-patch+json', { spec: { taints: [{ key: TAINT, effect: 'NoSchedule' }] } })
-    bench.client.create<Node>('nodes', undefined, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-1' } })
+    bench.client.create<Node>('nodes', undefined, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-1' }, status: READY })
     bench.change()
     expect([bench.generations, bench.numbers]).toEqual(['1 old, 1 new', [1, 1, 1, 0, 1, undefined, 1]])
     bench.ready()

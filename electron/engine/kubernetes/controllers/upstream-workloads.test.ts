@@ -9,7 +9,7 @@ import { COMPLETION_INDEX } from './job-indexes.ts'
 import { FINALIZER } from './job-view.ts'
 import { ownerReference } from './ownership.ts'
 import { StatefulSetController } from './statefulset.ts'
-import { Bench, container } from './upstream.samples.ts'
+import { Bench, container, READY } from './upstream.samples.ts'
 
 /**
  * Tables of upstream's own tests, told again (v1.33): pkg/controller/deployment/{sync,rolling}_test.go and util,
@@ -283,7 +283,7 @@ describe('StatefulSets', () => {
 describe('DaemonSets', () => {
   it('a Pod that fails at once is replaced; the next failure stays for a second, then for two, four and so on', () => {
     const bench = new Bench()
-    bench.client.create('nodes', undefined, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n' } })
+    bench.client.create('nodes', undefined, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n' }, status: READY })
     bench.create<DaemonSet>('daemonsets', { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name: 'foo' }, spec: { selector: { matchLabels: { app: 'foo' } }, template: { metadata: { labels: { app: 'foo' } }, spec: { containers: [container] } } } })
     bench.start(DaemonSetController)
     const pods = (): Pod[] => bench.client.list<Pod>('pods').items.slice()

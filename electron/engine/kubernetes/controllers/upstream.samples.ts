@@ -33,3 +33,6 @@ export class Bench {
 }
 
 export const container = { name: 'c', image: 'x' }
+
+/** Of a Node that a kubelet has registered: it comes without the taint of one that is not ready. */
+export const READY = { conditions: [{ type: 'Ready', status: 'True' }] }
