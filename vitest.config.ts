@@ -2,14 +2,15 @@ import { availableParallelism } from 'node:os'
 import { configDefaults, defineConfig } from 'vitest/config'
 import { kubernetesOpenApi } from './electron/engine/kubernetes/openapi/published.mjs'
 
-/** Referees that mostly wait, for real traceroutes, terminals and their timeouts, and long stories: `npm run test:deep` runs them. */
+/** Referees that mostly wait, for real traceroutes, terminals and their timeouts, and the longest stories: `npm run test:deep` runs them. */
 export const WAITING = [
   'electron/engine/network/referee.test.ts', 'electron/engine/network/ipv6.referee.test.ts', 'electron/engine/proxy/nftables/kernel.referee.test.ts',
   'tests/conformance/kernel-services.test.ts', 'tests/conformance/kernel-services6.test.ts', 'tests/conformance/kernel-policies.test.ts', 'tests/conformance/nettools.test.ts', 'tests/conformance/nettools-ipv6.test.ts',
   'tests/conformance/nettools-trace.test.ts', 'tests/conformance/nettools-legacy.test.ts', 'tests/conformance/nettools-transfers.test.ts',
   'tests/conformance/nettools-wget.test.ts', 'tests/conformance/nettools-ip.test.ts', 'tests/conformance/nettools-options.test.ts',
   'tests/conformance/nettools-dns.test.ts', 'tests/conformance/nettools-resolver.test.ts', 'tests/conformance/readline.test.ts', 'tests/conformance/userland.test.ts',
-  'tests/conformance/kubectl-corners-deep.test.ts', 'tests/conformance/faults-deep.test.ts', 'electron/shell/http2-controllers.test.ts', 'electron/shell/hop/reasons-deep.test.ts',
+  'tests/conformance/kubectl-corners-deep.test.ts', 'tests/conformance/faults-deep.test.ts', 'electron/shell/http2-controllers.test.ts', 'electron/shell/ingress/gateway-conformance.test.ts', 'tests/conformance/by-hand.test.ts',
+  'tests/conformance/kubectl-declarative.test.ts', 'electron/engine/cni/kube-router/kernel.referee.test.ts', 'electron/engine/network/nftables/nft.referee.test.ts', 'electron/shell/hop/capture.referee.test.ts', 'electron/shell/hop/reasons-deep.test.ts',
 ]
 
 export default defineConfig({

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { findBrowser } from './browser.mjs'
 
 const deep = process.argv.includes('--deep')
-const env = { ...process.env }
+const env = { ...process.env, ...(deep ? { PODHOP_DEEP: '1' } : {}) }
 const quick = [
   // two at a time: each has one core's worth of work
   [['types', 'npm', ['run', '--silent', 'types']], ['lint', 'npm', ['run', '--silent', 'lint']]],
@@ -16,6 +16,7 @@ const quick = [
 const long = [
   ['build', 'npm', ['run', '--silent', 'build']],
   ['deep', 'npx', ['--no-install', 'vitest', 'run', '--config', 'tests/deep/vitest.config.ts']],
+  ['every lab in the window', 'npx', ['--no-install', 'playwright', 'test', 'labs.spec']],
 ]
 
 env.PODHOP_BROWSER = findBrowser()

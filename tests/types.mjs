@@ -1,9 +1,10 @@
 // Type-checks every room with its own walls: the pure ones see neither Node nor the DOM.
 import { spawn } from 'node:child_process'
 
-const rooms = ['electron/engine', 'electron/shell', 'electron/lab', 'electron/bridge', 'electron', 'tests/e2e']
+// engine, shell, lab and bridge have the same walls, and each would check those below it once more
+const rooms = ['electron/pure.tsconfig.json', 'electron', 'tests/e2e']
 /** What the last run found, so that the next looks only at what has changed since. */
-const remembered = (room) => ['--incremental', '--tsBuildInfoFile', `node_modules/.cache/podhop-types/${room.replaceAll('/', '-')}.tsbuildinfo`]
+const remembered = (room) => ['--incremental', '--tsBuildInfoFile', `node_modules/.cache/podhop-types/${room.replaceAll('/', '-').replace('.json', '')}.tsbuildinfo`]
 const jobs = [...rooms.map((room) => ['tsc', '-p', room, ...remembered(room)]), ['svelte-check', '--tsconfig', './renderer/tsconfig.json', '--fail-on-warnings']]
 
 let failed = 0
