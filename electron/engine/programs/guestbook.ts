@@ -40,8 +40,7 @@ function* answer(process: Process, request: HttpRequest): Task<PhpAnswer> {
   const command = query.get('cmd')
   if (command === undefined) return { status: 501, type: 'text/plain', body: 'podhop: not simulated: phpinfo() (guestbook.php?cmd=get and cmd=set are)\n', php: true }
   const role = command === 'set' ? 'leader' : 'follower'
-  const fromEnvironment = process.env.get('GET_HOSTS_FROM') === 'env'
-  const host = fromEnvironment ? (process.env.get(`REDIS_${role.toUpperCase()}_SERVICE_HOST`) ?? '') : `redis-${role}`
+  const host = hostOf(process, role)
   const key = query.get('key') ?? ''
   const said = yield* ask(process, host, role === 'leader' ? ['SET', key, query.get('value') ?? ''] : ['GET', key])
   if ('problem' in said) return { status: 200, type: 'application/json', body: `<br />\n<b>Fatal error</b>:  Uncaught ${said.problem}\n`, php: true }
@@ -72,8 +71,12 @@ function* ask(process: Process, host: string, words: readonly string[]): Task<{ 
   }
 }
 
+/** Where the container is told to find a Redis: by its name, or in the simulated process' environment. */
+function hostOf({ env }: Process, role: 'leader' | 'follower'): string {
+  return env.get('GET_HOSTS_FROM') === 'env' ? (env.get(`REDIS_${role.toUpperCase()}_SERVICE_HOST`) ?? '') : `redis-${role}`
+}
+
 /** /run.sh of gb-redis-follower. */
 export const guestbookFollower: Program = function* (process) {
-  const host = process.env.get('GET_HOSTS_FROM') === 'env' ? (process.env.get('REDIS_LEADER_SERVICE_HOST') ?? '') : 'redis-leader'
-  return yield* become(process, ['redis-server', '--slaveof', host, '6379'])
+  return yield* become(process, ['redis-server', '--slaveof', hostOf(process, 'leader'), '6379'])
 }

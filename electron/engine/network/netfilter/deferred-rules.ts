@@ -5,12 +5,12 @@ import type { Table } from './table.ts'
 
 /** Rules that are to be there before anybody looks: by whose they are, in the order in which those came. */
 export class DeferredRules {
-  readonly #table: (name: TableName) => Table
+  readonly #table: (name: TableName) => Table | undefined
   readonly #isEstablished: (packet: IpPacket) => boolean
   readonly #works = new Map<object, DeferredWork>()
 
-  /** `table` looks at a table as it is now; `isEstablished` says whether a packet's connection has been answered before. */
-  constructor(table: (name: TableName) => Table, isEstablished: (packet: IpPacket) => boolean) {
+  /** `table` looks at a table as it is now, if there is one; `isEstablished` says whether a packet's connection has been answered before. */
+  constructor(table: (name: TableName) => Table | undefined, isEstablished: (packet: IpPacket) => boolean) {
     this.#table = table
     this.#isEstablished = isEstablished
   }
@@ -42,7 +42,7 @@ export class DeferredRules {
   /** Chain by chain the rules that count packets which do not concern the work. */
   #counted({ counted = [] }: DeferredWork): Rule[][] {
     return counted.map(({ table, chain, jump }) => {
-      const found = this.#table(table).chains.get(chain)
+      const found = this.#table(table)?.chains.get(chain)
       const rules = found ? rulesOf(found) : []
       let from = 0
       if (jump !== undefined) for (from = rules.length; from > 0 && rules[from - 1]!.jump === jump; ) from--

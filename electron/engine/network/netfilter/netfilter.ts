@@ -155,7 +155,7 @@ export class NetfilterTables implements Netfilter, RuleHost {
   }
 
   defer(owner: object, work: DeferredWork): void {
-    this.#deferred ??= new DeferredRules((name) => this.#peek(name), (packet) => this.conntrack.isEstablished(packet))
+    this.#deferred ??= new DeferredRules((name) => this.#tables.get(name), (packet) => this.conntrack.isEstablished(packet))
     this.#deferred.set(owner, work)
   }
 

@@ -67,14 +67,14 @@ export function* addon(place: Place, part: string): Task<string> {
 export function* uploadConfig(place: Place, part: string): Task<string> {
   if (!['all', 'kubeadm', 'kubelet'].includes(part)) throw new KubeadmError(`invalid subcommand ${JSON.stringify(part)}`)
   const put = yield* writer(place, `upload-config/${part}`)
-  const upload = (name: string): void => put.all([configMap(place, name), ...rbac('roles', name === 'kubeadm-config' ? 'kubeadm:nodes-kubeadm-config' : 'kubeadm:kubelet-config'), ...rbac('rolebindings', name === 'kubeadm-config' ? 'kubeadm:nodes-kubeadm-config' : 'kubeadm:kubelet-config')])
+  const upload = (name: string, right: string): void => put.all([configMap(place, name), ...rbac('roles', right), ...rbac('rolebindings', right)])
   let out = ''
   if (part !== 'kubelet') {
-    upload('kubeadm-config')
+    upload('kubeadm-config', 'kubeadm:nodes-kubeadm-config')
     out += '[upload-config] Storing the configuration used in ConfigMap "kubeadm-config" in the "kube-system" Namespace\n'
   }
   if (part !== 'kubeadm') {
-    upload('kubelet-config')
+    upload('kubelet-config', 'kubeadm:kubelet-config')
     out += '[kubelet] Creating a ConfigMap "kubelet-config" in namespace kube-system with the configuration for the kubelets in the cluster\n'
   }
   return out

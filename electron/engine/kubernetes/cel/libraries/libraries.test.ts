@@ -19,7 +19,7 @@ it.each([
   'quantity("-50M").sign() == -1', 'quantity("0").sign() == 0', 'quantity("50k").add(quantity("20")) == quantity("50020")', 'quantity("50k").add(20) == quantity("50020")', 'quantity("50k").sub(-1) == quantity("50001")',
   'quantity("200M").compareTo(quantity("0.2G")) == 0', 'quantity("50M").isLessThan(quantity("100M"))', '!isQuantity("20Mo")',
   '"abc 123".find("[0-9]+") == "123"', '"123 abc 456".findAll("[0-9]+") == ["123", "456"]', '"123 abc 456".findAll("[0-9]+", 1) == ["123"]', '"abc".findAll("[0-9]+") == []', 'matches("abc", "^[[:alpha:]]+$")',
-  '"tacocat".charAt(3) == "o"', '"tacocat".charAt(7) == ""', '"12 days 12 hours".replace("{0}", "2") == "12 days 12 hours"', '"{0} days {0} hours".replace("{0}", "2", 1) == "2 days {0} hours"', '"1 {0} 2 {0}".replace("{0}", "2", 0) == "1 {0} 2 {0}"',
+  '"tacocat".charAt(3) == "o"', '"tacocat".charAt(7) == ""', '"12 days 12 hours".replace("{0}", "2") == "12 days 12 hours"', '"{0} days {0} hours".replace("{0}", "2", 1) == "2 days {0} hours"', '"1 {0} 2 {0}".replace("{0}", "2", 0) == "1 {0} 2 {0}"', '"ab".replace("", "$&") == "$&a$&b$&"', '"ab".replace("", "x", 2) == "xaxb"',
 ])('%s', (text) => expect(value(text)).toBe(true))
 
 it.each([

@@ -9,11 +9,10 @@ function findAll(text: string, pattern: string, most: bigint): string[] {
   return most < 0n ? all : all.slice(0, Number(most))
 }
 
+/** As Go's strings.Replace: an empty text stands before each character and at the end. */
 function replace(text: string, from: string, to: string, most: bigint): string {
-  if (most < 0n) return text.split(from).join(to)
-  const parts = text.split(from)
-  const times = Math.min(Number(most), parts.length - 1)
-  return parts.slice(0, times).map((part) => part + to).join('') + parts.slice(times).join(from)
+  let left = most < 0n ? Infinity : Number(most)
+  return text.replaceAll(from, (match) => (left-- > 0 ? to : match))
 }
 
 function charAt(text: string, index: bigint): string {
